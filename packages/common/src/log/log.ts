@@ -1,0 +1,96 @@
+/**
+ * The log: one line an event, in `var/log/mail.log`, in the form that Sendmail and Qpopper give to syslog, or JSON.
+ *
+ * winston writes the file. Every process of the host opens it for appending, so lines of several never mix. Message
+ * text and secrets never reach it: control characters are escaped here, once, for all callers.
+ */
+import { mkdirSync } from "node:fs";
+import { hostname } from "node:os";
+import { dirname } from "node:path";
+import winston from "winston";
+import type { Clock } from "../clock.ts";
+import { systemClock } from "../clock.ts";
+
+/** Severities, as syslog's. */
+export type Level = "error" | "warn" | "info" | "debug";
+
+/** A place to write events to. */
+export interface Log {
+  /**
+   * Writes one event.
+   *
+   * @param text the line after the tag: `QID: from=<a@b>, size=…`
+   */
+  write(level: Level, text: string): void;
+  /** Resolves when everything written is in the file. */
+  close(): Promise<void>;
+}
+
+/** How a log is opened. */
+export interface LogOptions {
+  readonly file: string;
+  /** Program name of the line: `sendmail`, `popper`, `mailhost`. */
+  readonly tag: string;
+  readonly format: "sendmail" | "json";
+  /** Debug lines are written at LogLevel 14 and above. */
+  readonly level: number;
+  readonly clock?: Clock;
+}
+
+const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+
+/** Opens the log file, making its folder when it is missing. */
+export function openLog(options: LogOptions): Log {
+  mkdirSync(dirname(options.file), { recursive: true });
+  const clock = options.clock ?? systemClock;
+  const host = hostname().split(".")[0] ?? "localhost";
+  const transport = new winston.transports.File({
+    filename: options.file,
+    options: { flags: "a", mode: 0o640 },
+  });
+  const logger = winston.createLogger({
+    level: options.level >= 14 ? "debug" : "info",
+    format: winston.format.printf(({ level, message }) =>
+      options.format === "json"
+        ? JSON.stringify({
+            time: new Date(clock.now()).toISOString(),
+            host,
+            tag: options.tag,
+            pid: process.pid,
+            level,
+            text: message,
+          })
+        : `${syslogTime(clock.now())} ${host} ${options.tag}[${process.pid}]: ${String(message)}`,
+    ),
+    transports: [transport],
+    exitOnError: false,
+  });
+  // A full disk must not end the process: the line is lost, the mail is not.
+  transport.on("error", () => undefined);
+  logger.on("error", () => undefined);
+  return {
+    write(level, text) {
+      logger.log(level, printable(text));
+    },
+    close: () =>
+      new Promise((done) => {
+        transport.once("finish", () => done());
+        logger.end();
+      }),
+  };
+}
+
+/** A log that drops everything, for tests and one-shot commands. */
+export const silentLog: Log = { write: () => undefined, close: () => Promise.resolve() };
+
+/** `Jun  3 21:59:01`, as syslog writes it. */
+export function syslogTime(ms: number): string {
+  const t = new Date(ms);
+  const two = (n: number) => String(n).padStart(2, "0");
+  return `${MONTHS[t.getMonth()]} ${String(t.getDate()).padStart(2)} ${two(t.getHours())}:${two(t.getMinutes())}:${two(t.getSeconds())}`;
+}
+
+/** The text with control characters escaped, so that nobody can forge a line. */
+function printable(text: string): string {
+  return text.replace(/[\x00-\x1f\x7f]/g, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, "0")}`);
+}

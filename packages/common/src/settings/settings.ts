@@ -1,0 +1,85 @@
+/**
+ * The settings of a mail host, typed and complete: every reader (mailhost.yaml, later sendmail.cf) ends in this
+ * object, and nothing else in the product reads a settings file.
+ */
+
+/** A place to listen on. */
+export interface ListenAddress {
+  /** Name, IPv4 address or IPv6 address without brackets. */
+  readonly host: string;
+  /** 0 asks the system for a free port. */
+  readonly port: number;
+}
+
+/** Durations are milliseconds, sizes octets. */
+export interface Settings {
+  readonly hostname: string;
+  readonly smtp: {
+    readonly listen: readonly ListenAddress[];
+    readonly submission: readonly ListenAddress[];
+    readonly smtps: readonly ListenAddress[];
+    readonly maxMessageSize: number;
+    readonly maxRecipients: number;
+    readonly maxHops: number;
+    readonly maxConnections: number;
+    readonly maxConnectionsPerClient: number;
+    /** How long a session may be idle. */
+    readonly idleTimeout: number;
+    /** Peers whose PROXY header names the real client (a load balancer, a container's port forwarder). */
+    readonly proxyProtocol: readonly string[];
+  };
+  readonly relay: {
+    /** Every message that leaves goes there, by Sendmail's notation: `[host]:port`, brackets mean no MX look-up. */
+    readonly smartHost?: string;
+    readonly port: number;
+    readonly connectTimeout: number;
+    readonly greetingTimeout: number;
+    /** Opportunistic STARTTLS towards other hosts. */
+    readonly startTls: boolean;
+    /** Connections at once to one destination. */
+    readonly maxConnectionsPerDestination: number;
+  };
+  readonly queue: {
+    readonly interval: number;
+    readonly warnAfter: number;
+    readonly returnAfter: number;
+  };
+  readonly dns: {
+    /** Empty: the system's resolver. */
+    readonly servers: readonly ListenAddress[];
+    readonly timeout: number;
+  };
+  readonly pop3: {
+    readonly listen: readonly ListenAddress[];
+    readonly pop3s: readonly ListenAddress[];
+    /** A `Stats:` line at the end of each session (popper -s). */
+    readonly stats: boolean;
+    readonly timeout: number;
+    readonly maxConnections: number;
+    readonly maxConnectionsPerClient: number;
+    readonly proxyProtocol: readonly string[];
+  };
+  readonly drac: {
+    readonly enabled: boolean;
+    readonly lifetime: number;
+  };
+  readonly accounts: readonly ("file" | "system")[];
+  /** How long a delivery or a login waits for another program's mailbox lock. */
+  readonly lockTimeout: number;
+  readonly tls: {
+    /** Relative to the site root. */
+    readonly cert: string;
+    readonly key: string;
+    readonly allowPlaintextAuth: boolean;
+  };
+  /** Whom to become after binding; absent: see DESIGN of the launcher (root at `/` becomes mail:mail). */
+  readonly run: {
+    readonly user?: string;
+    readonly group?: string;
+  };
+  readonly log: {
+    readonly format: "sendmail" | "json";
+    /** Sendmail's LogLevel. */
+    readonly level: number;
+  };
+}

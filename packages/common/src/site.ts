@@ -1,0 +1,62 @@
+/**
+ * The site root and every path below it.
+ *
+ * One company's mail host lives below one directory, `/` on a real host. All code asks a {@link Site} for its
+ * paths; nothing else in the product spells a path.
+ */
+import { join, resolve } from "node:path";
+
+/** Absolute paths of one mail host. */
+export interface Site {
+  /** The site root itself. */
+  readonly root: string;
+  /** Settings and Sendmail's tables: `etc/mail`. */
+  readonly etcMail: string;
+  /** `etc/mail/mailhost.yaml`. */
+  readonly settingsFile: string;
+  /** Accounts with no system account, `name:hash` a line, mode 0600: `etc/mail/users`. */
+  readonly usersFile: string;
+  /** The queue: `var/spool/mqueue`. */
+  readonly queueDir: string;
+  /** One mbox a user: `var/spool/mail`. */
+  readonly spoolDir: string;
+  /** DRAC table, POP3 index, mbox journals: `var/lib/mailhost`. */
+  readonly stateDir: string;
+  /** `var/log/mail.log`. */
+  readonly logFile: string;
+  /** Process ids and the control socket: `run`. */
+  readonly runDir: string;
+  /** `run/mailhost.sock`. */
+  readonly controlSocket: string;
+}
+
+/** Default root when neither `--root` nor MAILHOST_ROOT says otherwise. */
+export const DEFAULT_ROOT = "/";
+
+/**
+ * Lays out the paths below a root.
+ *
+ * @param root directory, absolute or relative to the working directory
+ */
+export function siteAt(root: string): Site {
+  const top = resolve(root);
+  const etcMail = join(top, "etc/mail");
+  const runDir = join(top, "run");
+  return {
+    root: top,
+    etcMail,
+    settingsFile: join(etcMail, "mailhost.yaml"),
+    usersFile: join(etcMail, "users"),
+    queueDir: join(top, "var/spool/mqueue"),
+    spoolDir: join(top, "var/spool/mail"),
+    stateDir: join(top, "var/lib/mailhost"),
+    logFile: join(top, "var/log/mail.log"),
+    runDir,
+    controlSocket: join(runDir, "mailhost.sock"),
+  };
+}
+
+/** Resolves a path from the settings: relative ones hang below the site root. */
+export function sitePath(site: Site, path: string): string {
+  return resolve(site.root, path);
+}

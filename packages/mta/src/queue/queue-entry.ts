@@ -1,0 +1,87 @@
+/**
+ * One message in the queue: its envelope, where it stands, and each recipient's state. The message's own bytes are
+ * kept apart (see message-body.ts) and never change after they were accepted.
+ */
+import type { SmtpReply } from "@mailhost/common/errors";
+
+/** Delivery reports that a sender asked for (RFC 3461 section 4.1). */
+export type NotifyWhen = "NEVER" | "SUCCESS" | "FAILURE" | "DELAY";
+
+/** Where a recipient's mail goes, decided once, when the message was accepted. */
+export type Target =
+  /** A mailbox of ours: `var/spool/mail/NAME`. */
+  | { readonly kind: "mailbox"; readonly name: string }
+  /** Another host, found by the domain of the recipient's address. */
+  | { readonly kind: "remote"; readonly domain: string };
+
+/** A recipient of a queued message. */
+export interface QueueRecipient {
+  /** The envelope address that is delivered to, after aliases. */
+  readonly address: string;
+  readonly target: Target;
+  /** ORCPT as given (`rfc822;a@b`), or the address before aliases in that form. */
+  readonly originalRecipient?: string;
+  /** NOTIFY as given; absent: failures, and delays at our own choice. */
+  readonly notify?: readonly NotifyWhen[];
+  state: "pending" | "delivered" | "failed";
+  /** The last reply that concerned it, and from where. */
+  lastReply?: SmtpReply;
+  lastRelay?: string;
+  remoteMta?: string;
+  transcript?: readonly string[];
+  /** True once a next host that offers DSN has taken over the notices. */
+  dsnRelayed?: boolean;
+}
+
+/** Where a message came from. */
+export interface MessageOrigin {
+  /** Client address, `127.0.0.1` for the `sendmail` command. */
+  readonly ip: string;
+  /** Client name by reverse look-up; empty when there is none. */
+  readonly hostname: string;
+  /** The name it gave with HELO/EHLO; empty for the `sendmail` command. */
+  readonly helo: string;
+  /** `SMTP`, `ESMTP`, `ESMTPS`, `ESMTPSA`, `UTF8SMTP` … (RFC 3848, RFC 6531), or `local`. */
+  readonly protocol: string;
+  /** Authenticated user, or the local user that ran `sendmail`. */
+  readonly user?: string;
+}
+
+/** What is known of a message before it has an id. */
+export interface NewMessage {
+  /** Envelope sender, empty for `<>`. */
+  readonly sender: string;
+  readonly recipients: readonly QueueRecipient[];
+  readonly origin: MessageOrigin;
+  readonly bodyType: "7BIT" | "8BITMIME";
+  readonly smtputf8: boolean;
+  /** RET of RFC 3461. */
+  readonly dsnReturn?: "FULL" | "HDRS";
+  /** ENVID of RFC 3461, decoded. */
+  readonly envelopeId?: string;
+  /** The Message-ID header with its brackets, for the log. */
+  readonly messageId?: string;
+  /** The header is worth a report: false for mail that must never be answered. */
+  readonly isReport?: boolean;
+}
+
+/** A message in the queue. */
+export interface QueueEntry extends NewMessage {
+  /** See queue-id.ts. */
+  readonly id: string;
+  /** When it was accepted (ms since 1970). */
+  readonly receivedAt: number;
+  /** Octets of the message, CRLF line ends, as it is relayed. */
+  readonly size: number;
+  readonly recipients: QueueRecipient[];
+  /** Attempts so far. */
+  attempts: number;
+  /** ms since 1970; 0 before the first. */
+  lastAttemptAt: number;
+  /** When it is due; the due index is keyed by it. */
+  nextAttemptAt: number;
+  /** When the sender was warned of the delay; 0 if never. */
+  warnedAt: number;
+  /** Why an administrator keeps it back; absent when it is free. */
+  held?: string;
+}
