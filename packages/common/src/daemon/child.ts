@@ -1,0 +1,200 @@
+/**
+ * The child's side of the launcher's contract: what both daemons do alike.
+ *
+ * A daemon is started by `mailhost start` alone, with its ports already bound and passed as descriptors. It says when
+ * it is ready, takes new settings, and ends when it is told to, when it gets SIGTERM, or when the launcher is gone:
+ * it then accepts nothing more and lets its sessions finish, for a bounded time. A fault that nobody caught ends the
+ * process after it was logged; the launcher starts another one.
+ */
+import { type Clock, delay, systemClock } from "../clock.ts";
+import { messageOf, UserError } from "../errors.ts";
+import type { Log } from "../log/log.ts";
+import type { Settings } from "../settings/settings.ts";
+import { type Site, siteAt } from "../site.ts";
+import { EX_OK, EX_SOFTWARE, EX_USAGE } from "../sysexits.ts";
+import type { ChildMessage, LauncherMessage } from "./launcher-messages.ts";
+import { openReopeningLog, type ReopeningLog } from "./reopening-log.ts";
+
+/** How long sessions may take to finish after `stop` (ms). */
+export const STOP_LIMIT = 30_000;
+
+/** The same when the launcher is gone: whoever starts a new one waits for us. */
+export const ORPHAN_LIMIT = 5000;
+
+/** What a daemon is given to work with. */
+export interface DaemonParts {
+  readonly site: Site;
+  readonly settings: Settings;
+  /** Inherited descriptors by kind (`smtp`, `submission`, `smtps`, `pop3`, `pop3s`), for `net.Server.listen({ fd })`. */
+  readonly listeners: Readonly<Record<string, readonly number[]>>;
+  readonly log: Log;
+  readonly clock: Clock;
+}
+
+/** A running daemon. */
+export interface Daemon {
+  /** Takes new settings, already checked; throws when it cannot, and goes on with the old ones. */
+  reload?(settings: Settings): Promise<void>;
+  /** Something was put into the queue by another process. */
+  wake?(): void;
+  /** Attempt everything in the queue now. */
+  runQueue?(): void;
+  /** Accepts nothing more and resolves when all sessions have finished. */
+  stop(): Promise<void>;
+}
+
+/** Starts a daemon; resolves when it accepts on every listener, throws when it cannot. */
+export type StartDaemon = (parts: DaemonParts) => Promise<Daemon>;
+
+/**
+ * Runs one daemon as a child process of the launcher. Resolves when it has ended; the process then exits.
+ *
+ * @param name the process is called `mailhost: NAME` in ps
+ * @param tag program name of its log lines: `sendmail`, `popper`
+ */
+export async function runDaemon(name: "mta" | "pop3", tag: string, start: StartDaemon): Promise<void> {
+  if (process.send === undefined) {
+    process.stderr.write(`mailhost: ${name} is started by \`mailhost start\`, not by hand\n`);
+    process.exitCode = EX_USAGE;
+    return;
+  }
+  process.title = `mailhost: ${name}`;
+  // The launcher decides what a terminal's Ctrl-C and hang-up mean.
+  process.on("SIGINT", () => undefined);
+  process.on("SIGHUP", () => undefined);
+  const inbox = openInbox();
+  const first = await inbox.next();
+  if (first?.type !== "start") {
+    // The launcher went away, or changed its mind, before it had said anything.
+    process.exit(EX_OK);
+  }
+  const site = siteAt(first.root);
+  const log = openReopeningLog(site, tag, first.settings);
+  endOnStrayFaults(name, log);
+  let daemon: Daemon;
+  try {
+    daemon = await start({
+      site,
+      settings: first.settings,
+      listeners: first.listeners,
+      log,
+      clock: systemClock,
+    });
+  } catch (error) {
+    await reportFailure(name, log, error);
+    return;
+  }
+  await send({ type: "ready" });
+  const limit = await serve(name, daemon, inbox, log);
+  const finished = daemon.stop().then(
+    () => EX_OK,
+    (error: unknown) => {
+      log.write("error", `${name}: stopping: ${messageOf(error)}`);
+      return EX_SOFTWARE;
+    },
+  );
+  const code = await Promise.race([finished, delay(systemClock, limit).then(() => EX_OK)]);
+  await log.close();
+  process.exit(code);
+}
+
+/** Hands messages to the daemon until it has to end; returns how long its sessions may then take (ms). */
+async function serve(name: string, daemon: Daemon, inbox: Inbox, log: ReopeningLog): Promise<number> {
+  for (;;) {
+    const message = await inbox.next();
+    if (message === undefined) return inbox.orphaned() ? ORPHAN_LIMIT : STOP_LIMIT;
+    try {
+      if (message.type === "stop") return STOP_LIMIT;
+      if (message.type === "wake") daemon.wake?.();
+      if (message.type === "run-queue") daemon.runQueue?.();
+      if (message.type === "reload") {
+        log.reopen(message.settings);
+        await daemon.reload?.(message.settings);
+        log.write("info", `${name}: settings reloaded`);
+      }
+    } catch (error) {
+      log.write("error", `${name}: ${message.type} failed: ${messageOf(error)}`);
+    }
+  }
+}
+
+/** The launcher's messages in their order. */
+interface Inbox {
+  /** The next message; undefined once the launcher is gone or SIGTERM came. */
+  next(): Promise<LauncherMessage | undefined>;
+  /** True when the launcher is gone. */
+  orphaned(): boolean;
+}
+
+function openInbox(): Inbox {
+  const waiting: LauncherMessage[] = [];
+  let ended = false;
+  let orphaned = false;
+  let wakeReader: () => void = () => undefined;
+  const end = () => {
+    ended = true;
+    wakeReader();
+  };
+  process.on("message", (message) => {
+    waiting.push(message as LauncherMessage);
+    wakeReader();
+  });
+  process.once("disconnect", () => {
+    orphaned = true;
+    end();
+  });
+  process.on("SIGTERM", end);
+  return {
+    orphaned: () => orphaned,
+    async next() {
+      for (;;) {
+        if (ended) return undefined;
+        const message = waiting.shift();
+        if (message !== undefined) return message;
+        await new Promise<void>((resolve) => {
+          wakeReader = resolve;
+        });
+      }
+    },
+  };
+}
+
+/** Resolves when the message is on its way. */
+function send(message: ChildMessage): Promise<void> {
+  return new Promise((done) => {
+    // A launcher that is gone is noticed by `disconnect`; what could not be said to it does not matter.
+    if (process.connected) process.send?.(message, undefined, undefined, () => done());
+    else done();
+  });
+}
+
+async function reportFailure(name: string, log: Log, error: unknown): Promise<void> {
+  const exitCode = error instanceof UserError ? error.exitCode : EX_SOFTWARE;
+  const message = error instanceof UserError ? error.message : stackOf(error);
+  log.write("error", `${name}: cannot start: ${message}`);
+  await send({ type: "failed", message, exitCode });
+  await log.close();
+  process.exit(exitCode);
+}
+
+/** A fault that nobody caught is logged with its place; a process in an unknown state does not go on. */
+function endOnStrayFaults(name: string, log: Log): void {
+  let ending = false;
+  const end = (error: unknown) => {
+    if (ending) return;
+    ending = true;
+    log.write("error", `${name}: internal fault, ending: ${stackOf(error)}`);
+    // A log that cannot be written must not keep the process.
+    const closed = Promise.race([log.close(), delay(systemClock, 1000)]);
+    closed.then(
+      () => process.exit(EX_SOFTWARE),
+      () => process.exit(EX_SOFTWARE),
+    );
+  };
+  process.on("uncaughtException", end);
+  process.on("unhandledRejection", end);
+}
+
+function stackOf(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}

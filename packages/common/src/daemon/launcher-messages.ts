@@ -1,0 +1,37 @@
+/**
+ * What the launcher and its two child processes say to each other over the IPC channel.
+ *
+ * Everything is plain JSON. The launcher speaks first (`start`), the child answers `ready` or `failed`.
+ */
+import type { Settings } from "../settings/settings.ts";
+
+/** The kinds of listeners, in the order in which the ready line names them. */
+export const LISTENER_KINDS = ["smtp", "submission", "smtps", "pop3", "pop3s"] as const;
+
+/** One of {@link LISTENER_KINDS}. */
+export type ListenerKind = (typeof LISTENER_KINDS)[number];
+
+/** From the launcher to a child. */
+export type LauncherMessage =
+  /** The first message: where the site is, its checked settings, and the inherited descriptors by kind. */
+  | {
+      readonly type: "start";
+      readonly root: string;
+      readonly settings: Settings;
+      readonly listeners: Readonly<Record<string, readonly number[]>>;
+    }
+  /** New settings, already checked. */
+  | { readonly type: "reload"; readonly settings: Settings }
+  /** Something was put into the queue by another process. */
+  | { readonly type: "wake" }
+  /** `mailhost queue run`: attempt everything now. */
+  | { readonly type: "run-queue" }
+  /** Accept nothing more, let sessions finish, end. */
+  | { readonly type: "stop" };
+
+/** From a child to the launcher. */
+export type ChildMessage =
+  /** Every listener accepts. */
+  | { readonly type: "ready" }
+  /** It could not start, and is about to end with the exit code (sysexits). */
+  | { readonly type: "failed"; readonly message: string; readonly exitCode: number };
