@@ -1,0 +1,101 @@
+/**
+ * The real programs that tests work with: which are there, and running one with a time limit.
+ */
+import { spawn } from "node:child_process";
+import { accessSync, constants } from "node:fs";
+import { join } from "node:path";
+
+/** Programs and the Debian packages that hold them. */
+const PACKAGES = {
+  curl: "curl",
+  dnsmasq: "dnsmasq-base",
+  dotlockfile: "liblockfile-bin",
+  fetchmail: "fetchmail",
+  lockfile: "procmail",
+  "lockfile-create": "lockfile-progs",
+  movemail: "mailutils",
+  mpop: "mpop",
+  msmtp: "msmtp",
+  mutt: "mutt",
+  procmail: "procmail",
+  strace: "strace",
+  swaks: "swaks",
+} as const;
+
+/** A program that tests know. */
+export type ProgramName = keyof typeof PACKAGES;
+
+/** The full path of a program, or undefined when it is not installed. */
+export function findProgram(name: string): string | undefined {
+  const folders = [...(process.env.PATH ?? "").split(":"), "/usr/sbin", "/sbin", "/usr/local/sbin"];
+  return folders
+    .map((folder) => join(folder, name))
+    .find((path) => {
+      try {
+        accessSync(path, constants.X_OK);
+        return true;
+      } catch {
+        return false;
+      }
+    });
+}
+
+/** Options for a test that needs programs: it is skipped, and says why, when one is missing. */
+export function needs(...names: ProgramName[]): { skip?: string } {
+  const missing = names.find((name) => findProgram(name) === undefined);
+  return missing === undefined ? {} : { skip: `needs ${missing} (Debian package ${PACKAGES[missing]})` };
+}
+
+/** What a program did. */
+export interface Ran {
+  /** Exit code; -1 when a signal ended it. */
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** How to run one. */
+export interface RunOptions {
+  /** Written to its standard input, which is then closed. */
+  readonly input?: string | Buffer;
+  /** Added to the environment. */
+  readonly env?: Readonly<Record<string, string>>;
+  readonly cwd?: string;
+  /** Milliseconds; 30 s when not given. */
+  readonly within?: number;
+}
+
+/**
+ * Runs a program to its end.
+ *
+ * @param command a name or a path
+ * @throws when it cannot be started or takes too long (it is ended then)
+ */
+export function runProgram(command: string, args: readonly string[], options: RunOptions = {}): Promise<Ran> {
+  const { within = 30_000 } = options;
+  return new Promise((resolve, reject) => {
+    const child = spawn(findProgram(command) ?? command, args, {
+      cwd: options.cwd,
+      env: { ...process.env, LC_ALL: "C.UTF-8", ...options.env },
+      stdio: "pipe",
+    });
+    let stdout = "";
+    let stderr = "";
+    child.stdout.on("data", (chunk) => (stdout += chunk));
+    child.stderr.on("data", (chunk) => (stderr += chunk));
+    child.stdin.on("error", () => undefined);
+    child.stdin.end(options.input ?? "");
+    const timer = setTimeout(() => {
+      child.kill("SIGKILL");
+      reject(new Error(`${command} took longer than ${within / 1000} s\n${stdout}\n${stderr}`));
+    }, within);
+    child.on("error", (error) => {
+      clearTimeout(timer);
+      reject(error);
+    });
+    child.on("close", (code) => {
+      clearTimeout(timer);
+      resolve({ code: code ?? -1, stdout, stderr });
+    });
+  });
+}
