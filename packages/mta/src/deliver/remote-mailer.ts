@@ -1,0 +1,185 @@
+/**
+ * The mailer for other hosts: finds the route of each recipient, sends one copy to each destination, and leaves alone the
+ * destinations that do not answer.
+ */
+import type { Clock } from "@mailhost/common/clock";
+import { messageOf, type SmtpReply } from "@mailhost/common/errors";
+import type { Log } from "@mailhost/common/log/log";
+import type { Settings } from "@mailhost/common/settings/settings";
+import type { Resolver } from "../dns/resolver.ts";
+import type { QueueRecipient } from "../queue/queue-entry.ts";
+import { findRoute, type Route } from "../route/route.ts";
+import type { HostStatus } from "./host-status.ts";
+import type { Attempt, Mailer } from "./mailer.ts";
+import type { Outcome } from "./outcome.ts";
+import { attemptRemote, type RemoteResult } from "./remote-attempt.ts";
+import { RemoteConnections, type Slot } from "./remote-connections.ts";
+import { fullName, type SmtpConnection } from "./smtp-connection.ts";
+import { smtpTimeouts } from "./smtp-timeouts.ts";
+
+/** What the mailer is made of. */
+export interface RemoteMailerParts {
+  readonly settings: Settings;
+  readonly resolver: Resolver;
+  readonly hosts: HostStatus;
+  /** As in {@link findRoute}. */
+  readonly isOurName: (name: string) => boolean;
+  readonly isOurAddress: (ip: string, port: number) => boolean;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** The recipients of one message at one destination. */
+interface Group {
+  readonly route: Extract<Route, { kind: "hosts" }>;
+  readonly recipients: QueueRecipient[];
+}
+
+/** Makes the mailer. Its recipients are those with a target of the kind `remote`. */
+export function createRemoteMailer(parts: RemoteMailerParts): Mailer {
+  const { settings, clock, log } = parts;
+  const connections = new RemoteConnections(settings.relay.maxConnectionsPerDestination, clock);
+  const connectionParts = {
+    hostname: settings.hostname,
+    startTls: settings.relay.startTls,
+    timeouts: smtpTimeouts(settings.relay),
+    clock,
+    log,
+  };
+  const underWay = new Set<Promise<unknown>>();
+
+  /** Notes in the host status what a call said of the destination; a fault there must not undo a delivery. */
+  const remember = async (key: string, slot: Slot, result: RemoteResult): Promise<number | undefined> => {
+    try {
+      if (result.unreachable === undefined) await parts.hosts.succeeded(key);
+      else {
+        const until = await parts.hosts.failed(key, result.unreachable.reply);
+        slot.failed(result.unreachable.reply, until);
+        return until;
+      }
+    } catch (error) {
+      log.write("error", `host status of ${key}: ${messageOf(error)}`);
+    }
+    return undefined;
+  };
+
+  /** Waits for a slot, unless the destination is left alone, and sends. */
+  const deliverGroup = async (group: Group, attempt: Attempt): Promise<Map<QueueRecipient, Outcome>> => {
+    const { key, hosts } = group.route;
+    const begun = clock.now();
+    // Forced attempts ignore a wait from before, but not a failure since: they too share one call.
+    const reasonToWait = (slot?: Slot) =>
+      attempt.forced ? slot?.failureSince(begun) : parts.hosts.waiting(key);
+    const early = reasonToWait();
+    if (early !== undefined) return waitingOutcomes(group, early);
+    const slot = await connections.acquire(key);
+    let open: SmtpConnection | undefined;
+    try {
+      const reason = slot.connection === undefined ? reasonToWait(slot) : undefined;
+      if (reason !== undefined) return waitingOutcomes(group, reason);
+      const result = await attemptRemote({
+        attempt,
+        recipients: group.recipients,
+        hosts,
+        ...(slot.connection === undefined ? {} : { open: slot.connection }),
+        parts: connectionParts,
+        answered: () => slot.answered(),
+      });
+      open = result.connection;
+      const retryAt = await remember(key, slot, result);
+      if (retryAt === undefined) return result.outcomes;
+      return mapOutcomes(result.outcomes, (outcome) =>
+        outcome.kind === "deferred" ? { ...outcome, retryAt } : outcome,
+      );
+    } finally {
+      slot.release(open);
+    }
+  };
+
+  const deliver = async (attempt: Attempt): Promise<Outcome[]> => {
+    const routes = await findRoutes(attempt.recipients, parts);
+    const outcomes = new Map<QueueRecipient, Outcome>();
+    const groups = new Map<string, Group>();
+    for (const recipient of attempt.recipients) {
+      const domain = domainOf(recipient);
+      const route = routes.get(domain)!;
+      if (route.kind !== "hosts") {
+        outcomes.set(recipient, { kind: route.kind, relay: domain, reply: route.reply });
+        continue;
+      }
+      const group = groups.get(route.key);
+      if (group === undefined) groups.set(route.key, { route, recipients: [recipient] });
+      else group.recipients.push(recipient);
+    }
+    await Promise.all(
+      [...groups.values()].map(async (group) => {
+        const results = await deliverGroup(group, attempt).catch((error: unknown) => {
+          log.write("error", `${attempt.entry.id}: remote delivery: ${messageOf(error)}`);
+          return outcomesFor(group, internalError(error));
+        });
+        for (const [recipient, outcome] of results) outcomes.set(recipient, outcome);
+      }),
+    );
+    return attempt.recipients.map((recipient) => outcomes.get(recipient)!);
+  };
+
+  return {
+    name: "esmtp",
+    deliver(attempt) {
+      const delivery = deliver(attempt).finally(() => underWay.delete(delivery));
+      underWay.add(delivery);
+      return delivery;
+    },
+    async close() {
+      await Promise.allSettled(underWay);
+      await connections.close();
+    },
+  };
+}
+
+/** The route of each domain among the recipients. */
+async function findRoutes(
+  recipients: readonly QueueRecipient[],
+  parts: RemoteMailerParts,
+): Promise<Map<string, Route>> {
+  const { resolver, isOurName, isOurAddress } = parts;
+  const { relay } = parts.settings;
+  const domains = [...new Set(recipients.map(domainOf))];
+  const routes = await Promise.all(
+    domains.map(async (domain): Promise<[string, Route]> => {
+      try {
+        return [domain, await findRoute(domain, { resolver, relay, isOurName, isOurAddress })];
+      } catch (error) {
+        return [domain, { kind: "deferred", reply: internalError(error) }];
+      }
+    }),
+  );
+  return new Map(routes);
+}
+
+function domainOf(recipient: QueueRecipient): string {
+  return recipient.target.kind === "remote" ? recipient.target.domain.toLowerCase() : "";
+}
+
+function waitingOutcomes(
+  group: Group,
+  reason: { readonly until: number; readonly reply: SmtpReply },
+): Map<QueueRecipient, Outcome> {
+  return mapOutcomes(outcomesFor(group, reason.reply), (outcome) => ({ ...outcome, retryAt: reason.until }));
+}
+
+function outcomesFor(group: Group, reply: SmtpReply): Map<QueueRecipient, Outcome> {
+  const relay = fullName(group.route.hosts[0]?.name ?? "");
+  return new Map(group.recipients.map((recipient) => [recipient, { kind: "deferred", relay, reply }]));
+}
+
+function mapOutcomes(
+  outcomes: ReadonlyMap<QueueRecipient, Outcome>,
+  change: (outcome: Outcome) => Outcome,
+): Map<QueueRecipient, Outcome> {
+  return new Map([...outcomes].map(([recipient, outcome]) => [recipient, change(outcome)]));
+}
+
+function internalError(error: unknown): SmtpReply {
+  return { code: 451, enhanced: "4.3.0", text: `internal error: ${messageOf(error)}` };
+}
