@@ -1,9 +1,11 @@
 /**
  * The real programs that tests work with: which are there, and running one with a time limit.
  */
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
 import { accessSync, constants } from "node:fs";
 import { join } from "node:path";
+import type { TestContext } from "node:test";
 
 /** Programs and the Debian packages that hold them. */
 const PACKAGES = {
@@ -16,7 +18,6 @@ const PACKAGES = {
   movemail: "mailutils",
   mpop: "mpop",
   msmtp: "msmtp",
-  mutt: "mutt",
   procmail: "procmail",
   strace: "strace",
   swaks: "swaks",
@@ -98,4 +99,25 @@ export function runProgram(command: string, args: readonly string[], options: Ru
       resolve({ code: code ?? -1, stdout, stderr });
     });
   });
+}
+
+/**
+ * Starts a program that runs until the test is over.
+ *
+ * @throws when it cannot be started
+ */
+export async function startProgram(
+  t: TestContext,
+  command: string,
+  args: readonly string[],
+): Promise<ChildProcess> {
+  const child = spawn(findProgram(command) ?? command, args, { stdio: "ignore" });
+  await once(child, "spawn");
+  t.after(async () => {
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    const ended = once(child, "exit");
+    child.kill("SIGTERM");
+    await ended;
+  });
+  return child;
 }

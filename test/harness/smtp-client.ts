@@ -86,13 +86,14 @@ export async function openSmtp(to: Endpoint, options: SmtpOptions = {}): Promise
   };
 }
 
-/** Opens a session, sends one message, ends. */
+/** Opens a session, sends one message, ends. Resolves with the reply that decided. */
 export async function sendMail(
   to: Endpoint,
-  mail: Envelope & SmtpOptions,
+  mail: Envelope,
   message: Buffer | string,
+  options: SmtpOptions = {},
 ): Promise<Reply> {
-  const client = await openSmtp(to, mail);
+  const client = await openSmtp(to, options);
   try {
     if (client.greeting.code !== 220) return client.greeting;
     const reply = await client.send(mail, message);
