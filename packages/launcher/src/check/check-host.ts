@@ -1,0 +1,112 @@
+/**
+ * All checks of a host, in the order in which their results matter to one another.
+ */
+import { existsSync } from "node:fs";
+import { userInfo } from "node:os";
+import { sendControl } from "@mailhost/common/daemon/control";
+import { LISTENER_KINDS } from "@mailhost/common/daemon/launcher-messages";
+import { silentLog } from "@mailhost/common/log/log";
+import { loadSettings } from "@mailhost/common/settings/load";
+import type { Settings } from "@mailhost/common/settings/settings";
+import { formatListenAddress } from "@mailhost/common/settings/units";
+import { type Site, sitePath } from "@mailhost/common/site";
+import { openSiteTables } from "@mailhost/common/tables/site-tables";
+import { type Identity, wantedIdentity } from "../start/identity.ts";
+import { bindPort, listenersOf } from "../start/ports.ts";
+import { type Finding, findingOf } from "./finding.ts";
+import { checkPermissions } from "./permissions.ts";
+import { checkRelaying } from "./relaying.ts";
+
+/** Runs every check; the settings first, as nothing else makes sense with broken ones. */
+export async function checkHost(site: Site): Promise<Finding[]> {
+  let settings: Settings;
+  let identity: Identity;
+  try {
+    settings = loadSettings(site);
+    identity = identityOf(site, settings);
+  } catch (error) {
+    return [findingOf("settings", error)];
+  }
+  return [
+    {
+      level: "ok",
+      about: "settings",
+      text: existsSync(site.settingsFile) ? site.settingsFile : "all defaults",
+    },
+    ...checkNames(settings, site),
+    ...(await checkTables(site, settings)),
+    ...checkPermissions(site, identity),
+    ...checkTls(site, settings),
+    ...(await checkPorts(site, settings)),
+  ];
+}
+
+function identityOf(site: Site, settings: Settings): Identity {
+  const { uid, gid, username } = userInfo();
+  return wantedIdentity(site, settings.run, uid) ?? { user: username, uid, gid };
+}
+
+function checkNames(settings: Settings, site: Site): Finding[] {
+  return settings.hostname.includes(".")
+    ? []
+    : [
+        {
+          level: "warning",
+          about: "settings",
+          text: `hostname: "${settings.hostname}" has no domain; other hosts distrust that: set it in ${site.settingsFile}`,
+        },
+      ];
+}
+
+async function checkTables(site: Site, settings: Settings): Promise<Finding[]> {
+  const tables = openSiteTables(site, { log: silentLog });
+  try {
+    const faults = tables.check().map((fault) => findingOf("tables", fault));
+    const good: Finding = { level: "ok", about: "tables", text: "access, aliases and domains are readable" };
+    return [...(faults.length > 0 ? faults : [good]), ...checkRelaying(settings, tables)];
+  } finally {
+    await tables.close();
+  }
+}
+
+function checkTls(site: Site, settings: Settings): Finding[] {
+  const missing = [settings.tls.cert, settings.tls.key]
+    .map((p) => sitePath(site, p))
+    .filter((p) => !existsSync(p));
+  return missing.length === 0
+    ? [{ level: "ok", about: "tls", text: "certificate and key are there" }]
+    : [
+        {
+          level: "warning",
+          about: "tls",
+          text: `no ${missing.join(", no ")}: neither STARTTLS, smtps nor pop3s`,
+        },
+      ];
+}
+
+async function checkPorts(site: Site, settings: Settings): Promise<Finding[]> {
+  // A host that runs has its ports; only itself can say so.
+  const status = await sendControl(site, "status").catch(() => undefined);
+  if (status?.ok === true) {
+    return [
+      {
+        level: "ok",
+        about: "ports",
+        text: `the host is running, process ${String(status.pid)}: ${String(status.listening)}`,
+      },
+    ];
+  }
+  const findings: Finding[] = [];
+  for (const kind of LISTENER_KINDS) {
+    for (const address of listenersOf(settings, kind)) {
+      try {
+        bindPort(kind, address).close();
+      } catch (error) {
+        findings.push(findingOf("ports", error));
+      }
+    }
+  }
+  if (findings.length > 0) return findings;
+  const all = LISTENER_KINDS.flatMap((kind) => listenersOf(settings, kind).map(formatListenAddress));
+  return [{ level: "ok", about: "ports", text: `free: ${all.join(", ")}` }];
+}

@@ -1,0 +1,37 @@
+/**
+ * The grammar of `mailhost queue`; the command itself is the mta's.
+ */
+import type { Argv } from "yargs";
+import { type CommandParts, type CommonOptions, siteOf } from "../command-parts.ts";
+
+type Action = "list" | "show" | "run" | "hold" | "release" | "remove";
+
+export function queueGrammar(parser: Argv, { terminal, done }: CommandParts): Argv {
+  const act = async (action: Action, args: CommonOptions & { id?: string; json?: boolean | undefined }) => {
+    const { queueCommand } = await import("@mailhost/mta/commands/queue-admin");
+    const what = { action, json: args.json === true, ...(args.id === undefined ? {} : { id: args.id }) };
+    done(await queueCommand(siteOf(args), what, (line) => terminal.out(line)));
+  };
+  const json = (y: Argv) => y.option("json", { type: "boolean", describe: "Print JSON" });
+  const withId = (y: Argv) =>
+    json(y).positional("id", { type: "string", demandOption: true, describe: "Queue id, as list prints it" });
+  return parser.command("queue", "The queue: list, show, run, hold, release, remove", (y) =>
+    y
+      .command(["list", "$0"], "What waits", json, (args) => act("list", args as CommonOptions))
+      .command("show <id>", "One message: envelope, recipients, last replies", withId, (args) =>
+        act("show", args as CommonOptions),
+      )
+      .command("run", "Attempt everything now", json, (args) => act("run", args as CommonOptions))
+      .command("hold <id>", "Keep a message back until it is released", withId, (args) =>
+        act("hold", args as CommonOptions),
+      )
+      .command("release <id>", "Let a held message go", withId, (args) =>
+        act("release", args as CommonOptions),
+      )
+      .command("remove <id>", "Remove a message, unsent, with no report", withId, (args) =>
+        act("remove", args as CommonOptions),
+      )
+      .example("$0 queue", "the same as list")
+      .example("$0 queue hold 6AF3K2Q8M1", "keep one back"),
+  );
+}

@@ -1,0 +1,46 @@
+/**
+ * The grammar of `mailhost user`.
+ */
+import type { Argv } from "yargs";
+import { type CommandParts, type CommonOptions, siteOf } from "../command-parts.ts";
+import type { UserArguments } from "./user.ts";
+
+export function userGrammar(parser: Argv, { terminal, done }: CommandParts): Argv {
+  const act = async (args: CommonOptions, what: UserArguments) => {
+    const { userCommand } = await import("./user.ts");
+    done(await userCommand(siteOf(args), what, terminal));
+  };
+  const named = (y: Argv) =>
+    y.positional("name", {
+      type: "string",
+      demandOption: true,
+      describe: "Name of the mailbox, the part before @",
+    });
+  return parser.command("user", "Mail accounts: add, passwd, remove, list", (y) =>
+    y
+      .command(
+        "add <name>",
+        "Add an account; the password is asked for, or is the first line of standard input",
+        (z) => named(z).example("$0 user add alice", "asks for the password twice"),
+        (args) => act(args as CommonOptions, { action: "add", name: args.name }),
+      )
+      .command(
+        "passwd <name>",
+        "Give an account a new password",
+        (z) => named(z).example("$0 user passwd alice < secret.txt", "the first line of secret.txt"),
+        (args) => act(args as CommonOptions, { action: "passwd", name: args.name }),
+      )
+      .command("remove <name>", "Remove an account; its mailbox stays", named, (args) =>
+        act(args as CommonOptions, { action: "remove", name: (args as { name: string }).name }),
+      )
+      .command(
+        "list",
+        "The accounts, one a line",
+        (z) => z.option("json", { type: "boolean", describe: "Print them as JSON" }),
+        (args) => act(args as CommonOptions, { action: "list", json: args.json === true }),
+      )
+      .demandCommand(1, "name what to do with users: add, passwd, remove or list")
+      .example("$0 user add alice", "")
+      .example("echo secret | $0 user passwd alice", ""),
+  );
+}

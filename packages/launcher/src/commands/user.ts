@@ -1,0 +1,57 @@
+/**
+ * `mailhost user`: the accounts in etc/mail/users.
+ */
+import { chownSync } from "node:fs";
+import * as usersFile from "@mailhost/common/accounts/users-file";
+import { loadSettings } from "@mailhost/common/settings/load";
+import type { Site } from "@mailhost/common/site";
+import { EX_OK } from "@mailhost/common/sysexits";
+import { wantedIdentity } from "../start/identity.ts";
+import type { Terminal } from "../terminal.ts";
+
+/** What is done, and to whom. */
+export type UserArguments =
+  | { readonly action: "add" | "passwd" | "remove"; readonly name: string }
+  | { readonly action: "list"; readonly json: boolean };
+
+/**
+ * Runs one of the commands.
+ *
+ * @returns the exit code
+ * @throws UserError for a bad name, a name that is there already or is not there, a bad password, an unwritable file
+ */
+export async function userCommand(site: Site, args: UserArguments, terminal: Terminal): Promise<number> {
+  switch (args.action) {
+    case "list": {
+      const names = usersFile.listUsers(site);
+      if (args.json) terminal.out(JSON.stringify(names));
+      else for (const name of names) terminal.out(name);
+      return EX_OK;
+    }
+    case "add":
+      await usersFile.addUser(site, args.name, await terminal.readPassword(`Password of ${args.name}`, true));
+      giveToDaemons(site);
+      terminal.out(`added ${args.name}`);
+      return EX_OK;
+    case "passwd":
+      await usersFile.setPassword(
+        site,
+        args.name,
+        await terminal.readPassword(`New password of ${args.name}`, true),
+      );
+      giveToDaemons(site);
+      terminal.out(`new password for ${args.name}`);
+      return EX_OK;
+    case "remove":
+      await usersFile.removeUser(site, args.name);
+      giveToDaemons(site);
+      terminal.out(`removed ${args.name}; the mailbox ${site.spoolDir}/${args.name} stays if there is one`);
+      return EX_OK;
+  }
+}
+
+/** Run by root, the file must still be readable for the daemons, which are root no longer. */
+function giveToDaemons(site: Site): void {
+  const identity = wantedIdentity(site, loadSettings(site).run, process.getuid?.() ?? 0);
+  if (identity !== undefined) chownSync(site.usersFile, identity.uid, identity.gid);
+}

@@ -1,0 +1,99 @@
+/**
+ * The launcher's end of `run/mailhost.sock`: one JSON object a line each way (see common/daemon/control.ts).
+ *
+ * Whoever may open the socket may wake the queue and ask for the state; nothing said here changes a message.
+ */
+import { chmodSync, chownSync, lstatSync, unlinkSync } from "node:fs";
+import { createServer, type Server, type Socket } from "node:net";
+import { CONTROL_LINE_LIMIT, type ControlAnswer, SOCKET_PATH_LIMIT } from "@mailhost/common/daemon/control";
+import { messageOf, UserError } from "@mailhost/common/errors";
+import type { Site } from "@mailhost/common/site";
+import { EX_CANTCREAT, EX_CONFIG } from "@mailhost/common/sysexits";
+import { reasonOf } from "./folders.ts";
+import type { Identity } from "./identity.ts";
+
+/** How long a client may keep its connection without a word (ms). */
+const IDLE_LIMIT = 10_000;
+
+/** Connections at once. */
+const MOST_CLIENTS = 64;
+
+/** The commands by name. */
+export type ControlCommands = Readonly<Record<string, () => Promise<ControlAnswer> | ControlAnswer>>;
+
+/**
+ * Listens on the socket, mode 0660; one that a dead launcher left is removed first (the pid file's lock says that it
+ * is dead).
+ *
+ * @throws UserError when it cannot be made
+ */
+export async function openControlSocket(
+  site: Site,
+  identity: Identity | undefined,
+  commands: ControlCommands,
+): Promise<Server> {
+  const path = site.controlSocket;
+  if (Buffer.byteLength(path) > SOCKET_PATH_LIMIT) {
+    throw new UserError(
+      `${path}: the name is too long for a socket (${SOCKET_PATH_LIMIT} octets at most); choose a shorter root`,
+      EX_CONFIG,
+    );
+  }
+  const server = createServer((socket) => serveClient(socket, commands));
+  server.maxConnections = MOST_CLIENTS;
+  try {
+    if (lstatSync(path, { throwIfNoEntry: false })?.isSocket() === true) unlinkSync(path);
+    await new Promise<void>((resolve, reject) => {
+      server.once("error", reject);
+      server.listen(path, () => {
+        server.off("error", reject);
+        resolve();
+      });
+    });
+    chmodSync(path, 0o660);
+    if (identity !== undefined) chownSync(path, identity.uid, identity.gid);
+  } catch (error) {
+    server.close();
+    throw new UserError(`cannot make the control socket ${path}: ${reasonOf(error)}`, EX_CANTCREAT);
+  }
+  return server;
+}
+
+function serveClient(socket: Socket, commands: ControlCommands): void {
+  let text = "";
+  let turn: Promise<void> = Promise.resolve();
+  socket.setEncoding("utf8");
+  socket.setTimeout(IDLE_LIMIT, () => socket.destroy());
+  // A client that went away has its reasons.
+  socket.on("error", () => socket.destroy());
+  socket.on("data", (piece: string) => {
+    text += piece;
+    for (let end = text.indexOf("\n"); end >= 0; end = text.indexOf("\n")) {
+      const line = text.slice(0, end);
+      text = text.slice(end + 1);
+      turn = turn.then(async () => {
+        const answer = await obey(line, commands);
+        if (socket.writable) socket.write(`${JSON.stringify(answer)}\n`);
+      });
+    }
+    if (text.length > CONTROL_LINE_LIMIT) socket.destroy();
+  });
+}
+
+/** The answer to one line. */
+export async function obey(line: string, commands: ControlCommands): Promise<ControlAnswer> {
+  let name: unknown;
+  try {
+    name = (JSON.parse(line) as { command?: unknown } | null)?.command;
+  } catch {
+    return { ok: false, error: "expected one JSON object a line" };
+  }
+  if (typeof name !== "string" || !Object.hasOwn(commands, name)) {
+    return { ok: false, error: `unknown command; there are ${Object.keys(commands).join(", ")}` };
+  }
+  try {
+    return await commands[name]!();
+  } catch (error) {
+    return { ok: false, error: messageOf(error) };
+  }
+}

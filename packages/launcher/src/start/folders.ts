@@ -1,0 +1,151 @@
+/**
+ * The folders below var/ and run/: made where they are missing, with the right modes and owners, and checked before
+ * anything relies on them.
+ */
+import {
+  accessSync,
+  chmodSync,
+  chownSync,
+  closeSync,
+  constants,
+  lchownSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  statSync,
+} from "node:fs";
+import { dirname, join } from "node:path";
+import { errnoOf, messageOf, UserError } from "@mailhost/common/errors";
+import type { Site } from "@mailhost/common/site";
+import { EX_CANTCREAT, EX_CONFIG, EX_NOPERM } from "@mailhost/common/sysexits";
+import { findGroup, type Identity, readSystemLists } from "./identity.ts";
+
+/** What is done with one folder. */
+interface Folder {
+  readonly path: string;
+  /** Mode when we make it; an existing one keeps its own. */
+  readonly mode: number;
+  /** It and all in it belong to the identity that the daemons run as. */
+  readonly ours: boolean;
+  /** Group when we make it as root and it is not wholly ours. */
+  readonly gid?: number;
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  EACCES: "permission denied",
+  EPERM: "not permitted",
+  EROFS: "the file system is read-only",
+  ENOSPC: "no space left on the device",
+  ENOTDIR: "a part of the path is a file",
+  EEXIST: "a file is in its place",
+  ELOOP: "too many symbolic links",
+  ENOENT: "it is not there",
+};
+
+/** Why a system call failed, in words. */
+export function reasonOf(error: unknown): string {
+  return REASONS[errnoOf(error) ?? ""] ?? messageOf(error);
+}
+
+/**
+ * Makes what is missing and hands our own folders to the identity that the daemons will have.
+ *
+ * @param identity whom we are about to become; undefined: we stay who we are
+ * @throws UserError naming the path and the reason
+ */
+export function prepareFolders(site: Site, identity: Identity | undefined, uid: number): void {
+  if (!isFolder(site.etcMail)) {
+    throw new UserError(
+      `there is no ${site.etcMail}; \`mailhost init --domain example.com --lan 192.168.1\` writes one`,
+      EX_CONFIG,
+    );
+  }
+  for (const folder of foldersOf(site, identity, uid)) {
+    makeFolder(folder, identity);
+    if (folder.ours && identity !== undefined) handOver(folder.path, identity);
+  }
+  makeLogFile(site, identity);
+}
+
+/** Makes `run` alone: the pid file in it says whether anything else may be touched. */
+export function prepareRunFolder(site: Site, identity: Identity | undefined): void {
+  makeFolder({ path: site.runDir, mode: 0o755, ours: site.root !== "/" }, identity);
+}
+
+/**
+ * Checks that we, as we are now, can work in every folder.
+ *
+ * @throws UserError naming the first that fails
+ */
+export function checkFolders(site: Site): void {
+  for (const path of [site.spoolDir, site.queueDir, site.stateDir]) {
+    try {
+      accessSync(path, constants.R_OK | constants.W_OK | constants.X_OK);
+    } catch (error) {
+      throw new UserError(`cannot write in ${path}: ${reasonOf(error)}`, EX_NOPERM);
+    }
+  }
+  try {
+    accessSync(site.logFile, constants.W_OK);
+    accessSync(site.etcMail, constants.R_OK | constants.X_OK);
+  } catch (error) {
+    const path = (error as NodeJS.ErrnoException).path ?? site.logFile;
+    throw new UserError(`cannot use ${path}: ${reasonOf(error)}`, EX_NOPERM);
+  }
+}
+
+function foldersOf(site: Site, identity: Identity | undefined, uid: number): Folder[] {
+  const mailGid = uid === 0 ? findGroup(readSystemLists().group, "mail") : undefined;
+  const spoolGid = identity?.gid ?? mailGid;
+  return [
+    // As every mail system has it: whoever is in group mail makes the lock files beside the mboxes.
+    spoolGid === undefined
+      ? { path: site.spoolDir, mode: 0o775, ours: false }
+      : { path: site.spoolDir, mode: 0o2775, ours: false, gid: spoolGid },
+    { path: site.queueDir, mode: 0o700, ours: true },
+    { path: site.stateDir, mode: 0o750, ours: true },
+    { path: dirname(site.logFile), mode: 0o755, ours: false },
+  ];
+}
+
+function makeFolder(folder: Folder, identity: Identity | undefined): void {
+  if (isFolder(folder.path)) return;
+  try {
+    mkdirSync(dirname(folder.path), { recursive: true, mode: 0o755 });
+    mkdirSync(folder.path);
+    if (folder.gid !== undefined) chownSync(folder.path, 0, folder.gid);
+    else if (folder.ours && identity !== undefined) chownSync(folder.path, identity.uid, identity.gid);
+    // After the change of owner, which clears the set-group-id bit; and whatever the umask is.
+    chmodSync(folder.path, folder.mode);
+  } catch (error) {
+    throw new UserError(`cannot make the folder ${folder.path}: ${reasonOf(error)}`, EX_CANTCREAT);
+  }
+}
+
+/** Gives a folder of ours, with all in it, to the identity, if it is not its own already. */
+function handOver(path: string, identity: Identity): void {
+  const at = lstatSync(path);
+  if (at.uid === identity.uid) return;
+  if (at.isDirectory()) for (const name of readdirSync(path)) handOver(join(path, name), identity);
+  lchownSync(path, identity.uid, identity.gid);
+}
+
+function makeLogFile(site: Site, identity: Identity | undefined): void {
+  try {
+    closeSync(openSync(site.logFile, "a", 0o640));
+    if (identity !== undefined && statSync(site.logFile).uid !== identity.uid) {
+      chownSync(site.logFile, identity.uid, identity.gid);
+    }
+  } catch (error) {
+    throw new UserError(`cannot write the log ${site.logFile}: ${reasonOf(error)}`, EX_CANTCREAT);
+  }
+}
+
+function isFolder(path: string): boolean {
+  try {
+    return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+  } catch (error) {
+    throw new UserError(`cannot look at ${path}: ${reasonOf(error)}`, EX_NOPERM);
+  }
+}

@@ -1,0 +1,238 @@
+/**
+ * `mailhost start`: the host in the foreground, from the settings to the last session.
+ *
+ * The order matters and is all here: locks before anything is touched, half-done mailbox changes mended before a port
+ * is bound, ports bound before privileges are dropped, the ready line after both daemons accept.
+ */
+import { existsSync } from "node:fs";
+import type { Server } from "node:net";
+import { systemClock } from "@mailhost/common/clock";
+import { STOP_LIMIT } from "@mailhost/common/daemon/child";
+import type { PidFile } from "@mailhost/common/daemon/pid-file";
+import { openReopeningLog, type ReopeningLog } from "@mailhost/common/daemon/reopening-log";
+import { messageOf } from "@mailhost/common/errors";
+import { loadSettings } from "@mailhost/common/settings/load";
+import type { Settings } from "@mailhost/common/settings/settings";
+import { type Site, sitePath } from "@mailhost/common/site";
+import { EX_OK } from "@mailhost/common/sysexits";
+import type { Terminal } from "../terminal.ts";
+import { openControlSocket } from "./control-server.ts";
+import { checkFolders, prepareFolders, prepareRunFolder } from "./folders.ts";
+import { becomeIdentity, type Identity, wantedIdentity } from "./identity.ts";
+import { lockDaemon, lockInstance } from "./instance-locks.ts";
+import type { ChildPlan } from "./managed-child.ts";
+import { type BoundPort, bindPorts, listenersOf, readyLine } from "./ports.ts";
+import { type Supervisor, superviseChildren } from "./supervisor.ts";
+
+/** The programs of the two daemons; tests pass others. */
+export interface DaemonEntries {
+  /** Absolute paths. */
+  readonly mta: string;
+  readonly pop3: string;
+}
+
+/** What is open while the host runs. */
+interface Host {
+  readonly site: Site;
+  readonly log: ReopeningLog;
+  readonly ports: readonly BoundPort[];
+  readonly pidFiles: readonly PidFile[];
+  readonly supervisor: Supervisor;
+  settings: Settings;
+}
+
+/** Time that the daemons' own limit gets before the launcher's (ms). */
+const STOP_MARGIN = 2000;
+
+/**
+ * Runs the host until SIGTERM or SIGINT.
+ *
+ * @returns the exit code
+ * @throws UserError when it cannot start; nothing of it is left running then
+ */
+export async function startHost(
+  site: Site,
+  entries: DaemonEntries,
+  terminal: Pick<Terminal, "out" | "err">,
+): Promise<number> {
+  const settings = loadSettings(site);
+  const uid = process.getuid?.() ?? 0;
+  const identity = wantedIdentity(site, settings.run, uid);
+  prepareRunFolder(site, identity);
+  const instance = lockInstance(site);
+  const pidFiles = [instance];
+  try {
+    prepareFolders(site, identity, uid);
+    const log = openReopeningLog(site, "mailhost", settings);
+    try {
+      return await runHost({ site, settings, identity, entries, log, pidFiles, terminal });
+    } catch (error) {
+      log.write("error", `cannot start: ${messageOf(error)}`);
+      throw error;
+    } finally {
+      await log.close();
+    }
+  } finally {
+    for (const file of pidFiles) file.release();
+  }
+}
+
+interface RunParts {
+  readonly site: Site;
+  readonly settings: Settings;
+  readonly identity: Identity | undefined;
+  readonly entries: DaemonEntries;
+  readonly log: ReopeningLog;
+  /** Taken locks; those of the daemons are added. */
+  readonly pidFiles: PidFile[];
+  readonly terminal: Pick<Terminal, "out" | "err">;
+}
+
+async function runHost(parts: RunParts): Promise<number> {
+  const { site, settings, identity, log, terminal } = parts;
+  const mta = await lockDaemon(site, "mta", { clock: systemClock, log });
+  parts.pidFiles.push(mta);
+  const pop3 = await lockDaemon(site, "pop3", { clock: systemClock, log });
+  parts.pidFiles.push(pop3);
+  await recoverMailboxes(site, log);
+  const ports = await bindPorts(settings, hasCertificate(site, settings, log));
+  const plan = (name: "mta" | "pop3", pidFile: PidFile): ChildPlan => ({
+    name,
+    entry: parts.entries[name],
+    listeners: listenersFor(name, ports),
+    pidFile,
+  });
+  const supervisor = superviseChildren([plan("mta", mta), plan("pop3", pop3)], {
+    root: site.root,
+    settings,
+    clock: systemClock,
+    log,
+    execArgv: process.execArgv,
+  });
+  const host: Host = { site, log, ports, pidFiles: parts.pidFiles, supervisor, settings };
+  const signals = catchSignals(host);
+  let control: Server | undefined;
+  try {
+    control = await openControlSocket(site, identity, controlCommands(host));
+    if (identity !== undefined) takeIdentity(identity, parts);
+    checkFolders(site);
+    // A signal during the start ends it too.
+    const ended = await Promise.race([
+      supervisor.start().then(() => false),
+      signals.stopped.then(() => true),
+    ]);
+    if (!ended) {
+      const line = readyLine(ports);
+      log.write("info", line);
+      terminal.out(line);
+      await signals.stopped;
+    }
+    log.write("info", "stopping: sessions may finish");
+    await supervisor.stop(STOP_LIMIT + STOP_MARGIN);
+    log.write("info", "stopped");
+    return EX_OK;
+  } finally {
+    signals.release();
+    control?.close();
+    for (const port of ports) port.close();
+  }
+}
+
+/** The descriptors of one daemon's ports, by kind. */
+function listenersFor(name: "mta" | "pop3", ports: readonly BoundPort[]): Record<string, number[]> {
+  const listeners: Record<string, number[]> = {};
+  for (const { kind, fd } of ports) {
+    const owner = kind === "pop3" || kind === "pop3s" ? "pop3" : "mta";
+    if (owner === name) (listeners[kind] ??= []).push(fd);
+  }
+  return listeners;
+}
+
+async function recoverMailboxes(site: Site, log: ReopeningLog): Promise<void> {
+  const { recoverAllMailboxes } = await import("@mailhost/common/mbox/recover");
+  const mended = await recoverAllMailboxes(site, { clock: systemClock, log });
+  if (mended > 0) log.write("warn", `${mended} mailboxes with a half-done change were mended`);
+}
+
+function hasCertificate(site: Site, settings: Settings, log: ReopeningLog): boolean {
+  const { cert, key } = settings.tls;
+  const missing = [cert, key].map((path) => sitePath(site, path)).filter((path) => !existsSync(path));
+  if (missing.length === 0) return true;
+  const kinds = (["smtps", "pop3s"] as const).filter((kind) => listenersOf(settings, kind).length > 0);
+  if (kinds.length > 0) log.write("info", `no ${kinds.join(", ")}: there is no ${missing.join(", no ")}`);
+  return false;
+}
+
+function takeIdentity(identity: Identity, parts: RunParts): void {
+  becomeIdentity(identity);
+  parts.log.write("info", `running as ${identity.user} (uid ${identity.uid}, gid ${identity.gid})`);
+}
+
+/** SIGTERM and SIGINT end the host, a second one at once; SIGHUP reloads. */
+function catchSignals(host: Host): { readonly stopped: Promise<void>; release(): void } {
+  // Sockets and children come and go; the host stays until it is told to end.
+  const alive = setInterval(() => undefined, 1 << 30);
+  let told = false;
+  let tell: () => void = () => undefined;
+  const stopped = new Promise<void>((resolve) => {
+    tell = resolve;
+  });
+  const onStop = () => {
+    if (told) host.supervisor.kill();
+    told = true;
+    tell();
+  };
+  const onHangUp = () => void reload(host);
+  process.on("SIGTERM", onStop).on("SIGINT", onStop).on("SIGHUP", onHangUp);
+  return {
+    stopped,
+    release() {
+      clearInterval(alive);
+      process.off("SIGTERM", onStop).off("SIGINT", onStop).off("SIGHUP", onHangUp);
+    },
+  };
+}
+
+/** Reads the settings again; broken ones are named in the log and the old stay in force. Returns the fault, if any. */
+function reload(host: Host): string | undefined {
+  let next: Settings;
+  try {
+    next = loadSettings(host.site);
+  } catch (error) {
+    host.log.write("error", `settings not reloaded, the old ones stay: ${messageOf(error)}`);
+    return messageOf(error);
+  }
+  const listeners = (s: Settings) =>
+    JSON.stringify([s.smtp.listen, s.smtp.submission, s.smtp.smtps, s.pop3.listen, s.pop3.pop3s]);
+  if (listeners(next) !== listeners(host.settings)) {
+    host.log.write("warn", "other listeners need a restart of mailhost; the ports stay as they are");
+  }
+  host.settings = next;
+  host.log.reopen(next);
+  host.supervisor.reload(next);
+  host.log.write("info", "settings reloaded");
+  return undefined;
+}
+
+function controlCommands(host: Host): Parameters<typeof openControlSocket>[2] {
+  return {
+    wake: () => {
+      host.supervisor.wake();
+      return { ok: true };
+    },
+    "run-queue": () => {
+      host.supervisor.runQueue();
+      return { ok: true };
+    },
+    reload: () => {
+      const fault = reload(host);
+      return fault === undefined ? { ok: true } : { ok: false, error: fault };
+    },
+    status: () => ({
+      ok: true,
+      pid: process.pid,
+      listening: readyLine(host.ports).replace("mailhost ready", "").trim(),
+      daemons: host.supervisor.status(),
+    }),
+  };
+}
