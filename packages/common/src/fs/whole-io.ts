@@ -1,0 +1,41 @@
+/**
+ * Reads and writes that go on until all bytes have moved, and folders brought to stable storage.
+ */
+import { constants } from "node:fs";
+import type { FileHandle } from "node:fs/promises";
+import type { FileSystem } from "./file-system.ts";
+
+/**
+ * Reads until `into` is full or the file ends.
+ *
+ * @param position offset in the file, bytes
+ * @returns bytes read; less than `into.length` only at the end of the file
+ */
+export async function readWhole(file: FileHandle, into: Buffer, position: number): Promise<number> {
+  let done = 0;
+  while (done < into.length) {
+    const { bytesRead } = await file.read(into, done, into.length - done, position + done);
+    if (bytesRead === 0) break;
+    done += bytesRead;
+  }
+  return done;
+}
+
+/** Writes all of `data` at `position`, however little the system takes at a time. */
+export async function writeWhole(file: FileHandle, data: Buffer, position: number): Promise<void> {
+  let done = 0;
+  while (done < data.length) {
+    const { bytesWritten } = await file.write(data, done, data.length - done, position + done);
+    done += bytesWritten;
+  }
+}
+
+/** Brings a folder's entries to stable storage, so that a file made in it is there after a power loss. */
+export async function syncFolder(fileSystem: FileSystem, path: string): Promise<void> {
+  const folder = await fileSystem.open(path, constants.O_RDONLY | constants.O_DIRECTORY);
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
+}

@@ -1,0 +1,158 @@
+/**
+ * Appends a batch of messages to a locked mbox: all of them, on stable storage, or none.
+ *
+ * The journal gets the old length first. Messages are streamed through one buffer, so that neither a large message nor
+ * a large batch is ever in memory; one fdatasync covers them all. When anything fails, the mbox is cut back to its old
+ * length while the lock is still held; should that fail too, the journal keeps the old length and whoever locks next
+ * cuts (recover.ts).
+ */
+import type { FileHandle } from "node:fs/promises";
+import { messageOf } from "../errors.ts";
+import { readWhole, writeWhole } from "../fs/whole-io.ts";
+import { messageHead } from "./from-line.ts";
+import { bootId, openJournal, writeRecord } from "./journal.ts";
+import type { LockedMailbox } from "./lock.ts";
+import { encodedBound, MboxEncoder } from "./mbox-encoder.ts";
+import { asMboxError, MboxError } from "./mbox-error.ts";
+import { replayJournal } from "./replay.ts";
+
+/** A message to append. */
+export interface MboxMessage {
+  /** Envelope sender; empty for the null sender. */
+  readonly sender: string;
+  /** Milliseconds since 1970; the date of the `From ` line. */
+  readonly receivedAt: number;
+  /** The message in chunks of any size, lines ending in CR LF. */
+  stream(): AsyncIterable<Buffer>;
+}
+
+/** Bytes that go to the file in one write. */
+const BATCH = 256 * 1024;
+/** Bytes that are encoded at a time. */
+const SLICE = 32 * 1024;
+const LINE_END = Buffer.from("\n");
+
+/**
+ * Appends `messages` in their order.
+ *
+ * @throws MboxError; the mbox then has its old length
+ */
+export async function appendMessages(box: LockedMailbox, messages: readonly MboxMessage[]): Promise<void> {
+  if (messages.length === 0) return;
+  try {
+    const journal = await openJournal(box.fileSystem, box.paths.journal);
+    try {
+      if ((await journal.stat()).size > 0) await replayJournal(box);
+      await appendWith(box, journal, messages);
+    } finally {
+      await journal.close();
+    }
+  } catch (error) {
+    throw asMboxError(box.paths.mbox, error);
+  }
+}
+
+async function appendWith(
+  box: LockedMailbox,
+  journal: FileHandle,
+  messages: readonly MboxMessage[],
+): Promise<void> {
+  const { file } = box;
+  const { dev: device, ino: inode, size: length } = await file.stat();
+  try {
+    await writeRecord(journal, { kind: "append", device, inode, boot: bootId(), length });
+    await writeMessages(file, length, messages, box.paths.mbox);
+    await file.datasync();
+    await journal.truncate(0);
+  } catch (error) {
+    await cutBack(file, journal, length).catch((failure: unknown) => {
+      box.log.write(
+        "error",
+        `${box.paths.mbox}: can not be cut back to ${length} bytes yet: ${messageOf(failure)}`,
+      );
+    });
+    throw error;
+  }
+}
+
+/** Gives the mbox its old length. Until that is certain the journal keeps its word, and the next to lock sees to it. */
+async function cutBack(file: FileHandle, journal: FileHandle, length: number): Promise<void> {
+  await file.truncate(length);
+  await file.sync();
+  await journal.truncate(0);
+}
+
+async function writeMessages(
+  file: FileHandle,
+  length: number,
+  messages: readonly MboxMessage[],
+  path: string,
+): Promise<void> {
+  const batch = new Batch(file, length);
+  await batch.put(await missingSeparator(file, length));
+  for (const message of messages) {
+    await batch.put(messageHead(message.sender, message.receivedAt));
+    const encoder = new MboxEncoder();
+    for await (const chunk of readable(message, path)) await batch.encode(encoder, chunk);
+    await batch.finish(encoder);
+    await batch.put(LINE_END);
+  }
+  await batch.flush();
+}
+
+/** The message's chunks; an error of its source is told apart from one of the mbox. */
+async function* readable(message: MboxMessage, path: string): AsyncGenerator<Buffer> {
+  try {
+    yield* message.stream();
+  } catch (error) {
+    throw new MboxError("io", path, "the message to append can not be read", { cause: error });
+  }
+}
+
+/** What the end of the file lacks of an empty line before the next message. */
+async function missingSeparator(file: FileHandle, length: number): Promise<Buffer> {
+  if (length === 0) return Buffer.alloc(0);
+  const tail = Buffer.alloc(Math.min(2, length));
+  await readWhole(file, tail, length - tail.length);
+  const ends = tail.toString("latin1");
+  if (ends === "\n\n") return Buffer.alloc(0);
+  return Buffer.from(ends.endsWith("\n") ? "\n" : "\n\n");
+}
+
+/** Bytes on their way to the end of the file, gathered into large writes. */
+class Batch {
+  readonly #file: FileHandle;
+  readonly #buffer = Buffer.allocUnsafe(BATCH);
+  #used = 0;
+  #position: number;
+
+  constructor(file: FileHandle, position: number) {
+    this.#file = file;
+    this.#position = position;
+  }
+
+  async put(bytes: Buffer): Promise<void> {
+    if (this.#used + bytes.length > BATCH) await this.flush();
+    this.#used += bytes.copy(this.#buffer, this.#used);
+  }
+
+  async encode(encoder: MboxEncoder, chunk: Buffer): Promise<void> {
+    for (let from = 0; from < chunk.length; from += SLICE) {
+      const slice = chunk.subarray(from, from + SLICE);
+      if (this.#used + encodedBound(slice.length) > BATCH) await this.flush();
+      this.#used = encoder.encode(slice, this.#buffer, this.#used);
+    }
+  }
+
+  async finish(encoder: MboxEncoder): Promise<void> {
+    if (this.#used + encodedBound(0) > BATCH) await this.flush();
+    this.#used = encoder.finish(this.#buffer, this.#used);
+  }
+
+  async flush(): Promise<void> {
+    if (this.#used === 0) return;
+    await writeWhole(this.#file, this.#buffer.subarray(0, this.#used), this.#position);
+    this.#position += this.#used;
+    this.#used = 0;
+  }
+}

@@ -1,0 +1,145 @@
+/**
+ * The journal of one mailbox: `var/lib/mailhost/journal/NAME`, which says what is being done to the mbox while it is
+ * being done. Empty or missing means that nothing is.
+ *
+ * Records are framed, so that one that was not written to its end is known for what it is:
+ *
+ *     4 bytes  "MBJ1"
+ *     4 bytes  length of the payload, big endian
+ *     …        payload, JSON
+ *     16 bytes start of the payload's SHA-256
+ */
+import { createHash } from "node:crypto";
+import { constants, readFileSync } from "node:fs";
+import type { FileHandle } from "node:fs/promises";
+import { dirname } from "node:path";
+import { errnoOf } from "../errors.ts";
+import type { FileSystem } from "../fs/file-system.ts";
+import { readWhole, syncFolder, writeWhole } from "../fs/whole-io.ts";
+
+/** Which mbox a record is about, and when it was written. */
+export interface JournalSubject {
+  readonly device: number;
+  readonly inode: number;
+  /** The running system's boot id; see {@link bootId}. */
+  readonly boot: string;
+}
+
+/** A batch is being appended. */
+export interface AppendRecord extends JournalSubject {
+  readonly kind: "append";
+  /** Length of the mbox before, bytes. */
+  readonly length: number;
+}
+
+/** Messages are being removed. Behind this record come the steps, see remove-steps.ts. */
+export interface RemoveRecord extends JournalSubject {
+  readonly kind: "remove";
+  /** Length of the mbox before, bytes. */
+  readonly length: number;
+  /** Where the first byte that moves goes to. */
+  readonly target: number;
+  /** The ranges that stay and lie behind `target`, `[start, end]`, in their order. */
+  readonly keep: readonly (readonly [number, number])[];
+  /** Bytes of a step that goes through the journal. */
+  readonly step: number;
+}
+
+/** What a journal says first. */
+export type JournalRecord = AppendRecord | RemoveRecord;
+
+const MAGIC = Buffer.from("MBJ1");
+const DIGEST = 16;
+/** Bytes of a frame besides its payload. */
+const FRAME = MAGIC.length + 4 + DIGEST;
+/** Payloads over this are no work of ours: 2 million ranges fit. */
+const LARGEST_PAYLOAD = 64 * 1024 * 1024;
+
+const { O_RDWR, O_CREAT, O_NOFOLLOW } = constants;
+
+/** Opens a mailbox's journal for reading and writing, making it, durably, when it is missing. */
+export async function openJournal(fileSystem: FileSystem, path: string): Promise<FileHandle> {
+  const flags = O_RDWR | O_NOFOLLOW;
+  try {
+    return await fileSystem.open(path, flags);
+  } catch (error) {
+    if (errnoOf(error) !== "ENOENT") throw error;
+  }
+  const folder = dirname(path);
+  await fileSystem.mkdir(folder);
+  const file = await fileSystem.open(path, flags | O_CREAT, 0o600);
+  try {
+    await syncFolder(fileSystem, folder);
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
+  return file;
+}
+
+/** Whether a mailbox's journal says anything. */
+export async function journalIsEmpty(fileSystem: FileSystem, path: string): Promise<boolean> {
+  try {
+    return (await fileSystem.stat(path)).size === 0;
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT") return true;
+    throw error;
+  }
+}
+
+/** Puts a payload into a frame. */
+export function frame(payload: object): Buffer {
+  const json = Buffer.from(JSON.stringify(payload));
+  const head = Buffer.alloc(8);
+  MAGIC.copy(head);
+  head.writeUInt32BE(json.length, 4);
+  return Buffer.concat([head, json, digestOf(json)]);
+}
+
+/** Writes a record at the start of an empty journal; the caller syncs. Returns the bytes that it takes. */
+export async function writeRecord(journal: FileHandle, record: JournalRecord): Promise<number> {
+  const bytes = frame(record);
+  await writeWhole(journal, bytes, 0);
+  return bytes.length;
+}
+
+/** A payload read back, and the bytes that its frame takes. */
+export interface Framed {
+  readonly payload: unknown;
+  readonly length: number;
+}
+
+/** Reads the frame at `position`; undefined when it is not whole. */
+export async function readFrame(journal: FileHandle, position: number): Promise<Framed | undefined> {
+  const head = Buffer.alloc(8);
+  if ((await readWhole(journal, head, position)) < head.length) return undefined;
+  const length = head.readUInt32BE(4);
+  if (!head.subarray(0, 4).equals(MAGIC) || length > LARGEST_PAYLOAD) return undefined;
+  const rest = Buffer.alloc(length + DIGEST);
+  if ((await readWhole(journal, rest, position + 8)) < rest.length) return undefined;
+  const json = rest.subarray(0, length);
+  if (!digestOf(json).equals(rest.subarray(length))) return undefined;
+  return { payload: JSON.parse(json.toString()), length: length + FRAME };
+}
+
+let boot: string | undefined;
+
+/**
+ * The id that Linux gives each start of the system, empty where there is none.
+ *
+ * An append's record is not synced, and neither is its end, so after a power loss it may speak of a batch that was
+ * finished and acknowledged: it counts only in the boot that wrote it.
+ */
+export function bootId(): string {
+  if (boot !== undefined) return boot;
+  try {
+    boot = readFileSync("/proc/sys/kernel/random/boot_id", "latin1").trim();
+  } catch {
+    boot = "";
+  }
+  return boot;
+}
+
+function digestOf(bytes: Buffer): Buffer {
+  return createHash("sha256").update(bytes).digest().subarray(0, DIGEST);
+}

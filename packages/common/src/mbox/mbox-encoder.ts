@@ -1,0 +1,88 @@
+/**
+ * Turns a message as SMTP carries it into a message as an mbox holds it, chunk by chunk, at any split:
+ *
+ * - CR LF becomes LF; a CR alone stays as it is
+ * - a line that matches `^>*From ` gets one more `>` (mboxrd)
+ * - the last line gets its line end
+ *
+ * A reader undoes the second by taking one `>` off every line that matches `^>+From `, in the header too, and gets the
+ * message back byte for byte.
+ */
+
+const LF = 10;
+const CR = 13;
+const GREATER = 62;
+const FROM = Buffer.from("From ");
+
+/** Bytes that {@link MboxEncoder.encode} writes at most for a chunk of `length` bytes. */
+export function encodedBound(length: number): number {
+  return length + Math.ceil(length / FROM.length) + FROM.length + 2;
+}
+
+/** The state of one message on its way into the mbox. */
+export class MboxEncoder {
+  /** A CR was seen and its LF may follow. */
+  #cr = false;
+  /** Letters of `From ` matched and held back; -1 once the line can not match any more. */
+  #matched = 0;
+  /** The last byte given out was a line end, or nothing was given out. */
+  #fresh = true;
+
+  /**
+   * Encodes one chunk into `out` from `at` on.
+   *
+   * @param out must have {@link encodedBound} bytes of room
+   * @returns the offset behind the last byte written
+   */
+  encode(chunk: Buffer, out: Buffer, at: number): number {
+    let cr = this.#cr;
+    let matched = this.#matched;
+    for (let i = 0; i < chunk.length; i++) {
+      const byte = chunk[i]!;
+      if (cr && byte !== LF) {
+        at = this.#release(matched, out, at);
+        out[at++] = CR;
+        matched = -1;
+      }
+      cr = byte === CR;
+      if (cr) continue;
+      if (matched < 0 && byte !== LF) {
+        out[at++] = byte;
+      } else if (byte === LF) {
+        at = this.#release(matched, out, at);
+        out[at++] = LF;
+        matched = 0;
+      } else if (byte === FROM[matched]) {
+        matched++;
+        if (matched < FROM.length) continue;
+        // Whether it stands in front of the line or of "From " is the same.
+        out[at++] = GREATER;
+        at = this.#release(matched, out, at);
+        matched = -1;
+      } else if (matched === 0 && byte === GREATER) {
+        out[at++] = byte;
+      } else {
+        at = this.#release(matched, out, at);
+        out[at++] = byte;
+        matched = -1;
+      }
+    }
+    this.#cr = cr;
+    this.#matched = matched;
+    if (chunk.length > 0) this.#fresh = chunk[chunk.length - 1] === LF;
+    return at;
+  }
+
+  /** Gives out what is held back, and the last line's end when it has none. */
+  finish(out: Buffer, at: number): number {
+    at = this.#release(this.#matched, out, at);
+    if (this.#cr) out[at++] = CR;
+    if (!this.#fresh) out[at++] = LF;
+    return at;
+  }
+
+  #release(matched: number, out: Buffer, at: number): number {
+    for (let i = 0; i < matched; i++) out[at++] = FROM[i]!;
+    return at;
+  }
+}

@@ -1,0 +1,109 @@
+/**
+ * Mends at start, before any port is bound, what a crash left in the mailboxes: every journal that says something, and
+ * our own stale lock directories.
+ */
+import { basename, join } from "node:path";
+import type { Clock } from "../clock.ts";
+import { errnoOf, messageOf } from "../errors.ts";
+import type { FileSystem } from "../fs/file-system.ts";
+import { nodeFileSystem } from "../fs/file-system.ts";
+import type { Log } from "../log/log.ts";
+import type { Site } from "../site.ts";
+import type { DotlockParts } from "./dotlock.ts";
+import { breakStaleDotlock } from "./dotlock.ts";
+import { journalIsEmpty, openJournal } from "./journal.ts";
+import { tryKernelLock } from "./kernel-lock.ts";
+import type { MailboxPaths } from "./mailboxes.ts";
+import { journalFolder, mailboxNameFault, mailboxPaths } from "./mailboxes.ts";
+import { isStillAt, openMbox } from "./open-mbox.ts";
+import { replayJournal } from "./replay.ts";
+
+/**
+ * Mends all mailboxes. One that can not be mended now is named in the log and left to whoever locks it next.
+ *
+ * @returns how many journals and stale locks were dealt with
+ */
+export async function recoverAllMailboxes(
+  site: Site,
+  options: { clock: Clock; log: Log; fileSystem?: FileSystem },
+): Promise<number> {
+  const { clock, log, fileSystem = nodeFileSystem } = options;
+  const parts = { fileSystem, clock, log };
+  let mended = 0;
+  const attempt = async (paths: MailboxPaths, mend: () => Promise<boolean>) => {
+    try {
+      if (await mend()) mended++;
+    } catch (error) {
+      log.write("error", `${paths.mbox}: can not be mended now: ${messageOf(error)}`);
+    }
+  };
+  for (const name of await names(fileSystem, journalFolder(site))) {
+    const paths = mailboxPaths(site, name);
+    await attempt(paths, () => replayLeftJournal(paths, parts));
+  }
+  for (const name of await names(fileSystem, site.spoolDir, ".lock")) {
+    const paths = mailboxPaths(site, name);
+    await attempt(paths, () => breakLeftLock(paths, parts));
+  }
+  return mended;
+}
+
+/**
+ * Replays a journal that says something, unless somebody is at work. Whoever writes a journal holds the kernel's lock,
+ * so with that lock in hand the writer is dead, however fresh the directory that it left; a lock file of another
+ * program is respected.
+ */
+async function replayLeftJournal(paths: MailboxPaths, parts: DotlockParts): Promise<boolean> {
+  const { fileSystem, log } = parts;
+  if (await journalIsEmpty(fileSystem, paths.journal)) return false;
+  if (await isForeignLock(fileSystem, paths.lock)) {
+    const broken = await breakStaleDotlock(paths, undefined, parts);
+    if (!broken)
+      log.write("warn", `${paths.mbox}: is locked, its unfinished change is left to the next that locks it`);
+    return broken;
+  }
+  const file = await openMbox(fileSystem, paths.mbox, undefined);
+  if (file === undefined) {
+    const journal = await openJournal(fileSystem, paths.journal);
+    await journal.truncate(0).finally(() => journal.close());
+    log.write("warn", `${paths.mbox}: is gone, and so is the change that was under way`);
+    return true;
+  }
+  try {
+    if (!tryKernelLock(file.fd) || !(await isStillAt(fileSystem, paths.mbox, file))) return false;
+    if (await journalIsEmpty(fileSystem, paths.journal)) return false;
+    await replayJournal({ paths, file, fileSystem, log });
+    return true;
+  } finally {
+    await file.close();
+  }
+}
+
+/** Breaks a lock directory that is stale; files of other programs are left until somebody needs the mailbox. */
+async function breakLeftLock(paths: MailboxPaths, parts: DotlockParts): Promise<boolean> {
+  if (await isForeignLock(parts.fileSystem, paths.lock)) return false;
+  return await breakStaleDotlock(paths, undefined, parts);
+}
+
+async function isForeignLock(fileSystem: FileSystem, path: string): Promise<boolean> {
+  try {
+    return !(await fileSystem.lstat(path)).isDirectory();
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT") return false;
+    throw error;
+  }
+}
+
+/** Names in a folder that can be mailboxes', less `suffix`, which they must have. */
+async function names(fileSystem: FileSystem, folder: string, suffix = ""): Promise<string[]> {
+  try {
+    const entries = await fileSystem.readdir(folder);
+    return entries
+      .filter((entry) => entry.endsWith(suffix))
+      .map((entry) => basename(join(folder, entry), suffix))
+      .filter((name) => mailboxNameFault(name) === undefined);
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT") return [];
+    throw error;
+  }
+}

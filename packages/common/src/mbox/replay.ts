@@ -1,0 +1,93 @@
+/**
+ * Finishes or undoes what a journal says was being done to an mbox when somebody died. The caller holds the kernel's
+ * lock on the mbox: nobody is at work on it.
+ *
+ * - an append is undone: the mbox is cut back to its old length, for the batch was not acknowledged and comes again
+ * - a removal whose plan is whole is finished, from the last step that was announced
+ * - a record that is not whole, or speaks of another file than the one that stands there now, is dropped
+ */
+import type { FileHandle } from "node:fs/promises";
+import type { FileSystem } from "../fs/file-system.ts";
+import type { Log } from "../log/log.ts";
+import type { AppendRecord, JournalRecord, RemoveRecord } from "./journal.ts";
+import { bootId, openJournal, readFrame } from "./journal.ts";
+import type { MailboxPaths } from "./mailboxes.ts";
+import { asMboxError } from "./mbox-error.ts";
+import { carryOut, finishRemoval, lastStep } from "./remove-steps.ts";
+
+/** An mbox whose journal is to be replayed. */
+export interface ReplayedMailbox {
+  readonly paths: MailboxPaths;
+  /** The mbox, open for reading and writing, with the kernel's lock on it. */
+  readonly file: FileHandle;
+  readonly fileSystem: FileSystem;
+  readonly log: Log;
+}
+
+/**
+ * Replays the journal and empties it.
+ *
+ * @throws MboxError when it can not be done now; the journal then stays as it is
+ */
+export async function replayJournal(box: ReplayedMailbox): Promise<void> {
+  try {
+    const journal = await openJournal(box.fileSystem, box.paths.journal);
+    try {
+      const outcome = await replay(box, journal);
+      await journal.truncate(0);
+      await journal.sync();
+      box.log.write("warn", `${box.paths.mbox}: ${outcome}`);
+    } finally {
+      await journal.close();
+    }
+  } catch (error) {
+    throw asMboxError(box.paths.journal, error);
+  }
+}
+
+/** Does what the journal's record asks for and says what that was. */
+async function replay(box: ReplayedMailbox, journal: FileHandle): Promise<string> {
+  const framed = await readFrame(journal, 0);
+  if (framed === undefined) return "a change had not begun, nothing to mend";
+  const record = framed.payload as JournalRecord;
+  const stat = await box.file.stat();
+  const sameBoot = record.boot !== "" && record.boot === bootId();
+  // A device may get another number when the system starts again; an inode does not.
+  if (record.inode !== stat.ino || (sameBoot && record.device !== stat.dev)) {
+    return "has been replaced since a change began, left as it is";
+  }
+  if (record.kind === "append") return await undoAppend(box.file, record, stat.size, sameBoot);
+  return await redoRemoval(box.file, journal, record, framed.length);
+}
+
+async function undoAppend(
+  file: FileHandle,
+  record: AppendRecord,
+  size: number,
+  sameBoot: boolean,
+): Promise<string> {
+  if (!sameBoot) return "the system went down during or after an append, left as it is";
+  if (size <= record.length) return "an append had not begun, nothing to mend";
+  await file.truncate(record.length);
+  await file.sync();
+  return `an unfinished append was undone, ${size} bytes cut back to ${record.length}`;
+}
+
+async function redoRemoval(
+  file: FileHandle,
+  journal: FileHandle,
+  plan: RemoveRecord,
+  recordLength: number,
+): Promise<string> {
+  const step = await lastStep(journal, plan, recordLength);
+  const { size } = await file.stat();
+  let record = plan;
+  if (step?.cut === undefined) {
+    if (size < plan.length) return "another program shortened it during a removal, left as it is";
+    // Mail that another program appended since stays too.
+    if (size > plan.length) record = { ...plan, keep: [...plan.keep, [plan.length, size]], length: size };
+  }
+  if (step !== undefined) await carryOut(journal, file, record, recordLength, step);
+  await finishRemoval(file, journal, record, recordLength, step);
+  return `an unfinished removal was finished, ${record.length} bytes brought down to ${(await file.stat()).size}`;
+}

@@ -1,0 +1,96 @@
+/**
+ * Finds the messages of an mbox and measures them, reading the file once and holding about two megabytes, whatever the
+ * size of the file, of a message or of a header.
+ *
+ * What a message is, docs/mbox-and-locking.md says. Readers undo the quoting: of a line that matches `^>+From `, in the
+ * header too, POP3 sends one `>` less, and the octets given here are counted so.
+ */
+import type { FileHandle } from "node:fs/promises";
+import { LONGEST_FROM_LINE } from "./from-line.ts";
+import { BEFORE, MessageFinder } from "./message-finder.ts";
+import { countedBuffer } from "./newline-count.ts";
+
+/** Where a message lies, and how long POP3 says it is. Offsets are bytes from the start of the mbox. */
+export interface MessageSpan {
+  /** The `From ` line. */
+  readonly start: number;
+  /** The first line of the header. */
+  readonly head: number;
+  /** Behind the empty line that ends the header; `end` when there is none. */
+  readonly body: number;
+  /** Behind the last byte of the message; the empty line that separates it from the next is left out. */
+  readonly end: number;
+  /**
+   * Octets from `head` to `end` as POP3 sends them: CR LF line ends, a last line without one supplied with it, one `>`
+   * taken off quoted lines, no dot-stuffing.
+   */
+  readonly octets: number;
+  /** 16 bytes that stay the same while mail readers change the message's status fields. */
+  readonly digest: Buffer;
+  /** The X-UIDL field, when it is a plausible one. */
+  readonly uidl?: string;
+}
+
+/** Sizes of the scanner's buffer, for tests that want every pattern split in every way. */
+export interface ScanTuning {
+  /** Bytes read at a time. */
+  readonly block: number;
+  /** The longest `From ` line that is recognised. */
+  readonly fromLine: number;
+}
+
+const TUNING: ScanTuning = { block: 1024 * 1024, fromLine: LONGEST_FROM_LINE };
+/**
+ * Scans `[from, to)` and yields the messages in their order, those of a block at a time.
+ *
+ * @param from 0, the start of a `From ` line, or an old end of the file
+ * @param to where the file is taken to end
+ * @param atStart whether a message can start at `from` whatever stands before it; else the two bytes before `from` say
+ * @throws errors of the system
+ */
+export async function* scanMbox(
+  file: FileHandle,
+  from: number,
+  to: number,
+  atStart: boolean = from === 0,
+  tuning: ScanTuning = TUNING,
+): AsyncGenerator<MessageSpan[]> {
+  const finder = new MessageFinder(from, atStart, tuning.fromLine);
+  // Room in front of each block for what the block before it left over.
+  const room = finder.lookahead + BEFORE;
+  const buffers = [countedBuffer(room + tuning.block), countedBuffer(room + tuning.block)] as const;
+  let at = Math.max(0, from - BEFORE);
+  let turn: 0 | 1 = 0;
+  let left = 0;
+  let pending = readBlock(file, buffers[turn].bytes, room, at, to);
+  try {
+    for (;;) {
+      const buffer = buffers[turn];
+      const got = await pending;
+      const base = at - room;
+      at += got;
+      turn = turn === 0 ? 1 : 0;
+      if (got > 0) pending = readBlock(file, buffers[turn].bytes, room, at, to);
+      const end = room + got;
+      const used = finder.take({ ...buffer, start: room - left, end, base, final: got === 0 });
+      left = end - used;
+      // What was not used goes in front of the block that is being read.
+      buffer.bytes.copy(buffers[turn].bytes, room - left, used, end);
+      const spans = finder.found();
+      if (spans.length > 0) yield spans;
+      if (got === 0) return;
+    }
+  } finally {
+    await pending.catch(() => 0);
+  }
+}
+
+/** Starts reading the bytes at `at`, up to `to` or the end of the buffer; 0 when there are none. */
+function readBlock(file: FileHandle, into: Buffer, offset: number, at: number, to: number): Promise<number> {
+  const length = Math.min(into.length - offset, to - at);
+  if (length <= 0) return Promise.resolve(0);
+  const reading = file.read(into, offset, length, at).then(({ bytesRead }) => bytesRead);
+  // It is awaited after the block before it; a failure until then is not an unhandled one.
+  reading.catch(() => undefined);
+  return reading;
+}
