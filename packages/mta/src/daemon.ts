@@ -1,0 +1,145 @@
+/**
+ * The mta process: SMTP in, the queue, delivery. Here, and only here, its parts are put together.
+ *
+ * A message's way: inbound/smtp-listener -> inbound/smtp-session -> inbound/mail-from, rcpt-to, data -> queue store
+ * (the `250` is sent) -> queue/runner -> deliver/local-mailer or deliver/remote-mailer.
+ */
+import { type Accounts, openAccounts } from "@mailhost/common/accounts/accounts";
+import { domainKey } from "@mailhost/common/address";
+import type { Daemon, DaemonParts } from "@mailhost/common/daemon/child";
+import { type DracTable, openDracTable } from "@mailhost/common/drac/drac-table";
+import type { Settings } from "@mailhost/common/settings/settings";
+import { openSiteTables } from "@mailhost/common/tables/site-tables";
+import { type DeliveryEngine, engineDiffers, startEngine } from "./delivery-engine.ts";
+import { openClientNames } from "./inbound/client-names.ts";
+import { openConnectionLimits } from "./inbound/connection-limits.ts";
+import type { InboundParts } from "./inbound/inbound-parts.ts";
+import { type PortKind, SmtpListener } from "./inbound/smtp-listener.ts";
+import { type BoundAddress, isBoundHere } from "./own-addresses.ts";
+import { containerGateways, machineFacts } from "./policy/container-gateway.ts";
+import { findLocalDomain, interfaceAddresses } from "./policy/local-domains.ts";
+import { openQueue } from "./queue/lmdb-store.ts";
+import { readTlsFiles } from "./tls-files.ts";
+
+/** How long the list of our interfaces' addresses is taken as it is (ms). */
+const INTERFACES_KEPT = 60_000;
+
+const KINDS: readonly PortKind[] = ["smtp", "submission", "smtps"];
+
+/** Starts the mta on the listeners it was given; resolves when it accepts connections on all of them. */
+export async function start(parts: DaemonParts): Promise<Daemon> {
+  const { site, log, clock } = parts;
+  let settings = parts.settings;
+  const tables = openSiteTables(site, { log });
+  let accounts: Accounts = openAccounts(site, settings.accounts);
+  let drac = openDrac(parts, settings);
+  const queue = await openQueue(site, { clock, log });
+  const ownAddresses = cachedInterfaces(() => clock.now());
+  const bound: BoundAddress[] = [];
+
+  const engineParts = () => ({
+    site,
+    settings,
+    accounts,
+    queue,
+    isOurName: (name: string) =>
+      findLocalDomain(domainKey(name), settings.hostname, tables.localHostNames, ownAddresses) !== undefined,
+    isOurAddress: (ip: string, port: number) => isBoundHere(ip, port, bound, ownAddresses()),
+    clock,
+    log,
+  });
+  let engine: DeliveryEngine = startEngine(engineParts());
+
+  const inbound: InboundParts = {
+    settings: () => settings,
+    tables,
+    accounts: () => accounts,
+    drac: () => drac,
+    store: queue.store,
+    submitted: (entry) => engine.runner.submitted(entry),
+    names: openClientNames(() => engine.resolver, clock),
+    limits: openConnectionLimits(() => ({
+      total: settings.smtp.maxConnections,
+      perClient: settings.smtp.maxConnectionsPerClient,
+    })),
+    ownAddresses,
+    gateways: new Set(containerGateways(machineFacts)),
+    log,
+    clock,
+  };
+  const listeners = await openListeners(parts, inbound, bound);
+
+  return {
+    async reload(changed) {
+      const tls = readTlsFiles(site, changed.tls);
+      const before = settings;
+      const oldDrac = drac;
+      const dracChanged = JSON.stringify(before.drac) !== JSON.stringify(changed.drac);
+      if (dracChanged) drac = openDrac(parts, changed);
+      settings = changed;
+      if (engineDiffers(before, changed)) {
+        accounts = openAccounts(site, changed.accounts);
+        const old = engine;
+        await old.stop();
+        engine = startEngine(engineParts());
+        engine.runner.wake();
+      }
+      for (const listener of listeners) listener.update(changed, tls);
+      if (dracChanged) await oldDrac?.close();
+    },
+    wake: () => engine.runner.wake(),
+    runQueue: () => engine.runner.runAll(),
+    async stop() {
+      await Promise.all(listeners.map((listener) => listener.stop()));
+      await engine.stop();
+      await queue.store.close();
+      await drac?.close();
+      await tables.close();
+    },
+  };
+}
+
+function openDrac(parts: DaemonParts, settings: Settings): DracTable | undefined {
+  if (!settings.drac.enabled) return undefined;
+  return openDracTable(parts.site, { lifetime: settings.drac.lifetime, clock: parts.clock });
+}
+
+/** Listens on every inherited descriptor; `bound` is told where that is. */
+async function openListeners(
+  parts: DaemonParts,
+  inbound: InboundParts,
+  bound: BoundAddress[],
+): Promise<SmtpListener[]> {
+  const tls = readTlsFiles(parts.site, parts.settings.tls);
+  const listeners: SmtpListener[] = [];
+  for (const kind of KINDS) {
+    const descriptors = parts.listeners[kind] ?? [];
+    if (kind === "smtps" && tls === undefined) {
+      if (descriptors.length > 0) {
+        parts.log.write("warn", `smtps: not served, there is no certificate (${parts.settings.tls.cert})`);
+      }
+      continue;
+    }
+    for (const fd of descriptors) {
+      const listener = new SmtpListener(kind, inbound, tls);
+      await listener.open({ fd });
+      const where = listener.server.address();
+      if (where !== null && typeof where === "object") bound.push(where);
+      listeners.push(listener);
+    }
+  }
+  return listeners;
+}
+
+/** The addresses of this host's interfaces, asked of the system once a minute. */
+function cachedInterfaces(now: () => number): () => ReadonlySet<string> {
+  let known = interfaceAddresses();
+  let until = now() + INTERFACES_KEPT;
+  return () => {
+    if (now() >= until) {
+      known = interfaceAddresses();
+      until = now() + INTERFACES_KEPT;
+    }
+    return known;
+  };
+}

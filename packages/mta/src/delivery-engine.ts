@@ -1,0 +1,77 @@
+/**
+ * Everything that takes mail out of the queue: resolver, mailers, runner, built from one version of the settings. When
+ * the settings change, the old engine finishes what it has begun and a new one goes on.
+ */
+import type { Accounts } from "@mailhost/common/accounts/accounts";
+import type { Clock } from "@mailhost/common/clock";
+import type { Log } from "@mailhost/common/log/log";
+import type { Settings } from "@mailhost/common/settings/settings";
+import type { Site } from "@mailhost/common/site";
+import { openHostStatus } from "./deliver/host-status.ts";
+import { createLocalMailer } from "./deliver/local-mailer.ts";
+import { createRemoteMailer } from "./deliver/remote-mailer.ts";
+import type { Resolver } from "./dns/resolver.ts";
+import { createResolver } from "./dns/system-resolver.ts";
+import type { OpenQueue } from "./queue/lmdb-store.ts";
+import { type Runner, startRunner } from "./queue/runner.ts";
+
+/** What an engine is built from. */
+export interface EngineParts {
+  readonly site: Site;
+  readonly settings: Settings;
+  readonly accounts: Accounts;
+  readonly queue: OpenQueue;
+  readonly isOurName: (name: string) => boolean;
+  readonly isOurAddress: (ip: string, port: number) => boolean;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** A running engine. */
+export interface DeliveryEngine {
+  readonly resolver: Resolver;
+  readonly runner: Runner;
+  /** Attempts under way finish; then connections are closed. */
+  stop(): Promise<void>;
+}
+
+/** Starts delivering. */
+export function startEngine(parts: EngineParts): DeliveryEngine {
+  const { site, settings, accounts, queue, clock, log } = parts;
+  const resolver = createResolver(settings.dns, clock);
+  const hosts = openHostStatus(queue.hosts, { interval: settings.queue.interval, clock });
+  const local = createLocalMailer({ site, accounts, lockTimeout: settings.lockTimeout, clock, log });
+  const remote = createRemoteMailer({
+    settings,
+    resolver,
+    hosts,
+    isOurName: parts.isOurName,
+    isOurAddress: parts.isOurAddress,
+    clock,
+    log,
+  });
+  const runner = startRunner({
+    store: queue.store,
+    local,
+    remote,
+    settings,
+    clock,
+    log,
+    hostname: settings.hostname,
+  });
+  return {
+    resolver,
+    runner,
+    async stop() {
+      await runner.stop();
+      await Promise.all([local.close(), remote.close()]);
+    },
+  };
+}
+
+/** True when two versions of the settings differ in something that an engine was built from. */
+export function engineDiffers(a: Settings, b: Settings): boolean {
+  const built = (s: Settings) =>
+    JSON.stringify([s.hostname, s.relay, s.queue, s.dns, s.accounts, s.lockTimeout]);
+  return built(a) !== built(b);
+}

@@ -1,0 +1,39 @@
+/**
+ * smtp-server's parser with our own reading of message data: constant work an octet (the library's yields to the event loop once
+ * per dot-stuffed line), line ends made CRLF, back-pressure from the store to the client's socket.
+ */
+import { SMTPStream } from "smtp-server/lib/smtp-stream.js";
+import { DataDecoder } from "./data-decoder.ts";
+
+type Done = (error?: Error | null) => void;
+
+/** The parser of one connection. */
+export class DataParser extends SMTPStream {
+  #decoder = new DataDecoder();
+
+  override startDataMode(maxBytes?: number | string | null): ReturnType<SMTPStream["startDataMode"]> {
+    this.#decoder = new DataDecoder();
+    return super.startDataMode(maxBytes);
+  }
+
+  override _feedDataStream(chunk: Buffer, done: Done): void {
+    const stream = this._dataStream;
+    const { content, rest } = this.#decoder.push(chunk);
+    this._countDataBytes(content.length);
+    if (rest !== undefined) {
+      this._endDataMode(content, rest, done);
+      return;
+    }
+    if (content.length === 0 || stream === null || !stream.writable || stream.write(content)) {
+      done();
+      return;
+    }
+    const more = () => {
+      stream.off("drain", more);
+      stream.off("close", more);
+      done();
+    };
+    stream.once("drain", more);
+    stream.once("close", more);
+  }
+}

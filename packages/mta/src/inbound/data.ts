@@ -1,0 +1,183 @@
+/**
+ * DATA: the message itself. The `250` is sent when message and envelope are on stable storage, and not before.
+ */
+import { messageOf, type SmtpReply } from "@mailhost/common/errors";
+import { logAccepted } from "../log/message-log.ts";
+import { reply } from "../policy/reply.ts";
+import type { QueueEntry } from "../queue/queue-entry.ts";
+import { type HeaderRules, messageIdOf } from "./header-filter.ts";
+import { mailDate } from "./mail-date.ts";
+import { LostInputError, storageReply, type Taken, takeMessage } from "./receive-message.ts";
+import { protocolName, receivedHeader } from "./received-header.ts";
+import { logDiscarded, logLostInput, logRefusedMessage } from "./smtp-log.ts";
+import type { SmtpSession } from "./smtp-session.ts";
+import { envelopeParameters, queueRecipients, type Transaction } from "./transaction.ts";
+
+export async function data(session: SmtpSession): Promise<void> {
+  const { transaction } = session;
+  if (transaction === undefined || transaction.recipients.size === 0) {
+    const missing = transaction === undefined ? "Need MAIL command" : "Need RCPT (recipient)";
+    await session.replyWrong(reply(503, "5.0.0", missing));
+    return;
+  }
+  const parser = session._parser;
+  if (parser === false) return;
+  const stream = parser.startDataMode();
+  session._dataStream = stream;
+  session.takingMessage = true;
+  session.reply(reply(354, "", 'Enter mail, end with "." on a line by itself'));
+  // The command is done: the parser goes on to the data while the message is taken in.
+  void takeAndReply(session, transaction, stream).catch((error: unknown) => {
+    session.inbound.log.write("error", `session with ${session.relayText}: ${messageOf(error)}`);
+    const failed = () => finish(session, reply(451, "4.3.0", "Local error in processing; try again later"));
+    if (stream.readableEnded) failed();
+    else stream.once("end", failed).resume();
+  });
+}
+
+async function takeAndReply(
+  session: SmtpSession,
+  transaction: Transaction,
+  stream: AsyncIterable<Buffer>,
+): Promise<void> {
+  const { log } = session.inbound;
+  try {
+    const taken = await takeMessage(stream, intakeOf(session, transaction));
+    finish(session, await settle(session, transaction, taken));
+  } catch (error) {
+    if (!(error instanceof LostInputError)) throw error;
+    session.takingMessage = false;
+    logLostInput(log, error.id, transaction.sender, session.relayText);
+  }
+}
+
+function intakeOf(session: SmtpSession, transaction: Transaction) {
+  const { settings, store, clock } = session.inbound;
+  const { hostname, smtp } = settings();
+  const [only] = transaction.recipients.size === 1 ? [...transaction.recipients.values()] : [];
+  return {
+    store,
+    maxSize: smtp.maxMessageSize,
+    maxHops: smtp.maxHops,
+    trace: (id: string) =>
+      receivedHeader({
+        helo: session.hostNameAppearsAs || "",
+        client: session.relayText,
+        hostname,
+        protocol: protocolOf(session, transaction),
+        ...tlsFacts(session),
+        id,
+        ...(only === undefined ? {} : { recipient: only.address }),
+        now: clock.now(),
+      }),
+    header: (id: string): HeaderRules => ({
+      keep: new Set(["message-id"]),
+      ...(session.listener.kind === "smtp" ? {} : { missing: submissionFields(hostname, id, clock.now()) }),
+    }),
+  };
+}
+
+/** What a submission is given when it lacks it (RFC 6409 section 8). */
+export function submissionFields(
+  hostname: string,
+  id: string,
+  now: number,
+): NonNullable<HeaderRules["missing"]> {
+  return ({ names }) =>
+    (names.has("date") ? "" : `Date: ${mailDate(now)}\r\n`) +
+    (names.has("message-id") ? "" : `Message-ID: <${id}@${hostname}>\r\n`);
+}
+
+/** Commits the message, or drops it, or says why not. */
+async function settle(session: SmtpSession, transaction: Transaction, taken: Taken): Promise<SmtpReply> {
+  const { log } = session.inbound;
+  const { sender, discard } = transaction;
+  if (taken.kind === "refused") {
+    if (taken.cause !== undefined)
+      log.write("error", `${taken.id}: cannot be stored: ${messageOf(taken.cause)}`);
+    logRefusedMessage(log, taken.id, sender, session.relayText, taken.reply);
+    return taken.reply;
+  }
+  const { id } = taken.writer;
+  const accepted = reply(250, "2.0.0", `${id} Message accepted for delivery`);
+  if (discard !== undefined) {
+    await taken.writer.abort();
+    const recipients = [...transaction.recipients.values()].map((r) => r.address);
+    logDiscarded(log, id, { sender, recipients, relay: session.relayText }, discard);
+    return accepted;
+  }
+  let entry: QueueEntry;
+  try {
+    entry = await commit(session, transaction, taken);
+  } catch (cause) {
+    log.write("error", `${id}: cannot be stored: ${messageOf(cause)}`);
+    await taken.writer.abort();
+    return storageReply(cause);
+  }
+  logAccepted(log, entry, session.listener.kind === "smtp" ? "MTA" : "MSA");
+  session.inbound.submitted(entry);
+  renewDrac(session);
+  return accepted;
+}
+
+function commit(
+  session: SmtpSession,
+  transaction: Transaction,
+  taken: Extract<Taken, { kind: "stored" }>,
+): Promise<QueueEntry> {
+  const messageId = messageIdOf(taken.seen) ?? givenMessageId(session, taken);
+  return taken.writer.commit({
+    ...envelopeParameters(transaction.parameters),
+    sender: transaction.sender,
+    recipients: queueRecipients(transaction.recipients.values()),
+    origin: {
+      ip: session.remoteAddress,
+      hostname: session.clientName?.name ?? "",
+      helo: session.hostNameAppearsAs || "",
+      protocol: protocolOf(session, transaction),
+    },
+    ...(messageId === undefined ? {} : { messageId }),
+  });
+}
+
+/** The id that {@link submissionFields} gave to a submission without one. */
+function givenMessageId(session: SmtpSession, taken: Extract<Taken, { kind: "stored" }>): string | undefined {
+  return session.listener.kind === "smtp" || taken.seen.names.has("message-id")
+    ? undefined
+    : `<${taken.writer.id}@${session.inbound.settings().hostname}>`;
+}
+
+/** Each accepted message lets a POP-before-SMTP client send for another while. */
+function renewDrac(session: SmtpSession): void {
+  const drac = session.inbound.drac();
+  const entry = drac?.permits(session.remoteAddress);
+  if (drac === undefined || entry === undefined) return;
+  drac.record(entry.ip, entry.user).catch((error: unknown) => {
+    session.inbound.log.write("warn", `drac: ${entry.ip} cannot be renewed: ${messageOf(error)}`);
+  });
+}
+
+/** Sends the reply after the data and goes on with the next command. */
+function finish(session: SmtpSession, r: SmtpReply): void {
+  session.takingMessage = false;
+  session._dataStream = false;
+  session.reply(r);
+  session.endTransaction();
+  if (session.listener.draining) session.drain();
+  if (session._parser !== false) session._parser.continue();
+}
+
+function protocolOf(session: SmtpSession, transaction: Transaction): string {
+  return protocolName(
+    session.openingCommand === "EHLO",
+    transaction.parameters.smtputf8,
+    session.secure,
+    false,
+  );
+}
+
+function tlsFacts(session: SmtpSession): { tls?: { version: string; cipher: string } } {
+  const { tlsOptions } = session;
+  if (!session.secure || tlsOptions === false) return {};
+  return { tls: { version: tlsOptions.version, cipher: tlsOptions.name } };
+}

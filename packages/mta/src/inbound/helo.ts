@@ -1,0 +1,49 @@
+/**
+ * HELO and EHLO: the client's name for itself, and what we offer (RFC 5321 section 4.1.1.1).
+ */
+import { reply } from "../policy/reply.ts";
+import type { SmtpSession } from "./smtp-session.ts";
+
+/** RFC 5321 section 4.5.3.1.2, with some slack for literals. */
+const MAX_HELO = 300;
+
+export async function helo(session: SmtpSession, argument: string): Promise<void> {
+  if (!(await introduce(session, "HELO", argument))) return;
+  session.send(250, hello(session), false);
+}
+
+export async function ehlo(session: SmtpSession, argument: string): Promise<void> {
+  if (!(await introduce(session, "EHLO", argument))) return;
+  const features = [
+    "ENHANCEDSTATUSCODES",
+    "PIPELINING",
+    "8BITMIME",
+    `SIZE ${session.inbound.settings().smtp.maxMessageSize}`,
+    "DSN",
+    "SMTPUTF8",
+    ...(session.listener.offersTls && !session.secure ? ["STARTTLS"] : []),
+    "HELP",
+  ];
+  session.send(250, [hello(session), ...features], false);
+}
+
+/** Takes the name down; a transaction under way is forgotten, as by RSET. */
+async function introduce(session: SmtpSession, verb: "HELO" | "EHLO", argument: string): Promise<boolean> {
+  const name = argument.trim().split(/\s+/)[0] ?? "";
+  if (name === "") {
+    await session.replyWrong(reply(501, "5.0.0", `${verb} requires domain address`));
+    return false;
+  }
+  if (name.length > MAX_HELO || /\p{Cc}/u.test(name)) {
+    await session.replyWrong(reply(501, "5.0.0", "Invalid domain name"));
+    return false;
+  }
+  session.openingCommand = verb;
+  session.hostNameAppearsAs = name;
+  session.endTransaction();
+  return true;
+}
+
+function hello(session: SmtpSession): string {
+  return `${session.name} Hello ${session.relayText}, pleased to meet you`;
+}

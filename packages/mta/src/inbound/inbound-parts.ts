@@ -1,0 +1,68 @@
+/**
+ * What an SMTP session needs of the rest of the daemon, in one object: built once by daemon.ts, by hand in tests.
+ */
+import type { Accounts } from "@mailhost/common/accounts/accounts";
+import type { Clock } from "@mailhost/common/clock";
+import type { DracTable } from "@mailhost/common/drac/drac-table";
+import type { Log } from "@mailhost/common/log/log";
+import type { Settings } from "@mailhost/common/settings/settings";
+import type { SiteTables } from "@mailhost/common/tables/site-tables";
+import { findLocalDomain } from "../policy/local-domains.ts";
+import type { PolicyFacts } from "../policy/relay-decision.ts";
+import type { QueueEntry } from "../queue/queue-entry.ts";
+import type { QueueStore } from "../queue/queue-store.ts";
+import type { RecipientParts } from "../recipients/resolve.ts";
+import type { ClientNames } from "./client-names.ts";
+import type { ConnectionLimits } from "./connection-limits.ts";
+
+/** The surroundings of a session. */
+export interface InboundParts {
+  /** The settings of the moment: a reload changes what this returns. */
+  readonly settings: () => Settings;
+  readonly tables: SiteTables;
+  accounts(): Accounts;
+  /** Undefined when POP before SMTP is switched off. */
+  drac(): DracTable | undefined;
+  readonly store: QueueStore;
+  /** Told of each message that has just become durable. */
+  submitted(entry: QueueEntry): void;
+  readonly names: ClientNames;
+  readonly limits: ConnectionLimits;
+  /** Addresses of this host, for literals such as `user@[192.0.2.1]`. */
+  ownAddresses(): ReadonlySet<string>;
+  /** Addresses of the container's gateways, see policy/container-gateway.ts. */
+  readonly gateways: ReadonlySet<string>;
+  readonly log: Log;
+  readonly clock: Clock;
+}
+
+/** The tables as the decision on relaying sees them. */
+export function policyFacts(
+  parts: Pick<InboundParts, "settings" | "tables" | "drac" | "ownAddresses" | "gateways">,
+): PolicyFacts {
+  return {
+    access: parts.tables.access,
+    relayDomains: parts.tables.relayDomains,
+    localDomain: (domain) =>
+      findLocalDomain(domain, parts.settings().hostname, parts.tables.localHostNames, () =>
+        parts.ownAddresses(),
+      ),
+    drac: (ip) => parts.drac()?.permits(ip),
+    isGateway: (ip) => parts.gateways.has(ip),
+  };
+}
+
+/** The tables as recipients are resolved by. */
+export function recipientParts(
+  parts: Pick<InboundParts, "settings" | "tables" | "accounts" | "ownAddresses">,
+): RecipientParts {
+  const { hostname } = parts.settings();
+  return {
+    aliases: parts.tables.aliases,
+    accounts: parts.accounts(),
+    hostname,
+    isLocalDomain: (domain) =>
+      findLocalDomain(domain, hostname, parts.tables.localHostNames, () => parts.ownAddresses()) !==
+      undefined,
+  };
+}

@@ -1,0 +1,94 @@
+/**
+ * Streams a message into the queue store: our trace header on top, hops counted, the size bounded, nothing held but
+ * one line of the header. The message is not in the queue until the caller commits the writer.
+ *
+ * The content is always read to its end, so that the client's protocol stays in step; after a fault the rest is
+ * read and dropped, and nothing is left in the store.
+ */
+import { errnoOf, type SmtpReply } from "@mailhost/common/errors";
+import { reply } from "../policy/reply.ts";
+import type { MessageWriter, QueueStore } from "../queue/queue-store.ts";
+import { HeaderFilter, type HeaderRules, type HeaderSummary } from "./header-filter.ts";
+import { tooLarge } from "./mail-parameters.ts";
+
+/** How a message is taken in. */
+export interface Intake {
+  readonly store: Pick<QueueStore, "receive">;
+  /** The trace header for the id that the message will have. */
+  readonly trace: (id: string) => string;
+  /** Octets of content, our trace header not counted. */
+  readonly maxSize: number;
+  /** Received headers that a message may bring. */
+  readonly maxHops: number;
+  readonly header: (id: string) => HeaderRules;
+}
+
+/** A message that is stored but not yet committed, or the refusal. */
+export type Taken =
+  | { readonly kind: "stored"; readonly writer: MessageWriter; readonly seen: HeaderSummary }
+  | { readonly kind: "refused"; readonly id: string; readonly reply: SmtpReply; readonly cause?: unknown };
+
+/** The message's source ended before the message did. */
+export class LostInputError extends Error {
+  override readonly name = "LostInputError";
+  readonly id: string;
+
+  constructor(id: string, options: ErrorOptions) {
+    super("the client went away before the message was complete", options);
+    this.id = id;
+  }
+}
+
+/**
+ * Takes a message in.
+ *
+ * @param content CRLF line ends
+ * @throws LostInputError when the content breaks off
+ */
+export async function takeMessage(content: AsyncIterable<Buffer>, intake: Intake): Promise<Taken> {
+  const writer = intake.store.receive();
+  const { id } = writer;
+  const filter = new HeaderFilter(intake.header(id));
+  let refusal: { readonly reply: SmtpReply; readonly cause?: unknown } | undefined;
+  const store = async (pieces: readonly Buffer[]) => {
+    try {
+      for (const piece of pieces) await writer.write(piece);
+    } catch (cause) {
+      refusal ??= { reply: storageReply(cause), cause };
+    }
+  };
+  let size = 0;
+  await store([Buffer.from(intake.trace(id))]);
+  try {
+    for await (const chunk of content) {
+      size += chunk.length;
+      if (size > intake.maxSize) refusal ??= { reply: tooLarge(intake.maxSize) };
+      if (refusal !== undefined) continue;
+      await store(filter.push(chunk));
+      if (filter.seen.hops > intake.maxHops)
+        refusal ??= { reply: tooManyHops(filter.seen.hops, intake.maxHops) };
+    }
+  } catch (cause) {
+    await writer.abort();
+    throw new LostInputError(id, { cause });
+  }
+  if (refusal === undefined) await store(filter.finish());
+  if (refusal === undefined && filter.seen.hops > intake.maxHops) {
+    refusal = { reply: tooManyHops(filter.seen.hops, intake.maxHops) };
+  }
+  if (refusal === undefined) return { kind: "stored", writer, seen: filter.seen };
+  await writer.abort();
+  return { kind: "refused", id, ...refusal };
+}
+
+/** The reply to a client whose message could not be stored: always temporary, the client keeps it. */
+export function storageReply(cause: unknown): SmtpReply {
+  const errno = errnoOf(cause);
+  return errno === "ENOSPC" || errno === "EDQUOT"
+    ? reply(452, "4.3.1", "Insufficient disk space; try again later")
+    : reply(451, "4.3.0", "Message could not be stored; try again later");
+}
+
+function tooManyHops(hops: number, max: number): SmtpReply {
+  return reply(554, "5.4.6", `Too many hops ${hops} (${max} max)`);
+}

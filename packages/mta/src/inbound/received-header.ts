@@ -1,0 +1,73 @@
+/**
+ * The Received header that we put on top of each message (RFC 5321 section 4.4), and the name of the protocol in it.
+ */
+import { mailDate } from "./mail-date.ts";
+
+/** What a Received header tells. */
+export interface ReceivedFacts {
+  /** The name given with HELO; empty for the `sendmail` command. */
+  readonly helo: string;
+  /** `mail.example.com [192.0.2.1]`, as {@link clientText} makes it. */
+  readonly client: string;
+  readonly hostname: string;
+  readonly protocol: string;
+  /** Version and cipher, when the connection was encrypted. */
+  readonly tls?: { readonly version: string; readonly cipher: string };
+  readonly id: string;
+  /** The recipient, when there is only one: more would tell of blind copies. */
+  readonly recipient?: string;
+  readonly now: number;
+}
+
+/** The header, folded, with its final CRLF. */
+export function receivedHeader(facts: ReceivedFacts): string {
+  const by = `by ${facts.hostname} (mailhost) with ${facts.protocol} id ${facts.id}`;
+  const lines = [`Received: from ${heloText(facts.helo)} (${facts.client})`];
+  if (facts.tls !== undefined) lines.push(`(version=${facts.tls.version} cipher=${facts.tls.cipher})`);
+  if (facts.recipient === undefined) {
+    lines.push(`${by};`);
+  } else {
+    lines.push(by, `for <${facts.recipient}>;`);
+  }
+  lines.push(mailDate(facts.now));
+  return `${lines.join("\r\n\t")}\r\n`;
+}
+
+/** `name [192.0.2.1]`, `name [192.0.2.1] (may be forged)` or `[192.0.2.1]`. */
+export function clientText(ip: string, name: string, forged: boolean): string {
+  const address = ip.includes(":") ? `[IPv6:${ip}]` : `[${ip}]`;
+  if (name === "") return address;
+  return `${name} ${address}${forged ? " (may be forged)" : ""}`;
+}
+
+/** The protocol's registered name (RFC 3848, RFC 6531 section 4.3). */
+export function protocolName(
+  extended: boolean,
+  utf8: boolean,
+  secure: boolean,
+  authenticated: boolean,
+): string {
+  if (!extended) return "SMTP";
+  return `${utf8 ? "UTF8SMTP" : "ESMTP"}${secure ? "S" : ""}${authenticated ? "A" : ""}`;
+}
+
+/** The client's own word for itself, with nothing in it that could end a line or open a comment. */
+function heloText(helo: string): string {
+  return helo === "" ? "localhost" : helo.replace(/[^A-Za-z0-9.:[\]_-]/g, "?").slice(0, 255);
+}
+
+/** The header of a message that came in by the `sendmail` command. */
+export function localReceivedHeader(facts: {
+  readonly user: string;
+  readonly hostname: string;
+  readonly id: string;
+  readonly recipient?: string;
+  readonly now: number;
+}): string {
+  const lines = [`Received: (from ${facts.user.replace(/[^A-Za-z0-9._+-]/g, "?")}@localhost)`];
+  const by = `by ${facts.hostname} (mailhost) id ${facts.id}`;
+  if (facts.recipient === undefined) lines.push(`${by};`);
+  else lines.push(by, `for <${facts.recipient}>;`);
+  lines.push(mailDate(facts.now));
+  return `${lines.join("\r\n\t")}\r\n`;
+}

@@ -1,0 +1,48 @@
+/**
+ * Which domains are delivered here: Sendmail's class w. They are the host's own name, `localhost`, everything in
+ * `local-host-names`, and our own addresses as literals (`[192.0.2.1]`).
+ */
+import { networkInterfaces } from "node:os";
+import type { DomainSet } from "@mailhost/common/tables/site-tables";
+import { ipv6Groups } from "./address-keys.ts";
+
+/** The table and key that make a domain ours. */
+export interface LocalDomain {
+  readonly table: string;
+  readonly key: string;
+}
+
+/**
+ * Looks a domain up in class w.
+ *
+ * @param domain lower case, no trailing dot
+ * @param ownAddresses addresses of this host, see {@link interfaceAddresses}
+ */
+export function findLocalDomain(
+  domain: string,
+  hostname: string,
+  localHostNames: DomainSet,
+  ownAddresses: () => ReadonlySet<string>,
+): LocalDomain | undefined {
+  if (domain === hostname.toLowerCase().replace(/\.$/, "")) return { table: "hostname", key: domain };
+  if (domain === "localhost") return { table: "this host", key: domain };
+  if (localHostNames.has(domain)) return { table: "local-host-names", key: domain };
+  const literal = /^\[(?:ipv6:)?([0-9a-f.:]+)\]$/.exec(domain)?.[1];
+  if (literal !== undefined && ownAddresses().has(comparable(literal)))
+    return { table: "own address", key: domain };
+  return undefined;
+}
+
+/** The addresses of this host's interfaces, in the form in which {@link findLocalDomain} compares them. */
+export function interfaceAddresses(): ReadonlySet<string> {
+  return new Set(
+    Object.values(networkInterfaces())
+      .flatMap((list) => list ?? [])
+      .map((address) => comparable(address.address)),
+  );
+}
+
+/** An address in the one form in which addresses are compared: IPv6 as eight groups. */
+export function comparable(ip: string): string {
+  return ip.includes(":") ? ipv6Groups(ip).join(":") : ip;
+}

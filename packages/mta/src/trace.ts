@@ -1,0 +1,246 @@
+/**
+ * `mailhost trace`: what would happen to a message, step by step, by the very code that a session runs. Needs no daemon.
+ */
+import { isIP } from "node:net";
+import { openAccounts } from "@mailhost/common/accounts/accounts";
+import { domainKey } from "@mailhost/common/address";
+import { systemClock } from "@mailhost/common/clock";
+import { type DracTable, openDracTable } from "@mailhost/common/drac/drac-table";
+import { messageOf, type SmtpReply } from "@mailhost/common/errors";
+import type { Log } from "@mailhost/common/log/log";
+import { mailboxPaths } from "@mailhost/common/mbox/mailboxes";
+import { loadSettings } from "@mailhost/common/settings/load";
+import type { Settings } from "@mailhost/common/settings/settings";
+import type { Site } from "@mailhost/common/site";
+import { EX_OK, EX_USAGE } from "@mailhost/common/sysexits";
+import { openSiteTables, type SiteTables } from "@mailhost/common/tables/site-tables";
+import type { Resolver } from "./dns/resolver.ts";
+import { createResolver } from "./dns/system-resolver.ts";
+import { openClientNames } from "./inbound/client-names.ts";
+import { policyFacts, recipientParts } from "./inbound/inbound-parts.ts";
+import { readPathCommand } from "./inbound/path-command.ts";
+import { isBoundHere } from "./own-addresses.ts";
+import type { Lookup } from "./policy/access-lookup.ts";
+import { containerGateways, machineFacts } from "./policy/container-gateway.ts";
+import { interfaceAddresses } from "./policy/local-domains.ts";
+import {
+  type Decision,
+  decideConnect,
+  decideRecipient,
+  decideSender,
+  type Verdict,
+} from "./policy/relay-decision.ts";
+import { formatReply, replyAbout } from "./policy/reply.ts";
+import { type ResolvedRecipient, resolveRecipient } from "./recipients/resolve.ts";
+import { findRoute } from "./route/route.ts";
+
+/** What to trace. */
+export interface TraceArguments {
+  /** Address of the client that would call. */
+  readonly fromIp: string;
+  /** Envelope sender; left out: not looked at. */
+  readonly mailFrom?: string;
+  readonly recipient: string;
+  readonly json?: boolean;
+}
+
+/** One step, as `--json` gives it. */
+interface Step {
+  readonly step: string;
+  readonly lookups?: readonly Lookup[];
+  readonly outcome: string;
+}
+
+/** Prints the steps and the verdict. @returns the exit code: 64 when an address cannot be read, else 0 */
+export async function traceCommand(
+  site: Site,
+  args: TraceArguments,
+  out: (line: string) => void,
+): Promise<number> {
+  const ip = args.fromIp.toLowerCase();
+  const recipient = readPathCommand("TO", `TO:<${args.recipient}>`);
+  const sender = readPathCommand("FROM", `FROM:<${args.mailFrom ?? ""}>`);
+  if (isIP(ip) === 0) return wrong(out, `${args.fromIp}: not an IP address`);
+  if (!recipient.ok) return wrong(out, `${args.recipient}: ${recipient.reply.text}`);
+  if (!sender.ok) return wrong(out, `${args.mailFrom ?? ""}: ${sender.reply.text}`);
+  const settings = loadSettings(site);
+  const notes: Step[] = [];
+  const log: Log = {
+    write: (_level, text) => void notes.push({ step: "note", outcome: text }),
+    close: () => Promise.resolve(),
+  };
+  const tables = openSiteTables(site, { log });
+  const drac = openDrac(site, settings, notes);
+  try {
+    const tracer = new Tracer(site, settings, tables, drac);
+    await tracer.run(
+      ip,
+      args.mailFrom === undefined ? undefined : sender.value.address,
+      recipient.value.address,
+    );
+    report([...notes, ...tracer.steps], tracer.reply, args.json === true, out);
+    return EX_OK;
+  } finally {
+    await drac?.close();
+    await tables.close();
+  }
+}
+
+function wrong(out: (line: string) => void, text: string): number {
+  out(text);
+  return EX_USAGE;
+}
+
+function openDrac(site: Site, settings: Settings, notes: Step[]): DracTable | undefined {
+  if (!settings.drac.enabled) return undefined;
+  try {
+    return openDracTable(site, { lifetime: settings.drac.lifetime, clock: systemClock, readOnly: true });
+  } catch (error) {
+    notes.push({ step: "drac", outcome: `the table cannot be read: ${messageOf(error)}` });
+    return undefined;
+  }
+}
+
+/** One trace: runs the stages in their order until one refuses. */
+class Tracer {
+  readonly steps: Step[] = [];
+  reply: SmtpReply = { code: 250, enhanced: "2.1.5", text: "" };
+  readonly #site: Site;
+  readonly #settings: Settings;
+  readonly #tables: SiteTables;
+  readonly #drac: DracTable | undefined;
+  readonly #resolver: Resolver;
+
+  constructor(site: Site, settings: Settings, tables: SiteTables, drac: DracTable | undefined) {
+    this.#site = site;
+    this.#settings = settings;
+    this.#tables = tables;
+    this.#drac = drac;
+    this.#resolver = createResolver(settings.dns);
+  }
+
+  get #parts() {
+    return {
+      settings: () => this.#settings,
+      tables: this.#tables,
+      drac: () => this.#drac,
+      accounts: () => openAccounts(this.#site, this.#settings.accounts),
+      ownAddresses: interfaceAddresses,
+      gateways: new Set(containerGateways(machineFacts)),
+    };
+  }
+
+  async run(ip: string, sender: string | undefined, recipient: string): Promise<void> {
+    const facts = policyFacts(this.#parts);
+    const found = await openClientNames(() => this.#resolver, systemClock).find(ip);
+    const name = found.forged ? "" : found.name;
+    this.#add(
+      "client",
+      `${ip}${clientNote(found.name, found.forged)}${facts.isGateway(ip) ? ", the container's gateway: network rules do not apply to it" : ""}`,
+    );
+    this.#addDrac(ip);
+    const client = { ip, name };
+    if (!this.#stage("connect", decideConnect(client, facts))) return;
+    if (sender !== undefined && !this.#stage(`sender <${sender}>`, decideSender(sender, facts))) return;
+    const decision = decideRecipient(client, recipient, facts);
+    if (!this.#stage(`recipient <${recipient}>`, decision)) return;
+    this.reply = replyAbout(recipient, 250, "2.1.5", "Recipient ok");
+    if (decision.verdict.kind === "discard") {
+      this.#add("delivery", "none: the message is dropped");
+      return;
+    }
+    const resolved = resolveRecipient(recipient, {
+      ...recipientParts(this.#parts),
+      onAlias: (alias, targets) =>
+        this.#add(
+          "alias",
+          `${alias}: ${targets.map((t) => (t.kind === "address" ? t.address : `${t.final ? "\\" : ""}${t.name}`)).join(", ")}`,
+        ),
+    });
+    if (resolved.kind === "refused") {
+      this.reply = resolved.reply;
+      this.#add("delivery", "none: there is no such recipient");
+      return;
+    }
+    for (const target of resolved.recipients) this.#add("delivery", await this.#destination(target));
+  }
+
+  #add(step: string, outcome: string, lookups?: readonly Lookup[]): void {
+    this.steps.push({ step, outcome, ...(lookups === undefined ? {} : { lookups }) });
+  }
+
+  /** @returns false when the stage refuses, and the trace ends */
+  #stage(step: string, decision: Decision): boolean {
+    const { verdict } = decision;
+    this.#add(step, verdictText(verdict), decision.lookups);
+    if (verdict.kind !== "refuse") return true;
+    this.reply = verdict.reply;
+    return false;
+  }
+
+  #addDrac(ip: string): void {
+    if (!this.#settings.drac.enabled) {
+      this.#add("drac", "switched off");
+      return;
+    }
+    const entry = this.#drac?.permits(ip);
+    this.#add(
+      "drac",
+      entry === undefined
+        ? `${ip} has not fetched mail lately`
+        : `${ip} may relay until ${new Date(entry.expiresAt).toISOString()} (user ${entry.user})`,
+    );
+  }
+
+  async #destination({ address, target }: ResolvedRecipient): Promise<string> {
+    if (target.kind === "mailbox")
+      return `<${address}> to mailbox ${mailboxPaths(this.#site, target.name).mbox}`;
+    const route = await findRoute(target.domain, {
+      resolver: this.#resolver,
+      relay: this.#settings.relay,
+      isOurName: (name) => policyFacts(this.#parts).localDomain(domainKey(name)) !== undefined,
+      isOurAddress: (ip, port) =>
+        isBoundHere(ip, port, boundBySettings(this.#settings), interfaceAddresses()),
+    });
+    if (route.kind !== "hosts") return `<${address}> ${route.kind}: ${formatReply(route.reply)}`;
+    const hosts = route.hosts.map((h) => `${h.name} (${h.preference}) [${h.addresses.join(", ")}]:${h.port}`);
+    return `<${address}> by SMTP to ${hosts.join(", then ")}`;
+  }
+}
+
+/** Where the settings say that we listen; a name stands for all addresses. */
+function boundBySettings({ smtp }: Settings): { address: string; port: number }[] {
+  return [...smtp.listen, ...smtp.submission, ...smtp.smtps].map(({ host, port }) => ({
+    address: isIP(host) === 0 ? "::" : host,
+    port,
+  }));
+}
+
+function clientNote(name: string, forged: boolean): string {
+  if (name === "") return ", without a name";
+  return `, ${name}${forged ? " (may be forged: the name does not count)" : ""}`;
+}
+
+function verdictText(verdict: Verdict): string {
+  if (verdict.kind === "refuse") return `refused, ${verdict.why}`;
+  return `${verdict.kind === "accept" ? "accepted" : "to be dropped"}, ${verdict.why}`;
+}
+
+function report(steps: readonly Step[], reply: SmtpReply, json: boolean, out: (line: string) => void): void {
+  if (json) {
+    const tidy = steps.map((s) => ({
+      ...s,
+      ...(s.lookups === undefined
+        ? {}
+        : { lookups: s.lookups.map((l) => ({ ...l, value: l.value ?? null })) }),
+    }));
+    out(JSON.stringify({ steps: tidy, accepted: reply.code < 300, reply: formatReply(reply) }));
+    return;
+  }
+  for (const { step, outcome, lookups } of steps) {
+    for (const { table, key, value } of lookups ?? [])
+      out(`  ${table}: ${key} ${value === undefined ? "- no entry" : `-> ${value}`}`);
+    out(`${step}: ${outcome}`);
+  }
+  out(`verdict: ${formatReply(reply)}`);
+}
