@@ -1,0 +1,279 @@
+/**
+ * One table that is always current: every access looks, by stat, whether its files have changed.
+ *
+ * With a `.db` that rules; without one the text does. A changed file is read at the access that notices it. When it
+ * cannot be used, its faults are logged once and the last good table stays in force. Before there has been a good
+ * one, the sound lines of the text count, for that is what the administrator most likely means. A missing file is an
+ * empty table.
+ */
+import { readFileSync, statSync } from "node:fs";
+import { ConfigError, errnoOf, messageOf } from "../errors.ts";
+import type { Log } from "../log/log.ts";
+import { type CompiledTable, openCompiledTable, sha256 } from "./compiled-table.ts";
+import type { ParsedTable } from "./map-text.ts";
+import type { Table } from "./table.ts";
+
+/** What a live table is made of. */
+export interface LiveTableParts {
+  /** Its name for messages: `access`, `aliases`, `local-host-names`, `relay-domains`. */
+  readonly name: string;
+  /** The text file. */
+  readonly text: string;
+  /** The compiled file, for tables that have one, and what it must hold. */
+  readonly compiled?: { readonly file: string; readonly kind: "map" | "aliases" };
+  readonly parse: (text: string, file: string) => ParsedTable;
+  readonly log: Log;
+  readonly onReload?: (table: string) => void;
+}
+
+/** A table in force. */
+interface Version {
+  readonly file: string;
+  /** Same digest, same content: a file that was only touched is no change. */
+  readonly digest: string;
+  readonly size: number;
+  readonly get: (key: string) => string | undefined;
+  readonly entries: () => Iterable<readonly [string, string]>;
+  readonly close: () => Promise<void>;
+}
+
+/** What one reading of the files gave. */
+interface Reading {
+  /** The new table; absent when the files cannot be used. */
+  readonly version?: Version;
+  readonly faults: readonly ConfigError[];
+  readonly warnings: readonly ConfigError[];
+}
+
+/**
+ * A file that changed less than this before it was read may change again within the same tick of the file system's
+ * clock, ms; it is looked at again at the next access.
+ */
+const CLOCK_GRAIN = 50;
+
+/** A {@link Table} that follows its files. */
+export class LiveTable implements Table {
+  readonly #parts: LiveTableParts;
+  #seen = "";
+  /** False while a change could have left size and times as they were. */
+  #settled = false;
+  #version: Version;
+  /** False until the files have been good once. */
+  #good = false;
+  #faults: readonly ConfigError[] = [];
+  #warnings: readonly ConfigError[] = [];
+  #closed = false;
+
+  constructor(parts: LiveTableParts) {
+    this.#parts = parts;
+    this.#version = emptyVersion(parts.text);
+    this.#refresh();
+  }
+
+  get file(): string {
+    return this.#current().file;
+  }
+
+  get(key: string): string | undefined {
+    return this.#current().get(key);
+  }
+
+  entries(): Iterable<readonly [string, string]> {
+    return this.#current().entries();
+  }
+
+  /** What keeps the files as they are now from being used; empty when they are in force. */
+  faults(): ConfigError[] {
+    this.#current();
+    return [...this.#faults];
+  }
+
+  /** What does not keep them from being used: keys that came twice, a text newer than its `.db`. */
+  warnings(): ConfigError[] {
+    this.#current();
+    return [...this.#warnings];
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    const version = this.#version;
+    this.#version = emptyVersion(version.file);
+    await version.close();
+  }
+
+  #current(): Version {
+    if (!this.#closed) this.#refresh();
+    return this.#version;
+  }
+
+  #refresh(): void {
+    const { text, compiled } = this.#parts;
+    const textMark = fileMark(text);
+    const compiledMark = compiled === undefined ? ABSENT : fileMark(compiled.file);
+    const seen = `${textMark.signature}|${compiledMark.signature}`;
+    if (seen === this.#seen && this.#settled) return;
+    const first = this.#seen === "";
+    this.#seen = seen;
+    this.#settled = [textMark, compiledMark].every((m) => Math.abs(Date.now() - m.changedAt) >= CLOCK_GRAIN);
+    const reading =
+      compiled !== undefined && compiledMark !== ABSENT
+        ? this.#readCompiled(compiled, textMark)
+        : this.#readText(textMark);
+    this.#take(reading, first);
+  }
+
+  #take(reading: Reading, first: boolean): void {
+    const { version } = reading;
+    this.#report(reading);
+    if (version === undefined) {
+      // Nothing good has been seen yet: the sound lines of the text are the best there is.
+      if (!this.#good) this.#replace(this.#soundLines(), first);
+      return;
+    }
+    this.#good = true;
+    this.#replace(version, first);
+  }
+
+  #replace(version: Version, first: boolean): void {
+    const { log, name, onReload } = this.#parts;
+    const old = this.#version;
+    if (version.digest === old.digest && version.file === old.file) {
+      this.#discard(version);
+      return;
+    }
+    this.#version = version;
+    this.#discard(old);
+    if (first) return;
+    const what = name === "aliases" ? "alias database" : "table";
+    log.write("info", `${what} ${version.file} reread, ${version.size} entries`);
+    onReload?.(name);
+  }
+
+  #discard(version: Version): void {
+    version.close().catch((error: unknown) => {
+      this.#parts.log.write("warn", `${version.file}: ${messageOf(error)}`);
+    });
+  }
+
+  /** Logs what has not been logged before. */
+  #report(reading: Reading): void {
+    const { log } = this.#parts;
+    const known = new Set([...this.#faults, ...this.#warnings].map((e) => e.message));
+    const effect = this.#good ? "the last good table stays in force" : "the sound lines of the text count";
+    for (const fault of reading.faults) {
+      if (!known.has(fault.message)) log.write("error", `${fault.message}; ${effect}`);
+    }
+    for (const warning of reading.warnings) {
+      if (!known.has(warning.message)) log.write("warn", warning.message);
+    }
+    this.#faults = reading.faults;
+    this.#warnings = reading.warnings;
+  }
+
+  #readText(mark: FileMark): Reading {
+    if (mark === ABSENT) return { version: emptyVersion(this.#parts.text), faults: [], warnings: [] };
+    const read = this.#parsed();
+    if (read instanceof ConfigError) return { faults: [read], warnings: [] };
+    const { table, version } = read;
+    return table.faults.length > 0
+      ? { faults: table.faults, warnings: table.duplicates }
+      : { version, faults: [], warnings: table.duplicates };
+  }
+
+  #readCompiled(compiled: NonNullable<LiveTableParts["compiled"]>, textMark: FileMark): Reading {
+    const { file, kind } = compiled;
+    let table: CompiledTable;
+    try {
+      table = openCompiledTable(file);
+    } catch (error) {
+      return { faults: [readFault(file, error)], warnings: [] };
+    }
+    if (table.meta.kind !== kind) {
+      table.close().catch(() => undefined);
+      const [is, command] = kind === "aliases" ? ["map", "newaliases"] : ["alias database", "makemap"];
+      return { faults: [new ConfigError(file, 0, `holds a ${is}; make it with ${command}`)], warnings: [] };
+    }
+    const version = { ...table, file, digest: table.meta.digest, size: table.meta.entries };
+    return { version, faults: [], warnings: this.#newerText(table, file, textMark) };
+  }
+
+  /** A warning when the text has changed since the compiled table was made from it. */
+  #newerText(table: CompiledTable, file: string, textMark: FileMark): ConfigError[] {
+    const { text } = this.#parts;
+    const { source } = table.meta;
+    if (textMark === ABSENT || textMark.changedAt < source.readAt) return [];
+    try {
+      if (sha256(readFileSync(text)) === source.digest) return [];
+    } catch {
+      // An unreadable text cannot be compared, and the compiled table does not need it.
+      return [];
+    }
+    return [new ConfigError(text, 0, `newer than ${file}, which rules; make that anew`)];
+  }
+
+  #soundLines(): Version {
+    const read = fileMark(this.#parts.text) === ABSENT ? undefined : this.#parsed();
+    return read === undefined || read instanceof ConfigError ? emptyVersion(this.#parts.text) : read.version;
+  }
+
+  #parsed(): { table: ParsedTable; version: Version } | ConfigError {
+    const { text, parse } = this.#parts;
+    let bytes: Buffer;
+    try {
+      bytes = readFileSync(text);
+    } catch (error) {
+      return readFault(text, error);
+    }
+    const table = parse(bytes.toString("utf8"), text);
+    const { entries } = table;
+    const version: Version = {
+      file: text,
+      digest: sha256(bytes),
+      size: entries.size,
+      get: (key) => entries.get(key),
+      entries: () => entries,
+      close: () => Promise.resolve(),
+    };
+    return { table, version };
+  }
+}
+
+/** What tells one state of a file from another. */
+interface FileMark {
+  readonly signature: string;
+  /** Its time of modification, ms since 1970. */
+  readonly changedAt: number;
+}
+
+const ABSENT: FileMark = { signature: "-", changedAt: Number.NEGATIVE_INFINITY };
+
+function fileMark(path: string): FileMark {
+  try {
+    const found = statSync(path, { throwIfNoEntry: false });
+    if (found === undefined) return ABSENT;
+    return {
+      signature: `${found.dev}.${found.ino}.${found.size}.${found.mtimeMs}.${found.ctimeMs}`,
+      changedAt: found.mtimeMs,
+    };
+  } catch (error) {
+    // Reading it will fail the same way and say so.
+    return { signature: errnoOf(error) ?? "unknown", changedAt: Number.NEGATIVE_INFINITY };
+  }
+}
+
+function emptyVersion(file: string): Version {
+  return {
+    file,
+    digest: "",
+    size: 0,
+    get: () => undefined,
+    entries: () => [],
+    close: () => Promise.resolve(),
+  };
+}
+
+function readFault(file: string, error: unknown): ConfigError {
+  return error instanceof ConfigError
+    ? error
+    : new ConfigError(file, 0, `cannot be read: ${messageOf(error)}`);
+}
