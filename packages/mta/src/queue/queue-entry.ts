@@ -84,4 +84,6 @@ export interface QueueEntry extends NewMessage {
   warnedAt: number;
   /** Why an administrator keeps it back; absent when it is free. */
   held?: string;
+  /** An administrator asked for an attempt (`mailhost queue run`): it is made whatever its destinations wait for. */
+  forced?: true;
 }

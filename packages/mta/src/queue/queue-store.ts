@@ -4,6 +4,7 @@
  * The file-backed store is queue/lmdb-store.ts; a database-backed one can stand beside it. No code outside
  * the store knows which is in use.
  */
+import { domainKey } from "@mailhost/common/address";
 import type { NewMessage, QueueEntry } from "./queue-entry.ts";
 
 /** The bytes of a message, CRLF line ends, exactly as accepted plus our trace header. */
@@ -32,7 +33,12 @@ export interface MessageWriter {
   abort(): Promise<void>;
 }
 
-/** Changes that become durable together, or not at all. */
+/**
+ * Changes that become durable together, or not at all.
+ *
+ * What an administrator did since the entry was read wins: an entry that is gone is not brought back, and one that
+ * was held stays held.
+ */
 export interface QueueChange {
   /** Entries whose state changed. */
   readonly update?: readonly QueueEntry[];
@@ -40,6 +46,29 @@ export interface QueueChange {
   readonly remove?: readonly string[];
   /** Reports to enqueue with it: a bounce and the end of its message are one commit. Each is at most 64 KiB. */
   readonly add?: readonly { readonly message: NewMessage; readonly body: Buffer }[];
+}
+
+/** A row of the due index. */
+export interface DueRow {
+  /** ms since 1970. */
+  readonly at: number;
+  readonly id: string;
+  /** See {@link laneOf}. */
+  readonly lane: string;
+}
+
+/**
+ * The lane that an entry waits in: `/NAME` while a mailbox of ours is to be tried, else its first remote domain in lower
+ * case. Lanes are how one mailbox or destination is kept from delaying the others.
+ */
+export function laneOf(entry: QueueEntry): string {
+  let lane = "";
+  for (const { state, target } of entry.recipients) {
+    if (state !== "pending") continue;
+    if (target.kind === "mailbox") return `/${target.name}`;
+    if (lane === "") lane = domainKey(target.domain);
+  }
+  return lane;
 }
 
 /** A queue of messages that survives any crash. */
@@ -50,15 +79,38 @@ export interface QueueStore {
   get(id: string): QueueEntry | undefined;
   /** The message of an entry. */
   body(entry: QueueEntry): MessageBody;
+  /** Why the message of an entry cannot be delivered (it is missing, or of the wrong size), or undefined. */
+  bodyFault(entry: QueueEntry): Promise<string | undefined>;
   /** All entries in the order of their arrival. */
   list(): Iterable<QueueEntry>;
   /** Number of messages. */
   count(): number;
   /** Ids due at `now`, earliest first; held ones are never due. */
   due(now: number, limit: number): string[];
+  /** Rows of the due index up to `now`, in order, from the row after `after` on. Nothing but the index is read. */
+  dueRows(now: number, limit: number, after?: Pick<DueRow, "at" | "id">): DueRow[];
   /** When the next entry becomes due (ms since 1970), or undefined. */
   nextDue(): number | undefined;
   /** Applies a change in one commit; resolves, with the entries that `add` made, when it is on stable storage. */
   change(change: QueueChange): Promise<QueueEntry[]>;
+  /**
+   * Keeps a message back until it is released.
+   *
+   * @returns false when there is no such message
+   */
+  hold(id: string, reason: string): Promise<boolean>;
+  /**
+   * Frees a held message; it is due at `now`.
+   *
+   * @returns false when there is no such message
+   */
+  release(id: string, now: number): Promise<boolean>;
+  /**
+   * Makes every message that is not held due at `now`, for a forced attempt (see QueueEntry.forced). A long queue takes
+   * several commits.
+   *
+   * @returns how many there were
+   */
+  forceAll(now: number): Promise<number>;
   close(): Promise<void>;
 }

@@ -1,0 +1,159 @@
+/**
+ * The local mailer: appends messages to the mailboxes of `var/spool/mail`.
+ *
+ * While one batch of a mailbox is being written, what arrives for it gathers and makes the next batch: one lock and one
+ * fdatasync for all of it. Mailboxes do not wait for each other. Whatever keeps a message out of its mailbox is temporary;
+ * only an account that no longer exists is not.
+ */
+import type { Accounts } from "@mailhost/common/accounts/accounts";
+import type { Clock } from "@mailhost/common/clock";
+import { messageOf, type SmtpReply } from "@mailhost/common/errors";
+import type { Log } from "@mailhost/common/log/log";
+import { appendMessages } from "@mailhost/common/mbox/append";
+import { type LockedMailbox, lockMailbox } from "@mailhost/common/mbox/lock";
+import { mailboxPaths } from "@mailhost/common/mbox/mailboxes";
+import { asMboxError, type MboxFault } from "@mailhost/common/mbox/mbox-error";
+import type { Site } from "@mailhost/common/site";
+import type { QueueEntry } from "../queue/queue-entry.ts";
+import type { MessageBody } from "../queue/queue-store.ts";
+import { type Batch, MailboxBatches } from "./mailbox-batches.ts";
+import type { Attempt, Mailer } from "./mailer.ts";
+import type { Outcome } from "./outcome.ts";
+
+/** What the mailer works with. */
+export interface LocalMailerParts {
+  readonly site: Site;
+  readonly accounts: Pick<Accounts, "find">;
+  /** How long another program's lock is waited for (ms). */
+  readonly lockTimeout: number;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** One message for one mailbox. */
+interface Letter {
+  readonly entry: QueueEntry;
+  readonly body: MessageBody;
+}
+
+const MAILER = "local";
+
+/** Makes the mailer. */
+export function createLocalMailer(parts: LocalMailerParts): Mailer {
+  const batches = new MailboxBatches<Letter, Outcome>({
+    write: (batch) => writeBatch(batch, parts),
+    sizeOf: (letter) => letter.body.size,
+  });
+  return {
+    name: MAILER,
+    deliver: (attempt) => deliver(attempt, batches),
+    close: () => batches.idle(),
+  };
+}
+
+/** Two recipients that end in one mailbox get one copy. */
+async function deliver(attempt: Attempt, batches: MailboxBatches<Letter, Outcome>): Promise<Outcome[]> {
+  const { entry, body } = attempt;
+  const copies = new Map<string, Promise<Outcome>>();
+  const outcomes = attempt.recipients.map((recipient) => {
+    if (recipient.target.kind !== "mailbox") {
+      return Promise.resolve(deferred("4.3.5", "not a local recipient"));
+    }
+    const { name } = recipient.target;
+    const copy = copies.get(name) ?? batches.add(name, { entry, body });
+    copies.set(name, copy);
+    return copy;
+  });
+  return Promise.all(outcomes);
+}
+
+/** Writes a batch to its mailbox. Every message gets an outcome; nothing is thrown. */
+async function writeBatch(batch: Batch<Letter>, parts: LocalMailerParts): Promise<Outcome[]> {
+  const all = (outcome: Outcome) => batch.items.map(() => outcome);
+  try {
+    const account = parts.accounts.find(batch.name);
+    if (account === undefined) return all(unknownUser());
+    const { clock, log, lockTimeout: timeout, site } = parts;
+    const box = await lockMailbox(mailboxPaths(site, batch.name), { timeout, clock, log, create: true });
+    if (box === undefined) return all(deferred("4.2.0", "mailbox cannot be made"));
+    try {
+      await giveToOwner(box, account.uid);
+      return await append(box, batch.items, log);
+    } finally {
+      await box.release();
+    }
+  } catch (error) {
+    return all(outcomeOf(error, parts.log));
+  }
+}
+
+/** A mailbox that root has just made for a system account is the account's. */
+async function giveToOwner(box: LockedMailbox, uid: number | undefined): Promise<void> {
+  if (uid === undefined || process.geteuid?.() !== 0) return;
+  const found = await box.file.stat();
+  if (found.size === 0 && found.uid !== uid) await box.file.chown(uid, found.gid);
+}
+
+/**
+ * Appends all messages, or says of each why not. One that cannot be read or does not fit must not keep the others out:
+ * they are tried in halves.
+ */
+async function append(box: LockedMailbox, letters: readonly Letter[], log: Log): Promise<Outcome[]> {
+  try {
+    await appendMessages(
+      box,
+      letters.map(({ entry, body }) => ({
+        sender: entry.sender,
+        receivedAt: entry.receivedAt,
+        stream: () => body.stream(),
+      })),
+    );
+    return letters.map(() => DELIVERED);
+  } catch (error) {
+    const { fault } = asMboxError(box.paths.mbox, error);
+    const isOneMessages = fault === "io" || fault === "too-large";
+    if (letters.length === 1 || !isOneMessages) {
+      const outcome = outcomeOf(error, log);
+      return letters.map(() => outcome);
+    }
+    const half = letters.length >> 1;
+    return [
+      ...(await append(box, letters.slice(0, half), log)),
+      ...(await append(box, letters.slice(half), log)),
+    ];
+  }
+}
+
+const DELIVERED: Outcome = {
+  kind: "delivered",
+  relay: MAILER,
+  reply: { code: 250, enhanced: "2.0.0", text: "Sent" },
+  dsnRelayed: false,
+};
+
+/** Enhanced codes of RFC 3463 and what the sender is told; the log gets the details. */
+const FAULT_REPLIES: Readonly<Record<MboxFault, readonly [enhanced: string, text: string]>> = {
+  busy: ["4.2.0", "mailbox is locked by another program"],
+  quota: ["4.2.2", "mailbox is full"],
+  "no-space": ["4.3.1", "insufficient disk space"],
+  "too-large": ["4.3.1", "mailbox is as large as the system allows"],
+  permission: ["4.3.0", "mailbox cannot be written"],
+  "not-a-file": ["4.2.0", "mailbox is not a plain file"],
+  io: ["4.3.0", "mailbox cannot be written"],
+};
+
+function outcomeOf(error: unknown, log: Log): Outcome {
+  const { fault, message } = asMboxError("mailbox", error);
+  log.write(fault === "busy" ? "warn" : "error", `local delivery: ${messageOf(error) || message}`);
+  return deferred(...FAULT_REPLIES[fault]);
+}
+
+function deferred(enhanced: string, text: string): Outcome {
+  const code = enhanced === "4.2.2" || enhanced === "4.3.1" ? 452 : 451;
+  return { kind: "deferred", relay: MAILER, reply: { code, enhanced, text } };
+}
+
+function unknownUser(): Outcome {
+  const reply: SmtpReply = { code: 550, enhanced: "5.1.1", text: "User unknown" };
+  return { kind: "failed", relay: MAILER, reply };
+}

@@ -1,0 +1,36 @@
+/**
+ * Reads a whole environment in a process of its own, which may die of it.
+ */
+import { fork } from "node:child_process";
+import { fileURLToPath } from "node:url";
+
+/** `tables`: keys and entries; `all`: the messages too. */
+export type ReadingDepth = "tables" | "all";
+
+/** How long a reading may take (ms); a queue that is read so long without a fault passes. */
+const TIME_LIMIT: Readonly<Record<ReadingDepth, number>> = { tables: 4000, all: 60_000 };
+
+/** True when a child process read the environment and lived. */
+export function readsWhole(path: string, depth: ReadingDepth): Promise<boolean> {
+  const script = fileURLToPath(
+    new URL(
+      import.meta.url.endsWith(".ts") ? "./environment-reader.ts" : "./environment-reader.js",
+      import.meta.url,
+    ),
+  );
+  return new Promise((done) => {
+    const child = fork(script, [path, depth], { stdio: "ignore" });
+    let late = false;
+    const timer = setTimeout(() => {
+      late = true;
+      child.kill("SIGKILL");
+    }, TIME_LIMIT[depth]);
+    const settle = (sound: boolean) => {
+      clearTimeout(timer);
+      done(sound);
+    };
+    // A process that cannot be started says nothing about the queue.
+    child.once("error", () => settle(true));
+    child.once("exit", (code) => settle(late || code === 0));
+  });
+}

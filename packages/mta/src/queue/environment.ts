@@ -1,0 +1,227 @@
+/**
+ * The LMDB environment of the queue: where it is, how it is opened, and what happens when it is damaged.
+ *
+ * A commit is durable when its promise resolves: data pages are written and fdatasync'd, then the meta page goes through
+ * an O_DSYNC descriptor. Commits asked for while one is being written share the next one. Several processes may
+ * have the environment open; writers take turns, readers see every commit at once.
+ */
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import type { Clock } from "@mailhost/common/clock";
+import { errnoOf, messageOf, UserError } from "@mailhost/common/errors";
+import type { Log } from "@mailhost/common/log/log";
+import type { Site } from "@mailhost/common/site";
+import { EX_IOERR } from "@mailhost/common/sysexits";
+import { type Database, open, type RootDatabase } from "lmdb";
+import { checkEnvironment } from "./environment-check.ts";
+import { readsWhole } from "./environment-reading.ts";
+
+/** Paths of the queue. */
+export interface QueuePaths {
+  readonly dir: string;
+  readonly environment: string;
+  readonly lock: string;
+  /** Names the process that has the queue open for writing; left behind by one that did not end well. */
+  readonly marker: string;
+  /** Messages over 64 KiB, one file each, named by id. */
+  readonly df: string;
+}
+
+/** Lays out the queue's paths. */
+export function queuePaths(site: Site): QueuePaths {
+  const environment = join(site.queueDir, "queue.mdb");
+  return {
+    dir: site.queueDir,
+    environment,
+    lock: `${environment}-lock`,
+    marker: join(site.queueDir, "queue.open"),
+    df: join(site.queueDir, "df"),
+  };
+}
+
+/** The tables; see docs/queue.md. */
+export interface Environment {
+  readonly paths: QueuePaths;
+  readonly root: RootDatabase;
+  readonly entries: Database<Buffer, string>;
+  readonly bodies: Database<Buffer, string>;
+  readonly due: Database<string, [number, string]>;
+  readonly hosts: Database;
+  /** No other process had it open for writing when it was opened: what is half done is left over from a crash. */
+  readonly alone: boolean;
+  close(): Promise<void>;
+}
+
+/** How an environment is opened. */
+export interface EnvironmentOptions {
+  readonly clock: Clock;
+  readonly log: Log;
+  /** For commands that only look: makes nothing, moves nothing. */
+  readonly readOnly?: boolean;
+}
+
+/** Address space set aside for the file; it grows beyond by itself. Nothing of it is disk or memory until used. */
+const MAP_SIZE = 4 * 1024 ** 3;
+
+/**
+ * Opens the environment, making it when it is missing. A damaged one is moved to `queue.mdb.damaged-TIME`, named in the
+ * log, and a new one begun.
+ *
+ * @returns undefined when it is to be read only and there is none
+ * @throws UserError when it cannot be opened or, read only, is damaged
+ */
+export async function openEnvironment(
+  site: Site,
+  options: EnvironmentOptions,
+): Promise<Environment | undefined> {
+  const paths = queuePaths(site);
+  if (options.readOnly === true) {
+    const state = checkEnvironment(paths.environment);
+    if (state.kind === "absent") return undefined;
+    if (state.kind === "damaged") {
+      throw new UserError(`${paths.environment}: damaged: ${state.reason}`, EX_IOERR);
+    }
+    return openTables(paths, { readOnly: true, alone: false });
+  }
+  makeFolders(paths);
+  const marker = takeMarker(paths);
+  await moveAsideIfDamaged(paths, marker.unclean, options);
+  try {
+    return openTables(paths, { readOnly: false, alone: marker.alone });
+  } catch (error) {
+    if (marker.alone) rmSync(paths.marker, { force: true });
+    throw error;
+  }
+}
+
+function makeFolders(paths: QueuePaths): void {
+  for (const dir of [paths.dir, paths.df]) {
+    try {
+      mkdirSync(dir, { recursive: true, mode: 0o700 });
+    } catch (error) {
+      throw new UserError(`${dir}: the queue folder cannot be made: ${messageOf(error)}`, EX_IOERR, {
+        cause: error,
+      });
+    }
+  }
+}
+
+interface Marker {
+  readonly alone: boolean;
+  /** A process that had the queue open did not end well. */
+  readonly unclean: boolean;
+}
+
+/** Makes the marker ours unless a living process has it. */
+function takeMarker(paths: QueuePaths): Marker {
+  let unclean = false;
+  try {
+    const owner = Number(readFileSync(paths.marker, "utf8"));
+    if (owner !== process.pid && isAlive(owner)) return { alone: false, unclean: false };
+    unclean = true;
+  } catch (error) {
+    if (errnoOf(error) !== "ENOENT") throw error;
+  }
+  try {
+    writeFileSync(paths.marker, String(process.pid), { mode: 0o600 });
+  } catch (error) {
+    throw new UserError(`${paths.dir}: the queue cannot be written: ${messageOf(error)}`, EX_IOERR, {
+      cause: error,
+    });
+  }
+  return { alone: true, unclean };
+}
+
+function isAlive(pid: number): boolean {
+  if (!Number.isSafeInteger(pid) || pid <= 0) return false;
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return errnoOf(error) === "EPERM";
+  }
+}
+
+/**
+ * Checks the file by its first pages and, where these leave doubt or the last process died with the queue open, by having
+ * another process read it: if that one dies of it, we do not.
+ */
+async function moveAsideIfDamaged(
+  paths: QueuePaths,
+  unclean: boolean,
+  options: EnvironmentOptions,
+): Promise<void> {
+  const state = checkEnvironment(paths.environment);
+  let reason = state.kind === "damaged" ? state.reason : undefined;
+  if (state.kind === "suspect" && !(await readsWhole(paths.environment, "all"))) reason = state.reason;
+  if (state.kind === "sound" && unclean && !(await readsWhole(paths.environment, "tables"))) {
+    reason = "its tables cannot be read";
+  }
+  if (reason === undefined) return;
+  const time = new Date(options.clock.now())
+    .toISOString()
+    .replace(/[-:]/g, "")
+    .replace(/\.\d+Z$/, "Z");
+  const aside = unusedName(`${paths.environment}.damaged-${time}`);
+  renameSync(paths.environment, aside);
+  if (existsSync(paths.lock)) renameSync(paths.lock, `${aside}-lock`);
+  options.log.write(
+    "error",
+    `SYSERR(queue): ${paths.environment} is damaged: ${reason}; moved to ${aside}, a new queue is begun`,
+  );
+}
+
+/** The name, or the name with a number when it is taken. */
+function unusedName(name: string): string {
+  let free = name;
+  for (let n = 2; existsSync(free); n++) free = `${name}-${n}`;
+  return free;
+}
+
+function openTables(paths: QueuePaths, how: { readOnly: boolean; alone: boolean }): Environment {
+  const { readOnly, alone } = how;
+  if (!readOnly) closeSync(openSync(paths.environment, "a", 0o600));
+  let root: RootDatabase;
+  try {
+    root = open({
+      path: paths.environment,
+      noSubdir: true,
+      readOnly,
+      maxDbs: 8,
+      maxReaders: 256,
+      mapSize: MAP_SIZE,
+      // The plain order of LMDB, safe through power loss with no repair at the next start: see the head of this file.
+      overlappingSync: false,
+      // With batching by event turn a failed commit rejects a promise that nobody can reach.
+      eventTurnBatching: false,
+    });
+  } catch (error) {
+    throw new UserError(`${paths.environment}: cannot be opened: ${messageOf(error)}`, EX_IOERR, {
+      cause: error,
+    });
+  }
+  const table = <V, K extends string | [number, string]>(name: string, encoding?: "binary" | "string") =>
+    root.openDB<V, K>(name, encoding === undefined ? {} : { encoding });
+  return {
+    paths,
+    root,
+    entries: table("entries", "binary"),
+    bodies: table("bodies", "binary"),
+    due: table("due", "string"),
+    hosts: root.openDB("hosts", {}),
+    alone,
+    async close() {
+      await root.close();
+      if (alone) rmSync(paths.marker, { force: true });
+    },
+  };
+}

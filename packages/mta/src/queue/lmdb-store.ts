@@ -1,0 +1,293 @@
+/**
+ * The file-backed queue store: one LMDB environment and a folder of large messages. See docs/queue.md.
+ */
+import type { Clock } from "@mailhost/common/clock";
+import { messageOf } from "@mailhost/common/errors";
+import type { Log } from "@mailhost/common/log/log";
+import type { Site } from "@mailhost/common/site";
+import type { Database } from "lmdb";
+import { decodeEntry, encodeEntry } from "./entry-codec.ts";
+import { type Environment, openEnvironment } from "./environment.ts";
+import { type DfFileSystem, dfFault, nodeDfFileSystem, readDf, removeDf, sweepDf } from "./large-body.ts";
+import { createMessageWriter, newEntry, SMALL_MESSAGE } from "./message-writer.ts";
+import type { QueueEntry } from "./queue-entry.ts";
+import { committed, QueueError } from "./queue-error.ts";
+import { type QueueIdSource, queueIdSource } from "./queue-id.ts";
+import {
+  type DueRow,
+  laneOf,
+  type MessageBody,
+  type MessageWriter,
+  type QueueChange,
+  type QueueStore,
+} from "./queue-store.ts";
+
+/** The store, and the table in which host status is kept. */
+export interface OpenQueue {
+  readonly store: QueueStore;
+  /** Table `hosts`: failures in a row and the next attempt of a destination. Undefined only where there is no queue. */
+  readonly hosts: Database;
+}
+
+/** How a queue is opened. */
+export interface QueueOptions {
+  readonly clock: Clock;
+  readonly log: Log;
+  /** For commands that only look. */
+  readonly readOnly?: boolean;
+  readonly fileSystem?: DfFileSystem;
+}
+
+/** Entries that one transaction of a change to the whole queue rewrites. */
+const CHUNK = 500;
+
+/**
+ * Opens the queue of a site, making it when it is missing.
+ *
+ * @throws UserError when it cannot be opened; read only, when there is none or it is damaged
+ */
+export async function openQueue(site: Site, options: QueueOptions): Promise<OpenQueue> {
+  const environment = await openEnvironment(site, options);
+  if (environment === undefined) throw new QueueError(`${site.queueDir}: there is no queue yet`, "ENOENT");
+  const store = new LmdbStore(environment, options);
+  if (environment.alone) await store.sweep(Date.now());
+  return { store, hosts: environment.hosts };
+}
+
+class LmdbStore implements QueueStore {
+  readonly #env: Environment;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #fs: DfFileSystem;
+  readonly #nextId: QueueIdSource;
+
+  constructor(env: Environment, options: QueueOptions) {
+    this.#env = env;
+    this.#clock = options.clock;
+    this.#log = options.log;
+    this.#fs = options.fileSystem ?? nodeDfFileSystem;
+    this.#nextId = queueIdSource(options.clock);
+  }
+
+  /** Removes what a crash left half written. */
+  async sweep(before: number): Promise<void> {
+    const isQueued = (id: string) => this.#env.entries.doesExist(id);
+    const swept = await sweepDf(this.#env.paths.df, before, isQueued, this.#fs);
+    for (const id of swept)
+      this.#log.write("info", `${id}: message was never accepted; its data file is removed`);
+  }
+
+  receive(): MessageWriter {
+    return createMessageWriter({
+      id: this.#freeId(),
+      dfDir: this.#env.paths.df,
+      fs: this.#fs,
+      clock: this.#clock,
+      commit: (entry, body) => this.#insert(entry, body),
+    });
+  }
+
+  /** An id that no message has, whatever another process of the same number drew before. */
+  #freeId(): string {
+    let id = this.#nextId();
+    while (this.#env.entries.doesExist(id)) id = this.#nextId();
+    return id;
+  }
+
+  async #insert(entry: QueueEntry, body: Buffer | undefined): Promise<void> {
+    const { entries, bodies, due, paths } = this.#env;
+    const bytes = encodeEntry(entry);
+    const commit = entries.ifNoExists(entry.id, () => {
+      void entries.put(entry.id, bytes);
+      if (body !== undefined) void bodies.put(entry.id, body);
+      void due.put([entry.nextAttemptAt, entry.id], laneOf(entry));
+    });
+    if (!(await committed(commit, paths.dir)))
+      throw new QueueError(`queue id ${entry.id} is taken`, "EEXIST");
+  }
+
+  get(id: string): QueueEntry | undefined {
+    this.#env.root.resetReadTxn();
+    return this.#read(id);
+  }
+
+  /** An entry that cannot be read is left alone and named; the rest of the queue goes on. */
+  #read(id: string): QueueEntry | undefined {
+    const bytes = this.#env.entries.get(id);
+    if (bytes === undefined) return undefined;
+    try {
+      return decodeEntry(bytes);
+    } catch (error) {
+      this.#log.write("error", `${id}: SYSERR(queue): entry cannot be read: ${messageOf(error)}`);
+      return undefined;
+    }
+  }
+
+  body(entry: QueueEntry): MessageBody {
+    const { bodies, paths } = this.#env;
+    const { id, size } = entry;
+    return {
+      size,
+      async *stream(start = 0) {
+        if (start >= size) return;
+        if (size > SMALL_MESSAGE) {
+          yield* readDf(paths.df, id, size, start);
+          return;
+        }
+        const bytes = bodies.get(id);
+        if (bytes?.length !== size) throw new Error(`the message of ${id} is not in the queue`);
+        yield start === 0 ? bytes : bytes.subarray(start);
+      },
+    };
+  }
+
+  async bodyFault(entry: QueueEntry): Promise<string | undefined> {
+    if (entry.size > SMALL_MESSAGE) return dfFault(this.#env.paths.df, entry.id, entry.size);
+    return this.#env.bodies.doesExist(entry.id) ? undefined : "the message is missing in the queue";
+  }
+
+  *list(): Iterable<QueueEntry> {
+    this.#env.root.resetReadTxn();
+    for (const id of this.#env.entries.getKeys()) {
+      const entry = this.#read(id);
+      if (entry !== undefined) yield entry;
+    }
+  }
+
+  count(): number {
+    this.#env.root.resetReadTxn();
+    return (this.#env.entries.getStats() as { entryCount: number }).entryCount;
+  }
+
+  due(now: number, limit: number): string[] {
+    return this.dueRows(now, limit).map((row) => row.id);
+  }
+
+  dueRows(now: number, limit: number, after?: Pick<DueRow, "at" | "id">): DueRow[] {
+    this.#env.root.resetReadTxn();
+    const rows: DueRow[] = [];
+    const range = this.#env.due.getRange({
+      ...(after === undefined ? {} : { start: [after.at, after.id], exclusiveStart: true }),
+      // Ids are ASCII: every one sorts before this.
+      end: [now, "\x7f"],
+      limit,
+    });
+    for (const { key, value } of range) rows.push({ at: key[0], id: key[1], lane: value });
+    return rows;
+  }
+
+  nextDue(): number | undefined {
+    this.#env.root.resetReadTxn();
+    for (const key of this.#env.due.getKeys({ limit: 1 })) return key[0];
+    return undefined;
+  }
+
+  async change(change: QueueChange): Promise<QueueEntry[]> {
+    const { entries, bodies, due, root, paths } = this.#env;
+    // Everything that may fail is done before the transaction, which has no way back.
+    const updates = (change.update ?? []).map((entry) => ({ ...copyOf(entry), bytes: encodeEntry(entry) }));
+    const added = (change.add ?? []).map(({ message, body }) => {
+      if (body.length > SMALL_MESSAGE) throw new QueueError("a report is over 64 KiB", "EFBIG");
+      const entry = newEntry(this.#freeId(), message, body.length, this.#clock.now());
+      return { entry, body, bytes: encodeEntry(entry) };
+    });
+    const large: string[] = [];
+    const commit = root.transaction(() => {
+      for (const id of change.remove ?? []) {
+        const stored = this.#read(id);
+        if (stored === undefined) continue;
+        if (stored.size > SMALL_MESSAGE) large.push(id);
+        void due.remove([stored.nextAttemptAt, id]);
+        void bodies.remove(id);
+        void entries.remove(id);
+      }
+      for (const update of updates) this.#replace(update);
+      for (const { entry, body, bytes } of added) {
+        void entries.put(entry.id, bytes);
+        void bodies.put(entry.id, body);
+        void due.put([entry.nextAttemptAt, entry.id], laneOf(entry));
+      }
+    });
+    await committed(commit, paths.dir);
+    for (const id of large) await this.#dropDf(id);
+    return added.map(({ entry }) => entry);
+  }
+
+  /** Within a transaction: writes an entry in place of the stored one and moves its due row. */
+  #replace(update: QueueEntry & { readonly bytes?: Buffer }): void {
+    const { entries, due } = this.#env;
+    const stored = this.#read(update.id);
+    if (stored === undefined) return;
+    const held = update.held ?? stored.held;
+    const { bytes, ...entry } = update;
+    const kept = held !== undefined && entry.held === undefined;
+    void due.remove([stored.nextAttemptAt, entry.id]);
+    void entries.put(entry.id, kept || bytes === undefined ? encodeEntry({ ...entry, held: held! }) : bytes);
+    if (held === undefined) void due.put([entry.nextAttemptAt, entry.id], laneOf(entry));
+  }
+
+  /** A file that stays behind costs space only, and the next start removes it. */
+  async #dropDf(id: string): Promise<void> {
+    try {
+      await removeDf(this.#env.paths.df, id, this.#fs);
+    } catch (error) {
+      this.#log.write("warn", `${id}: data file cannot be removed: ${messageOf(error)}`);
+    }
+  }
+
+  hold(id: string, reason: string): Promise<boolean> {
+    return this.#amend(id, (entry) => ({ ...entry, held: reason }));
+  }
+
+  release(id: string, now: number): Promise<boolean> {
+    return this.#amend(id, ({ held: _, ...entry }) => ({ ...entry, nextAttemptAt: now }));
+  }
+
+  /** Reads, changes and writes one entry in one transaction. */
+  async #amend(id: string, amend: (entry: QueueEntry) => QueueEntry): Promise<boolean> {
+    const commit = this.#env.root.transaction(() => this.#rewrite(id, amend));
+    return committed(commit, this.#env.paths.dir);
+  }
+
+  #rewrite(id: string, amend: (entry: QueueEntry) => QueueEntry): boolean {
+    const { entries, due } = this.#env;
+    const stored = this.#read(id);
+    if (stored === undefined) return false;
+    const entry = amend(stored);
+    void due.remove([stored.nextAttemptAt, id]);
+    void entries.put(id, encodeEntry(entry));
+    if (entry.held === undefined) void due.put([entry.nextAttemptAt, id], laneOf(entry));
+    return true;
+  }
+
+  async forceAll(now: number): Promise<number> {
+    let count = 0;
+    let last: string | undefined;
+    for (;;) {
+      this.#env.root.resetReadTxn();
+      const start = last === undefined ? {} : { start: last, exclusiveStart: true };
+      const ids = [...this.#env.entries.getKeys({ ...start, limit: CHUNK })];
+      if (ids.length === 0) return count;
+      last = ids.at(-1);
+      const commit = this.#env.root.transaction(() => {
+        let forced = 0;
+        for (const id of ids) {
+          const held = this.#read(id)?.held !== undefined;
+          if (!held && this.#rewrite(id, (entry) => ({ ...entry, nextAttemptAt: now, forced: true })))
+            forced++;
+        }
+        return forced;
+      });
+      count += await committed(commit, this.#env.paths.dir);
+    }
+  }
+
+  close(): Promise<void> {
+    return this.#env.close();
+  }
+}
+
+/** The entry as it is now, recipients included. */
+function copyOf(entry: QueueEntry): QueueEntry {
+  return { ...entry, recipients: entry.recipients.map((recipient) => ({ ...recipient })) };
+}

@@ -1,0 +1,265 @@
+/**
+ * The queue runner: takes messages whose time has come to their mailers and records what became of them.
+ *
+ * It holds ids and the entries under way, never the queue: the due index in the store says what comes next. A message
+ * accepted a moment ago is attempted at once; one written by another process is found within a second. After an attempt
+ * its results, the next attempt and the reports are one commit; until that is durable the message is not touched again.
+ */
+import type { Clock, Timer } from "@mailhost/common/clock";
+import { messageOf } from "@mailhost/common/errors";
+import type { Log } from "@mailhost/common/log/log";
+import type { Settings } from "@mailhost/common/settings/settings";
+import type { Mailer } from "../deliver/mailer.ts";
+import { logHeld } from "../log/message-log.ts";
+import { DueScan } from "./due-scan.ts";
+import { type Lane, Lanes } from "./lanes.ts";
+import type { QueueEntry } from "./queue-entry.ts";
+import { laneOf, type QueueStore } from "./queue-store.ts";
+import { type ResolveAddress, resolveRemote } from "./reporting.ts";
+import { type AttemptResult, type Part, Round } from "./round.ts";
+
+/** What the runner works with. */
+export interface RunnerParts {
+  readonly store: QueueStore;
+  readonly local: Mailer;
+  readonly remote: Mailer;
+  readonly settings: Settings;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly hostname: string;
+  /** Where reports go; by default to the host of the sender's domain, which is wrong for senders of our own. */
+  readonly resolve?: ResolveAddress;
+  /** Remote attempts under way at once, 1,000. */
+  readonly maxRemote?: number;
+  /** How often the due index is looked at for messages of other processes (ms), 1,000. */
+  readonly poll?: number;
+}
+
+/** A runner at work. */
+export interface Runner {
+  /** A message was committed just now: attempts it at once. */
+  submitted(entry: QueueEntry): void;
+  /** Looks at the due index now. */
+  wake(): void;
+  /** Attempts everything that is not held, whatever its destinations wait for. */
+  runAll(): void;
+  /** Starts nothing more; resolves when the attempts under way are recorded. */
+  stop(): Promise<void>;
+  /** Resolves when nothing is under way or due. */
+  idle(): Promise<void>;
+}
+
+/** Local attempts under way: in all, and for one mailbox. */
+const LOCAL = { total: 1000, first: 200, perLane: 200, failing: 200 };
+
+/** Starts running the queue. */
+export function startRunner(parts: RunnerParts): Runner {
+  const runner = new QueueRunner(parts);
+  runner.wake();
+  return runner;
+}
+
+class QueueRunner implements Runner {
+  readonly #parts: RunnerParts & { readonly resolve: ResolveAddress };
+  readonly #lanes: Readonly<Record<Part, Lanes>>;
+  readonly #rounds = new Map<string, Round>();
+  readonly #scan: DueScan;
+  /** Ids in the due index that have no entry. */
+  readonly #unreadable = new Set<string>();
+  readonly #underWay = new Set<Promise<void>>();
+  readonly #idle: (() => void)[] = [];
+  #timer: Timer | undefined;
+  #stopped = false;
+
+  constructor(parts: RunnerParts) {
+    this.#parts = { ...parts, resolve: parts.resolve ?? resolveRemote };
+    const perLane = Math.max(5, 2 * parts.settings.relay.maxConnectionsPerDestination);
+    this.#lanes = {
+      local: new Lanes(LOCAL),
+      remote: new Lanes({ total: parts.maxRemote ?? 1000, first: 5, perLane, failing: 1 }),
+    };
+    this.#scan = new DueScan({
+      store: parts.store,
+      now: () => parts.clock.now(),
+      lanes: (lane) => this.#lanes[partOf(lane)],
+      isBusy: (id) => this.#rounds.has(id) || this.#unreadable.has(id),
+      taken: () => this.#pump(),
+      done: () => this.#scanned(),
+      failed: (error) => parts.log.write("error", `SYSERR(queue): cannot be read: ${messageOf(error)}`),
+    });
+  }
+
+  submitted(entry: QueueEntry): void {
+    if (this.#stopped || entry.held !== undefined || this.#rounds.has(entry.id)) return;
+    for (const part of partsOf(entry)) this.#offer(part, entry);
+    this.#pump();
+  }
+
+  wake(): void {
+    if (!this.#stopped) this.#scan.start();
+  }
+
+  runAll(): void {
+    if (this.#stopped) return;
+    this.#lanes.remote.forgive();
+    this.#track(
+      this.#parts.store.forceAll(this.#parts.clock.now()).then(
+        () => {
+          this.#scan.rewind();
+          this.wake();
+        },
+        (error: unknown) => this.#parts.log.write("error", `SYSERR(queue): run: ${messageOf(error)}`),
+      ),
+    );
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#timer?.cancel();
+    this.#scan.stop();
+    for (const lanes of Object.values(this.#lanes)) lanes.clear();
+    while (this.#underWay.size > 0) await Promise.all(this.#underWay);
+    this.#tellIdle();
+  }
+
+  idle(): Promise<void> {
+    const quiet = new Promise<void>((done) => this.#idle.push(done));
+    if (this.#stopped) this.#tellIdle();
+    else this.wake();
+    return quiet;
+  }
+
+  /** Gives a part of a message its place: at once when there is a turn free, else in its lane. */
+  #offer(part: Part, entry: QueueEntry): void {
+    const name = part === "local" ? laneOf(entry) : laneOf(remoteOnly(entry));
+    const lanes = this.#lanes[part];
+    const lane = lanes.has(entry.id) ? undefined : lanes.startAtOnce(name);
+    if (lane !== undefined) this.#start(part, lane, entry.id, entry);
+    else lanes.offer(name, entry.id, { at: entry.nextAttemptAt, id: "" });
+  }
+
+  /** Starts whatever may start. */
+  #pump(): void {
+    for (const part of ["local", "remote"] as const) {
+      for (let next = this.#stopped ? undefined : this.#lanes[part].take(); next !== undefined; ) {
+        this.#start(part, next.lane, next.id);
+        next = this.#stopped ? undefined : this.#lanes[part].take();
+      }
+    }
+  }
+
+  #start(part: Part, lane: Lane, id: string, entry?: QueueEntry): void {
+    this.#track(
+      this.#attempt(part, lane, id, entry)
+        .catch((error: unknown): AttemptResult => {
+          this.#parts.log.write("error", `${id}: SYSERR(runner): ${messageOf(error)}`);
+          return "none";
+        })
+        .then((result) => {
+          const more = this.#lanes[part].finished(lane, result);
+          if (more !== undefined && !this.#stopped) this.#scan.refill(more);
+          this.#pump();
+          this.#tellIdleIfSo();
+        }),
+    );
+  }
+
+  /** One attempt of one part of a message. */
+  async #attempt(part: Part, lane: Lane, id: string, given?: QueueEntry): Promise<AttemptResult> {
+    const round = this.#rounds.get(id) ?? this.#open(id, given);
+    if (round === undefined || !round.begin(part)) return "none";
+    // A message is free again only when nothing of it is under way and the last commit is durable.
+    try {
+      const fault = await this.#parts.store.bodyFault(round.entry);
+      if (fault !== undefined) {
+        round.leave();
+        logHeld(this.#parts.log, id, fault);
+        await this.#parts.store.hold(id, fault);
+        return "none";
+      }
+      if (part === "local" && !round.hasBegun("remote") && partsOf(round.entry).includes("remote")) {
+        this.#offer("remote", round.entry);
+      }
+      return await round.attempt(part, lane.failing);
+    } finally {
+      round.close();
+      if (round.isOver) this.#rounds.delete(id);
+    }
+  }
+
+  /** Opens a round for a message, unless it is gone, held or not due any more. */
+  #open(id: string, given: QueueEntry | undefined): Round | undefined {
+    const { store, clock } = this.#parts;
+    const entry = given ?? store.get(id);
+    // The store has named an entry that it cannot read; once is enough.
+    if (entry === undefined) this.#unreadable.add(id);
+    if (entry === undefined || entry.held !== undefined || entry.nextAttemptAt > clock.now())
+      return undefined;
+    const round = new Round(entry, {
+      ...this.#parts,
+      times: this.#parts.settings.queue,
+      isWaiting: () => this.#lanes.local.has(id) || this.#lanes.remote.has(id),
+      enqueued: (reports) => {
+        for (const report of reports) this.submitted(report);
+      },
+      stopping: () => this.#stopped,
+    });
+    this.#rounds.set(id, round);
+    return round;
+  }
+
+  #scanned(): void {
+    this.#pump();
+    this.#tellIdleIfSo();
+    if (this.#stopped) return;
+    this.#timer?.cancel();
+    const poll = this.#parts.poll ?? 1000;
+    const now = this.#parts.clock.now();
+    const next = this.#parts.store.nextDue();
+    const wait = next === undefined || next <= now ? poll : Math.min(poll, next - now);
+    this.#timer = this.#parts.clock.after(wait, () => this.wake());
+  }
+
+  #track(work: Promise<void>): void {
+    const tracked = work.finally(() => {
+      this.#underWay.delete(tracked);
+      this.#tellIdleIfSo();
+    });
+    this.#underWay.add(tracked);
+  }
+
+  #tellIdleIfSo(): void {
+    if (this.#idle.length === 0 || this.#underWay.size > 0 || this.#scan.running) return;
+    if (this.#stopped) this.#tellIdle();
+    else if (this.#hasDue()) this.#scan.start();
+    else this.#tellIdle();
+  }
+
+  #hasDue(): boolean {
+    const rows = this.#parts.store.dueRows(this.#parts.clock.now(), this.#unreadable.size + 1);
+    return rows.some((row) => !this.#unreadable.has(row.id));
+  }
+
+  #tellIdle(): void {
+    for (const done of this.#idle.splice(0)) done();
+  }
+}
+
+/** The parts of a message that have recipients to try. */
+function partsOf(entry: QueueEntry): Part[] {
+  const kinds = new Set(entry.recipients.filter((r) => r.state === "pending").map((r) => r.target.kind));
+  // A message with nothing to try is done with; the local part says so.
+  if (kinds.size === 0) return ["local"];
+  return [
+    ...(kinds.has("mailbox") ? (["local"] as const) : []),
+    ...(kinds.has("remote") ? (["remote"] as const) : []),
+  ];
+}
+
+function partOf(lane: string): Part {
+  return lane === "" || lane.startsWith("/") ? "local" : "remote";
+}
+
+function remoteOnly(entry: QueueEntry): QueueEntry {
+  return { ...entry, recipients: entry.recipients.filter((r) => r.target.kind === "remote") };
+}
