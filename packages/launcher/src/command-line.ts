@@ -26,10 +26,6 @@ export function commandLine(
       requiresArg: true,
       global: true,
       describe: "Directory that the host lives below (MAILHOST_ROOT, else /)",
-    })
-    .coerce("root", (root: unknown) => {
-      if (Array.isArray(root)) throw new UserError("--root: give one directory", EX_USAGE);
-      return root as string | undefined;
     });
   for (const grammar of [
     startGrammar,

@@ -1,7 +1,9 @@
 /**
  * What the grammars of all commands share.
  */
+import { UserError } from "@mailhost/common/errors";
 import { DEFAULT_ROOT, type Site, siteAt } from "@mailhost/common/site";
+import { EX_USAGE } from "@mailhost/common/sysexits";
 import type { Terminal } from "./terminal.ts";
 
 /** What a command's grammar is given. */
@@ -13,12 +15,17 @@ export interface CommandParts {
 
 /** Options that every command has. */
 export interface CommonOptions {
-  readonly root?: string | undefined;
+  readonly root?: string | readonly string[] | undefined;
 }
 
-/** The site of a command: `--root`, else MAILHOST_ROOT, else `/`. */
-export function siteOf(args: CommonOptions): Site {
-  return siteAt(args.root ?? process.env.MAILHOST_ROOT ?? DEFAULT_ROOT);
+/**
+ * The site of a command: `--root`, else MAILHOST_ROOT, else `/`.
+ *
+ * @throws UserError when two roots are given
+ */
+export function siteOf({ root }: CommonOptions): Site {
+  if (typeof root === "object") throw new UserError("--root: give one directory", EX_USAGE);
+  return siteAt(root ?? process.env.MAILHOST_ROOT ?? DEFAULT_ROOT);
 }
 
 /** The record without the keys that were not given. */
