@@ -1,6 +1,16 @@
 /**
- * The people who have a mailbox here.
+ * The people who have a mailbox here: those of etc/mail/users, then the system's.
+ *
+ * Both files are looked at by stat at every access and read again when they have changed. A users file that has
+ * become unreadable, or readable for others, changes nothing: the last good one stays in force.
  */
+import { readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { ConfigError, errnoOf, messageOf } from "../errors.ts";
+import type { Site } from "../site.ts";
+import { parsePasswd } from "./passwd-file.ts";
+import { verifyPassword } from "./password.ts";
+import { readUsers } from "./users-file.ts";
 
 /** One account. */
 export interface Account {
@@ -21,4 +31,128 @@ export interface Accounts {
   verify(name: string, password: string): Promise<Account | undefined>;
   /** Every name, each once. */
   names(): string[];
+}
+
+/** Accounts that also say what is wrong with their files. */
+export interface SiteAccounts extends Accounts {
+  /** Faults of the files as they are now. */
+  faults(): ConfigError[];
+}
+
+/** A file's content, read again when the file has changed. */
+interface Followed<T> {
+  current(): T;
+  faults(): readonly ConfigError[];
+}
+
+/**
+ * Opens the accounts of a site.
+ *
+ * @param sources where accounts come from, in order; a name in both is the first one's, with the system's uid and home
+ * @param onFault told of faults that come up later, each once
+ * @throws ConfigError when etc/mail/users cannot be read or its mode is too wide
+ */
+export function openAccounts(
+  site: Site,
+  sources: readonly ("file" | "system")[],
+  onFault: (fault: ConfigError) => void = () => undefined,
+): SiteAccounts {
+  const nobody: ReadonlyMap<string, string> = new Map();
+  const users = follow(site.usersFile, nobody, onFault, () => {
+    const read = readUsers(site.usersFile);
+    return { value: read.users, faults: read.faults };
+  });
+  const passwd = passwdFile(site);
+  const system = follow(passwd, new Map<string, Account>(), onFault, () => ({
+    value: parsePasswd(readFileSync(passwd, "utf8")),
+    faults: [],
+  }));
+  const usesFile = sources.includes("file");
+  const usesSystem = sources.includes("system");
+  if (usesFile) readUsers(site.usersFile);
+
+  const find = (name: string): Account | undefined => {
+    const key = name.toLowerCase();
+    const own = usesFile && users.current().has(key);
+    const theirs = usesSystem ? system.current().get(key) : undefined;
+    return own && sources[0] === "file"
+      ? { ...theirs, name: key, source: "file" }
+      : (theirs ?? ownOnly(own, key));
+  };
+  return {
+    find,
+    async verify(name, password) {
+      const account = find(name);
+      const hash = account?.source === "file" ? users.current().get(account.name) : undefined;
+      return (await verifyPassword(hash, password)) ? account : undefined;
+    },
+    names: () => [
+      ...new Set([
+        ...(usesFile ? users.current().keys() : []),
+        ...(usesSystem ? system.current().keys() : []),
+      ]),
+    ],
+    faults() {
+      if (usesFile) users.current();
+      return usesFile ? [...users.faults()] : [];
+    },
+  };
+}
+
+function ownOnly(own: boolean, name: string): Account | undefined {
+  return own ? { name, source: "file" } : undefined;
+}
+
+/** The root's own passwd file where there is one, else the system's. */
+function passwdFile(site: Site): string {
+  const own = join(site.root, "etc/passwd");
+  return statSync(own, { throwIfNoEntry: false }) === undefined ? "/etc/passwd" : own;
+}
+
+function follow<T>(
+  file: string,
+  empty: T,
+  onFault: (fault: ConfigError) => void,
+  read: () => { value: T; faults: readonly ConfigError[] },
+): Followed<T> {
+  let seen = "";
+  let settled = false;
+  let value = empty;
+  let faults: readonly ConfigError[] = [];
+  const refresh = () => {
+    const mark = markOf(file);
+    if (mark.signature === seen && settled) return;
+    seen = mark.signature;
+    // A file changed this instant may change again within the same tick of the file system's clock.
+    settled = Math.abs(Date.now() - mark.changedAt) >= 50;
+    const known = new Set(faults.map((f) => f.message));
+    try {
+      ({ value, faults } = mark.absent ? { value: empty, faults: [] } : read());
+    } catch (error) {
+      faults = [
+        error instanceof ConfigError
+          ? error
+          : new ConfigError(file, 0, `cannot be read: ${messageOf(error)}`),
+      ];
+    }
+    for (const fault of faults) if (!known.has(fault.message)) onFault(fault);
+  };
+  return {
+    current() {
+      refresh();
+      return value;
+    },
+    faults: () => faults,
+  };
+}
+
+function markOf(file: string): { signature: string; changedAt: number; absent: boolean } {
+  try {
+    const found = statSync(file, { throwIfNoEntry: false });
+    if (found === undefined) return { signature: "-", changedAt: 0, absent: true };
+    const { ino, size, mode, mtimeMs, ctimeMs } = found;
+    return { signature: [ino, size, mode, mtimeMs, ctimeMs].join("."), changedAt: ctimeMs, absent: false };
+  } catch (error) {
+    return { signature: errnoOf(error) ?? "unknown", changedAt: 0, absent: false };
+  }
 }

@@ -1,6 +1,17 @@
 /**
  * The DRAC table: client addresses that may relay for a while because their user has just fetched mail.
+ *
+ * It is one LMDB file, `var/lib/mailhost/drac.mdb`, shared by both daemons and the commands, and outlives them. An
+ * entry past its time never permits; it is swept out when others are written. IPv6 counts by whole addresses.
  */
+import { existsSync, renameSync } from "node:fs";
+import { join } from "node:path";
+import { open, type RootDatabase } from "lmdb";
+import type { Clock } from "../clock.ts";
+import { ConfigError, errnoOf, messageOf } from "../errors.ts";
+import { normalizeIp } from "../ip-address.ts";
+import type { Log } from "../log/log.ts";
+import type { Site } from "../site.ts";
 
 /** One address and until when it may relay. */
 export interface DracEntry {
@@ -22,4 +33,130 @@ export interface DracTable {
   /** Takes an address out; false when it was not in. */
   remove(ip: string): Promise<boolean>;
   close(): Promise<void>;
+}
+
+/** How the table is opened. */
+export interface DracOptions {
+  /** How long an entry lasts, ms. */
+  readonly lifetime: number;
+  readonly clock: Clock;
+  /** True for commands that only look: a missing table is then empty and is not made. */
+  readonly readOnly?: boolean;
+  readonly log?: Log;
+}
+
+/** The stored form, by address. */
+interface Stored {
+  readonly user: string;
+  readonly expiresAt: number;
+}
+
+/** A renewal that would move the expiry by less than this, ms, is not written: each write costs an fsync. */
+const LEAST_RENEWAL = 1000;
+
+/**
+ * Opens the table, making it unless `readOnly` is set. A damaged file is moved aside and named in the log.
+ *
+ * @throws ConfigError when it cannot be opened
+ */
+export function openDracTable(site: Site, options: DracOptions): DracTable {
+  const file = join(site.stateDir, "drac.mdb");
+  const { clock, lifetime } = options;
+  let db = options.readOnly === true ? undefined : openFile(file, options);
+  let nextSweep = clock.now() + lifetime;
+
+  /** The database with a view of what is committed now, or undefined while there is none to read. */
+  const view = () => {
+    if (db === undefined && existsSync(file)) db = openFile(file, options);
+    db?.resetReadTxn();
+    return db;
+  };
+  const writable = () => {
+    if (options.readOnly === true || db === undefined) throw new Error(`${file} is open for reading only`);
+    return db;
+  };
+
+  return {
+    async record(ip, user) {
+      const key = normalizeIp(ip);
+      const now = clock.now();
+      if (key === undefined) return;
+      const expiresAt = now + lifetime;
+      const old = entryOf(key, view()?.get(key));
+      const least = Math.min(LEAST_RENEWAL, lifetime / 100);
+      if (old?.user === user && Math.abs(old.expiresAt - expiresAt) < least) return;
+      const to = writable();
+      await to.put(key, { user, expiresAt });
+      if (now >= nextSweep) {
+        nextSweep = now + lifetime;
+        await sweep(to, now);
+      }
+      await to.flushed;
+    },
+    permits(ip) {
+      const key = normalizeIp(ip);
+      const entry = key === undefined ? undefined : entryOf(key, view()?.get(key));
+      return entry !== undefined && entry.expiresAt > clock.now() ? entry : undefined;
+    },
+    list() {
+      const now = clock.now();
+      return Array.from(view()?.getRange() ?? [], ({ key, value }) => entryOf(key, value))
+        .filter((entry) => entry !== undefined)
+        .filter((entry) => entry.expiresAt > now)
+        .sort((a, b) => a.expiresAt - b.expiresAt);
+    },
+    async remove(ip) {
+      const key = normalizeIp(ip);
+      const from = writable();
+      from.resetReadTxn();
+      if (key === undefined || from.get(key) === undefined) return false;
+      await from.remove(key);
+      await from.flushed;
+      return true;
+    },
+    async close() {
+      await db?.close();
+    },
+  };
+}
+
+function openFile(file: string, options: DracOptions): RootDatabase<Stored, string> {
+  const parameters = { path: file, noSubdir: true, readOnly: options.readOnly === true };
+  try {
+    return open<Stored, string>(parameters);
+  } catch (error) {
+    const system = errnoOf(error);
+    if (options.readOnly === true || system === "EACCES" || !existsSync(file) || !isDamage(error)) {
+      throw new ConfigError(file, 0, `cannot be opened: ${messageOf(error)}`);
+    }
+    const aside = `${file}.damaged-${options.clock.now()}`;
+    renameSync(file, aside);
+    options.log?.write("error", `${file}: damaged (${messageOf(error)}); kept as ${aside}, begun anew`);
+    return open<Stored, string>(parameters);
+  }
+}
+
+/** LMDB's own complaints about the content of a file, as against those of the system. */
+function isDamage(error: unknown): boolean {
+  return /MDB_(INVALID|CORRUPTED|VERSION_MISMATCH|PAGE_NOTFOUND)/.test(messageOf(error));
+}
+
+/** Takes out what has expired, unless somebody has renewed it meanwhile. */
+async function sweep(db: RootDatabase<Stored, string>, now: number): Promise<void> {
+  const expired = Array.from(db.getRange())
+    .filter(({ value }) => !(value.expiresAt > now))
+    .map(({ key }) => key);
+  if (expired.length === 0) return;
+  await db.transaction(() => {
+    for (const key of expired) {
+      const value = db.get(key);
+      if (value !== undefined && !(value.expiresAt > now)) db.removeSync(key);
+    }
+  });
+}
+
+/** A stored value as an entry; undefined for none and for anything of another shape. */
+function entryOf(ip: string, value: Stored | undefined): DracEntry | undefined {
+  if (typeof value?.user !== "string" || !Number.isFinite(value.expiresAt)) return undefined;
+  return { ip, user: value.user, expiresAt: value.expiresAt };
 }

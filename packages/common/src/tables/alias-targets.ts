@@ -83,7 +83,7 @@ function readItem(item: string): AliasTarget | string {
   const final = text.startsWith("\\");
   const name = final ? text.slice(1) : text;
   const bare = name.replace(/"(?:[^"\\]|\\.)*"/gs, "");
-  if (name === "" || /[\x00-\x1f\x7f]/.test(name)) return `illegal alias target ${JSON.stringify(item)}`;
+  if (name === "" || /\p{Cc}/u.test(name)) return `illegal alias target ${JSON.stringify(item)}`;
   if (/\s#|^#/.test(bare)) return `${item}: a comment needs a line of its own`;
   if (/\s/.test(bare)) return `${item}: white space inside an item; separate items by commas`;
   const { localPart, domain } = splitAddress(name);

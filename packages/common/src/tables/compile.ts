@@ -1,16 +1,13 @@
 /**
  * Making a compiled table: `NAME.db` appears whole or not at all.
  *
- * The new file is written beside the old one under a name of its own, fsync'd and renamed over it, then the folder is
- * fsync'd. Whoever reads the old file goes on reading it.
+ * Whoever reads the old file goes on reading it until it looks again.
  */
-import { randomBytes } from "node:crypto";
-import type { Stats } from "node:fs";
-import { chmod, chown, mkdtemp, open as openFile, readFile, rename, rm, stat } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { basename, dirname, join } from "node:path";
+import { join } from "node:path";
 import { open } from "lmdb";
-import { errnoOf } from "../errors.ts";
+import { replaceFile } from "../atomic-file.ts";
 import { type CompiledMeta, sha256, TRAILER_MAGIC, TRAILER_SIZE } from "./compiled-table.ts";
 
 /** The text that a table is made from. */
@@ -47,28 +44,7 @@ export async function writeCompiledTable(
   };
   const trailer = Buffer.alloc(TRAILER_SIZE, " ");
   trailer.write(`${TRAILER_MAGIC}${JSON.stringify(meta)}`);
-  const folder = dirname(file);
-  const temporary = join(folder, `.${basename(file)}.${randomBytes(6).toString("hex")}`);
-  try {
-    const handle = await openFile(temporary, "wx", 0o600);
-    try {
-      await handle.writeFile(Buffer.concat([body, trailer]));
-      await likeItsPredecessor(temporary, file);
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-    await rename(temporary, file);
-  } catch (error) {
-    await rm(temporary, { force: true });
-    throw error;
-  }
-  const directory = await openFile(folder, "r");
-  try {
-    await directory.sync();
-  } finally {
-    await directory.close();
-  }
+  await replaceFile(file, Buffer.concat([body, trailer]), { models: [file, file.replace(/\.db$/, "")] });
 }
 
 /** An LMDB file with the entries, made in a private folder: its lock file never shows. */
@@ -93,22 +69,5 @@ async function lmdbImage(entries: ReadonlyMap<string, string>): Promise<Buffer> 
     return await readFile(path);
   } finally {
     await rm(folder, { recursive: true, force: true });
-  }
-}
-
-/** Gives a new table the mode and owner that its readers count on. */
-async function likeItsPredecessor(temporary: string, file: string): Promise<void> {
-  const model = (await statOf(file)) ?? (await statOf(file.replace(/\.db$/, "")));
-  await chmod(temporary, model === undefined ? 0o644 : model.mode & 0o666);
-  if (model !== undefined && process.getuid?.() === 0) await chown(temporary, model.uid, model.gid);
-}
-
-async function statOf(path: string): Promise<Stats | undefined> {
-  try {
-    const found = await stat(path);
-    return found.isFile() ? found : undefined;
-  } catch (error) {
-    if (errnoOf(error) === "ENOENT") return undefined;
-    throw error;
   }
 }

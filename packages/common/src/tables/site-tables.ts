@@ -64,7 +64,7 @@ export function openSiteTables(
   const aliases = new LiveTable({
     ...at("aliases"),
     compiled: { file: join(site.etcMail, "aliases.db"), kind: "aliases" },
-    parse: (text, file) => parseAliasText(text, file, localHostNames.has),
+    parse: (text, file) => parseAliasText(text, file, (domain) => localHostNames.has(domain)),
   });
   const all = [access, aliases, names, relayDomains];
   return {

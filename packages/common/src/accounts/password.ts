@@ -1,0 +1,53 @@
+/**
+ * Passwords and their hashes: argon2id with the least cost that OWASP's Password Storage Cheat Sheet names (19 MiB,
+ * two passes). Hashes of other argon2 parameters are verified as well.
+ */
+import { Algorithm, hash, verify } from "@node-rs/argon2";
+import { messageOf } from "../errors.ts";
+
+/** Octets of the longest password. */
+export const LONGEST_PASSWORD = 1024;
+
+const COST = { algorithm: Algorithm.Argon2id, memoryCost: 19_456, timeCost: 2, parallelism: 1 } as const;
+
+/**
+ * A hash of no known password, with the cost of ours: verifying against it takes as long as against a real one, so
+ * that the time of an answer does not tell which names exist.
+ */
+const NOBODYS_HASH = `$argon2id$v=19$m=${COST.memoryCost},t=${COST.timeCost},p=${COST.parallelism}$${"A".repeat(22)}$${"A".repeat(43)}`;
+
+/** Says what is wrong with a new password, or nothing. */
+export function passwordFault(password: string): string | undefined {
+  if (password === "") return "an empty password is no password";
+  if (Buffer.byteLength(password) > LONGEST_PASSWORD) {
+    return `a password has at most ${LONGEST_PASSWORD} octets`;
+  }
+  if (/[\0\r\n]/.test(password)) return "a password has no line ends and no NUL";
+  return undefined;
+}
+
+/** The hash of a password in PHC notation, `$argon2id$v=19$…`. */
+export function hashPassword(password: string): Promise<string> {
+  return hash(password, COST);
+}
+
+/** Whether a text is a hash that {@link verifyPassword} can read. */
+export function isPasswordHash(text: string): boolean {
+  return /^\$argon2(id|i|d)\$(v=\d+\$)?m=\d+,t=\d+,p=\d+\$[A-Za-z0-9+/]+\$[A-Za-z0-9+/]+$/.test(text);
+}
+
+/**
+ * Whether a password fits a hash.
+ *
+ * @param stored undefined when there is no such account; the answer is then false and takes as long
+ */
+export async function verifyPassword(stored: string | undefined, password: string): Promise<boolean> {
+  const usable = passwordFault(password) === undefined;
+  const known = stored !== undefined && usable;
+  const right = await verify(known ? stored : NOBODYS_HASH, usable ? password : "x").catch(
+    (error: unknown) => {
+      throw new Error(`a stored hash cannot be read: ${messageOf(error)}`, { cause: error });
+    },
+  );
+  return right && known;
+}

@@ -1,0 +1,163 @@
+/**
+ * `etc/mail/users`: the accounts that no system account stands behind, `name:hash` a line, mode 0600.
+ *
+ * Comments and empty lines are kept by every change. A change replaces the file whole, under a lock, so that two
+ * administrators at once lose nothing.
+ */
+import { readFileSync, statSync } from "node:fs";
+import { lock } from "proper-lockfile";
+import { replaceFile } from "../atomic-file.ts";
+import { ConfigError, errnoOf, messageOf, UserError } from "../errors.ts";
+import type { Site } from "../site.ts";
+import { EX_CANTCREAT, EX_DATAERR, EX_NOPERM, EX_NOUSER, EX_TEMPFAIL, EX_USAGE } from "../sysexits.ts";
+import { textLines } from "../tables/map-text.ts";
+import { accountNameFault } from "./account-name.ts";
+import { hashPassword, isPasswordHash, passwordFault } from "./password.ts";
+
+/** The users of a file, and what is wrong with its other lines. */
+export interface UsersRead {
+  /** Hashes by name. */
+  readonly users: ReadonlyMap<string, string>;
+  readonly faults: ConfigError[];
+}
+
+/** Another change is under way for at most about this long, ms; then the command gives up. */
+const LOCK_RETRIES = { retries: 150, factor: 1.1, minTimeout: 20, maxTimeout: 100, randomize: true };
+
+/**
+ * Adds an account.
+ *
+ * @throws UserError for a bad name or password, a name that is taken, or a file that is busy or cannot be written
+ */
+export async function addUser(site: Site, name: string, password: string): Promise<void> {
+  const hash = await checkedHash(name, password);
+  await change(site, (lines) => {
+    if (lines.some((line) => nameOf(line) === name)) {
+      throw new UserError(`user ${name} is there already`, EX_DATAERR);
+    }
+    return [...lines, `${name}:${hash}`];
+  });
+}
+
+/**
+ * Gives an account a new password.
+ *
+ * @throws UserError as {@link addUser}, and for a name that is not there
+ */
+export async function setPassword(site: Site, name: string, password: string): Promise<void> {
+  const hash = await checkedHash(name, password);
+  await change(site, (lines) => {
+    required(lines, name);
+    return lines.map((line) => (nameOf(line) === name ? `${name}:${hash}` : line));
+  });
+}
+
+/**
+ * Removes an account; its mailbox stays.
+ *
+ * @throws UserError as {@link setPassword}
+ */
+export async function removeUser(site: Site, name: string): Promise<void> {
+  await change(site, (lines) => {
+    required(lines, name);
+    return lines.filter((line) => nameOf(line) !== name);
+  });
+}
+
+/**
+ * The names in the file, sorted.
+ *
+ * @throws ConfigError when the file cannot be read or others may read it
+ */
+export function listUsers(site: Site): string[] {
+  return [...readUsers(site.usersFile).users.keys()].sort();
+}
+
+/**
+ * Reads the file; a missing one is empty.
+ *
+ * @throws ConfigError when it cannot be read, or when its mode lets others read or write it
+ */
+export function readUsers(file: string): UsersRead {
+  const users = new Map<string, string>();
+  const faults: ConfigError[] = [];
+  readLines(file).forEach((line, index) => {
+    const name = nameOf(line);
+    if (name === undefined) return;
+    const hash = line.slice(line.indexOf(":") + 1).trim();
+    const fault = !line.includes(":")
+      ? "expected name:hash"
+      : (accountNameFault(name) ??
+        (isPasswordHash(hash)
+          ? undefined
+          : `${name}: not an argon2 hash; set it with mailhost user passwd`) ??
+        (users.has(name) ? `${name} comes twice; the first counts` : undefined));
+    if (fault === undefined) users.set(name, hash);
+    else faults.push(new ConfigError(file, index + 1, fault));
+  });
+  return { users, faults };
+}
+
+function readLines(file: string): string[] {
+  try {
+    const mode = statSync(file).mode & 0o777;
+    if ((mode & 0o077) !== 0) {
+      const octal = mode.toString(8).padStart(4, "0");
+      throw new ConfigError(file, 0, `mode ${octal} lets others at the hashes; chmod 600 it`, EX_NOPERM);
+    }
+    return textLines(readFileSync(file, "utf8"));
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT") return [];
+    if (error instanceof ConfigError) throw error;
+    throw new ConfigError(file, 0, `cannot be read: ${messageOf(error)}`, EX_NOPERM);
+  }
+}
+
+/** The name of a line; undefined for comments and empty lines. */
+function nameOf(line: string): string | undefined {
+  if (line.trim() === "" || line.startsWith("#")) return undefined;
+  return line.split(":", 1)[0]!.trim();
+}
+
+function required(lines: readonly string[], name: string): void {
+  if (!lines.some((line) => nameOf(line) === name)) throw new UserError(`no user ${name}`, EX_NOUSER);
+}
+
+async function checkedHash(name: string, password: string): Promise<string> {
+  const fault = accountNameFault(name) ?? passwordFault(password);
+  if (fault !== undefined) throw new UserError(fault, EX_USAGE);
+  return hashPassword(password);
+}
+
+/** Replaces the lines of the file under its lock. */
+async function change(site: Site, edit: (lines: string[]) => string[]): Promise<void> {
+  const file = site.usersFile;
+  let lost: Error | undefined;
+  const release = await lock(file, {
+    realpath: false,
+    stale: 10_000,
+    retries: LOCK_RETRIES,
+    onCompromised: (error) => {
+      lost = error;
+    },
+  }).catch((error: unknown) => {
+    throw errnoOf(error) === "ELOCKED"
+      ? new UserError(`${file} is being changed by another command; try again`, EX_TEMPFAIL)
+      : new UserError(`${file} cannot be locked: ${messageOf(error)}`, EX_CANTCREAT);
+  });
+  try {
+    const lines = edit(readLines(file));
+    await replaceFile(file, lines.map((line) => `${line}\n`).join(""), {
+      mode: 0o600,
+      models: [file, site.etcMail],
+      beforeRename: () => {
+        if (lost !== undefined) throw lost;
+      },
+    });
+  } catch (error) {
+    if (error instanceof UserError) throw error;
+    throw new UserError(`${file} cannot be written: ${messageOf(error)}`, EX_CANTCREAT);
+  } finally {
+    if (lost === undefined) await release();
+  }
+}

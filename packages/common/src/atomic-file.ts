@@ -1,0 +1,76 @@
+/**
+ * Replacing a file whole: a reader sees the old content or the new, never a part, whatever happens in between.
+ *
+ * The new content goes to a temporary file in the same folder, is fsync'd and renamed over the old one; then the
+ * folder is fsync'd.
+ */
+import { randomBytes } from "node:crypto";
+import type { Stats } from "node:fs";
+import { chmod, chown, open, rename, rm, stat } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { errnoOf } from "./errors.ts";
+
+/** How the new file is made. */
+export interface ReplaceOptions {
+  /** Permissions of the new file, such as 0o600; absent: those of the first of `models` that exists, else 0644. */
+  readonly mode?: number;
+  /** Files whose owner (and mode) the new one takes over, first that exists; the file itself when left out. */
+  readonly models?: readonly string[];
+  /** Called when the new content is on disk, before the rename; throwing leaves the old file as it was. */
+  readonly beforeRename?: () => void;
+}
+
+/**
+ * Replaces a file, or makes it.
+ *
+ * @throws errors of the file system; the old file is then as it was and nothing is left beside it
+ */
+export async function replaceFile(
+  file: string,
+  data: string | Uint8Array,
+  options: ReplaceOptions = {},
+): Promise<void> {
+  const folder = dirname(file);
+  const temporary = join(folder, `.${basename(file)}.${randomBytes(6).toString("hex")}`);
+  try {
+    const handle = await open(temporary, "wx", 0o600);
+    try {
+      await handle.writeFile(data);
+      await takeOver(temporary, options.models ?? [file], options.mode);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    options.beforeRename?.();
+    await rename(temporary, file);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
+  await syncFolder(folder);
+}
+
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, "r");
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+async function takeOver(temporary: string, models: readonly string[], mode?: number): Promise<void> {
+  let model: Stats | undefined;
+  for (const path of models) model ??= await statOf(path);
+  await chmod(temporary, mode ?? (model === undefined ? 0o644 : model.mode & 0o666));
+  if (model !== undefined && process.getuid?.() === 0) await chown(temporary, model.uid, model.gid);
+}
+
+async function statOf(path: string): Promise<Stats | undefined> {
+  try {
+    return await stat(path);
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT") return undefined;
+    throw error;
+  }
+}
