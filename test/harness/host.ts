@@ -6,7 +6,6 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import type { TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
 import type { Endpoint } from "./connection.ts";
 import { type DnsServer, startDnsServer, type ZoneEntry } from "./dns-server.ts";
@@ -39,6 +38,11 @@ export const PASSWORD = "kept in mind";
 
 /** Settings as in mailhost.yaml, to any depth. */
 export type SettingsTree = { readonly [key: string]: unknown };
+
+/** What the host is cleaned up at the end of: a test, or a run of the bench. */
+export interface Scope {
+  after(cleanUp: () => unknown): void;
+}
 
 /** What a test wants of its host. */
 export interface HostOptions {
@@ -83,6 +87,8 @@ export interface MailHost extends Site {
   /** What it printed. */
   readonly output: string;
   pid(name: ProcessName): number;
+  /** True while the process that the pid file names is there. */
+  alive(name: ProcessName): boolean;
   signal(name: ProcessName, signal: NodeJS.Signals): void;
   /** SIGTERM and the exit code. */
   stop(within?: number): Promise<number>;
@@ -94,7 +100,7 @@ export interface MailHost extends Site {
 }
 
 /** Lays out a root with tables, settings and accounts; it is removed at the end of the test. */
-export async function prepareSite(t: TestContext, options: HostOptions = {}): Promise<Site> {
+export async function prepareSite(t: Scope, options: HostOptions = {}): Promise<Site> {
   const root = mkdtempSync(join(tmpdir(), "mailhost-e2e-"));
   t.after(() => rmSync(root, { recursive: true, force: true, maxRetries: 5 }));
   const dns = await startDnsServer(options.zone ?? {});
@@ -115,13 +121,17 @@ export async function prepareSite(t: TestContext, options: HostOptions = {}): Pr
 }
 
 /** Prepares a root and starts a host on it; it is stopped at the end of the test. */
-export async function startHost(t: TestContext, options: HostOptions = {}): Promise<MailHost> {
+export async function startHost(t: Scope, options: HostOptions = {}): Promise<MailHost> {
   return startOn(t, await prepareSite(t, options));
 }
 
-/** Starts a host on a prepared root. */
-export async function startOn(t: TestContext, site: Site): Promise<MailHost> {
-  const host = new HostProcess(site);
+/**
+ * Starts a host on a prepared root.
+ *
+ * @param prefix a command that runs the launcher, such as `strace -f`
+ */
+export async function startOn(t: Scope, site: Site, prefix: readonly string[] = []): Promise<MailHost> {
+  const host = new HostProcess(site, prefix);
   t.after(() => host.destroy());
   await host.start();
   return Object.assign(host, { ...site });
@@ -203,13 +213,15 @@ function siteOver(root: string, dns: DnsServer): Site {
 /** The launcher's process and what is known of it. */
 class HostProcess {
   readonly #site: Site;
+  readonly #prefix: readonly string[];
   #child: ChildProcess | undefined;
   #exit: Promise<number> = Promise.resolve(0);
   output = "";
   #ports = new Map<string, Endpoint>();
 
-  constructor(site: Site) {
+  constructor(site: Site, prefix: readonly string[]) {
     this.#site = site;
+    this.#prefix = prefix;
   }
 
   get smtp(): Endpoint {
@@ -229,9 +241,11 @@ class HostProcess {
   }
 
   async start(): Promise<void> {
-    const child = spawn(process.execPath, [BIN.mailhost, "start", "--root", this.#site.root], {
-      stdio: ["ignore", "pipe", "pipe"],
-    });
+    const [command = "", ...args] = [
+      ...this.#prefix,
+      ...[process.execPath, BIN.mailhost, "start", "--root", this.#site.root],
+    ];
+    const child = spawn(command, args, { stdio: ["ignore", "pipe", "pipe"] });
     this.#child = child;
     this.output = "";
     let over = false;
@@ -258,6 +272,14 @@ class HostProcess {
     const pid = Number.parseInt(this.#site.read(`run/${name}.pid`), 10);
     if (!(pid > 1)) throw new Error(`run/${name}.pid holds no process id`);
     return pid;
+  }
+
+  alive(name: ProcessName): boolean {
+    try {
+      return isMailhost(this.pid(name));
+    } catch {
+      return false;
+    }
   }
 
   signal(name: ProcessName, signal: NodeJS.Signals): void {

@@ -1,0 +1,157 @@
+/** The rules of docs/ARCHITECTURE.md that can be checked by reading: who imports whom, how large files are, what they are called. */
+import assert from "node:assert/strict";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { basename, join, relative } from "node:path";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+
+/** Which package may use which; arrows point one way. */
+const ARROWS: Readonly<Record<string, readonly string[]>> = {
+  common: [],
+  mta: ["common"],
+  pop3: ["common"],
+  launcher: ["common", "mta", "pop3"],
+};
+
+/** Octets that a source file may have, and a test, which often is a list of cases. */
+const MOST = 15 * 1024;
+const MOST_OF_A_TEST = 20 * 1024;
+
+function filesBelow(dir: string): string[] {
+  return readdirSync(join(root, dir), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => relative(root, join(entry.parentPath ?? entry.path, entry.name)))
+    .filter((file) => !/(^|\/)(node_modules|dist|results|build)\//.test(file));
+}
+
+const read = (file: string) => readFileSync(join(root, file), "utf8");
+const packages = Object.keys(ARROWS);
+const sources = packages
+  .flatMap((name) => filesBelow(`packages/${name}/src`))
+  .filter((file) => file.endsWith(".ts"));
+const tests = [...packages.map((name) => `packages/${name}/test`), "test", "bench"]
+  .filter((dir) => existsSync(join(root, dir)))
+  .flatMap(filesBelow)
+  .filter((file) => file.endsWith(".ts"));
+
+/** The modules that a file imports, at run time or for their types. */
+function imports(text: string): string[] {
+  const found = text.matchAll(
+    /(?:^|[^\w."'`])(?:import|export)\s(?:[^"'`;]*?\sfrom\s)?["']([^"']+)["']|\bimport\(\s*["']([^"']+)["']/gm,
+  );
+  return [...found].map((match) => (match[1] ?? match[2])!);
+}
+
+test("the packages are the four of the architecture", () => {
+  const found = readdirSync(join(root, "packages")).filter((name) =>
+    existsSync(join(root, "packages", name, "package.json")),
+  );
+  assert.deepEqual(found.toSorted(), packages.toSorted());
+});
+
+for (const name of packages) {
+  const allowed = ARROWS[name]!.map((other) => `@mailhost/${other}`);
+
+  test(`${name} depends on ${ARROWS[name]!.join(", ") || "no other package"}: package.json, tsconfig and imports say the same`, () => {
+    const manifest = JSON.parse(read(`packages/${name}/package.json`)) as {
+      dependencies?: Record<string, string>;
+    };
+    const declared = Object.keys(manifest.dependencies ?? {}).filter((dependency) =>
+      dependency.startsWith("@mailhost/"),
+    );
+    assert.deepEqual(declared.toSorted(), allowed.toSorted(), "package.json");
+
+    const config = JSON.parse(read(`packages/${name}/tsconfig.json`)) as { references?: { path: string }[] };
+    const references = (config.references ?? []).map(({ path }) => `@mailhost/${basename(path)}`);
+    assert.deepEqual(references.toSorted(), allowed.toSorted(), "references of tsconfig.json");
+
+    for (const file of sources.filter((source) => source.startsWith(`packages/${name}/`))) {
+      for (const module of imports(read(file))) {
+        if (module.startsWith("@mailhost/")) {
+          const target = module.split("/", 2).join("/");
+          assert.ok(allowed.includes(target), `${file} imports ${module}`);
+        } else if (module.startsWith(".")) {
+          assert.ok(module.endsWith(".ts"), `${file} imports ${module} without its .ts`);
+          const target = relative(join(root, "packages", name), join(root, file, "..", module));
+          assert.ok(target.startsWith("src/"), `${file} reaches out of its package: ${module}`);
+        } else if (!module.startsWith("node:")) {
+          const library = module
+            .split("/")
+            .slice(0, module.startsWith("@") ? 2 : 1)
+            .join("/");
+          assert.ok(
+            library in (manifest.dependencies ?? {}),
+            `${file} imports ${library}, which package.json does not name`,
+          );
+        }
+      }
+    }
+  });
+}
+
+test("no product file imports what is for tests", () => {
+  for (const file of sources.filter((source) => !source.includes("/testing/"))) {
+    for (const module of imports(read(file)))
+      assert.ok(!module.includes("/testing/"), `${file} imports ${module}`);
+  }
+});
+
+test("only the store touches the queue's tables, and only common/mbox locks a mailbox", () => {
+  for (const file of sources) {
+    const used = imports(read(file));
+    if (used.includes("proper-lockfile") || used.includes("fs-native-extensions")) {
+      assert.match(
+        file,
+        /^packages\/(common\/src\/(mbox|daemon|fs)|launcher\/src\/start)\//,
+        `${file} locks by itself`,
+      );
+    }
+    if (/queueDir\b/.test(read(file))) {
+      assert.match(
+        file,
+        /^packages\/(common\/src\/site\.ts|mta\/src\/(queue|commands)\/|launcher\/src\/)/,
+        `${file} knows the queue's folder`,
+      );
+    }
+  }
+});
+
+test("files are small", () => {
+  const sizes = [...sources, ...tests].map((file) => ({ file, size: Buffer.byteLength(read(file)) }));
+  const large = sizes.filter(({ file, size }) => size > (sources.includes(file) ? MOST : MOST_OF_A_TEST));
+  assert.deepEqual(large, []);
+  const own = sizes
+    .filter(({ file }) => sources.includes(file))
+    .map(({ size }) => size)
+    .toSorted((a, b) => a - b);
+  assert.ok((own[Math.floor(own.length / 2)] ?? 0) <= 6 * 1024, "the median source is small too");
+});
+
+test("files are called after what they hold", () => {
+  for (const file of [...sources, ...tests]) {
+    const name = basename(file, ".ts").replace(/\.(test|d)$/, "");
+    assert.doesNotMatch(name, /^(utils?|helpers?|misc|types|common|shared|index|lib|stuff)$/, file);
+    assert.match(name, /^[a-z0-9]+(-[a-z0-9]+)*$/, `${file} is not in kebab case`);
+  }
+});
+
+test("each source says at its top what it is", () => {
+  for (const file of sources) assert.match(read(file), /^\/\*\*\n \* \S/, file);
+});
+
+test("sources write to the console nowhere and leave nothing for later", () => {
+  for (const file of sources) {
+    const text = read(file);
+    assert.doesNotMatch(text, /\bconsole\./, file);
+    assert.doesNotMatch(text, /\b(TODO|FIXME|XXX|HACK)\b/, file);
+    assert.doesNotMatch(text, /^export default\b|^(?:export )?(?:const )?enum\b/m, file);
+  }
+});
+
+test("no path of a machine and no registry in a committed file", () => {
+  for (const file of [...sources, ...tests, "pnpm-lock.yaml", "package.json", ".ci/run"]) {
+    assert.doesNotMatch(read(file), /\/(?:root|home\/\w+|work)\/\w|registry\.[a-z]+\./, file);
+  }
+});
