@@ -8,10 +8,11 @@ import { existsSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import { open, type RootDatabase } from "lmdb";
 import type { Clock } from "../clock.ts";
-import { ConfigError, errnoOf, messageOf } from "../errors.ts";
+import { ConfigError, messageOf } from "../errors.ts";
 import { normalizeIp } from "../ip-address.ts";
 import type { Log } from "../log/log.ts";
 import type { Site } from "../site.ts";
+import { lmdbFileFault } from "./lmdb-file.ts";
 
 /** One address and until when it may relay. */
 export interface DracEntry {
@@ -121,24 +122,18 @@ export function openDracTable(site: Site, options: DracOptions): DracTable {
 }
 
 function openFile(file: string, options: DracOptions): RootDatabase<Stored, string> {
-  const parameters = { path: file, noSubdir: true, readOnly: options.readOnly === true };
   try {
-    return open<Stored, string>(parameters);
-  } catch (error) {
-    const system = errnoOf(error);
-    if (options.readOnly === true || system === "EACCES" || !existsSync(file) || !isDamage(error)) {
-      throw new ConfigError(file, 0, `cannot be opened: ${messageOf(error)}`);
+    const fault = existsSync(file) ? lmdbFileFault(file) : undefined;
+    if (fault !== undefined && options.readOnly === true) throw new Error(fault);
+    if (fault !== undefined) {
+      const aside = `${file}.damaged-${options.clock.now()}`;
+      renameSync(file, aside);
+      options.log?.write("error", `${file}: damaged (${fault}); kept as ${aside}, begun anew`);
     }
-    const aside = `${file}.damaged-${options.clock.now()}`;
-    renameSync(file, aside);
-    options.log?.write("error", `${file}: damaged (${messageOf(error)}); kept as ${aside}, begun anew`);
-    return open<Stored, string>(parameters);
+    return open<Stored, string>({ path: file, noSubdir: true, readOnly: options.readOnly === true });
+  } catch (error) {
+    throw new ConfigError(file, 0, `cannot be opened: ${messageOf(error)}`);
   }
-}
-
-/** LMDB's own complaints about the content of a file, as against those of the system. */
-function isDamage(error: unknown): boolean {
-  return /MDB_(INVALID|CORRUPTED|VERSION_MISMATCH|PAGE_NOTFOUND)/.test(messageOf(error));
 }
 
 /** Takes out what has expired, unless somebody has renewed it meanwhile. */
