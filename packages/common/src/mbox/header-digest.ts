@@ -12,7 +12,7 @@ const DIGEST = 16;
 
 /** A field that readers change, with its continuation lines. */
 const CHANGING =
-  /\n(?:status|x-status|x-keywords|x-uid[!-9;-~]*|x-imap[!-9;-~]*|content-length|lines)[ \t]*:.*(?:\n[ \t].*)*/gi;
+  /\n(?:status|x-status|x-keywords|x-uid[!-9;-~]*|x-imap[!-9;-~]*|content-length|lines)[ \t]*:[^\n]*(?:\n[ \t][^\n]*)*/gi;
 const UIDL = /\nx-uidl[ \t]*:[ \t]*([!-~]{1,70})[ \t]*(?:\r?\n|\r?$)/i;
 /** Tells at a glance that there is none of them. */
 const HINT = /\n(?:status|x-status|x-keywords|x-uid|x-imap|content-length|lines)/i;

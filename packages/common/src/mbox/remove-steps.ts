@@ -28,8 +28,8 @@ export interface RemoveStep {
   readonly offset: number;
   /** Bytes that move. */
   readonly length: number;
-  /** The last step, which cuts the file: the length that the file has before. */
-  readonly cut?: number;
+  /** Of the last step, which cuts the file: its length before, and the hash of its last bytes before that length. */
+  readonly cut?: { readonly length: number; readonly tail: string };
   /** Hash of the bytes, when they stand in the journal. */
   readonly stored?: string;
 }
@@ -41,18 +41,18 @@ const COPY = 256 * 1024;
 const BLOCK = 4096;
 
 /** Bytes that stay behind `target`. */
-export function streamLength(record: RemoveRecord): number {
+function streamLength(record: RemoveRecord): number {
   return record.keep.reduce((sum, [start, end]) => sum + end - start, 0);
 }
 
-/** The step that moves the stream from `offset` on; the one that cuts when all has moved. */
-export function stepAt(
+/** The step that moves the stream from `offset` on; one of no length when all has moved. */
+function stepAt(
   record: RemoveRecord,
   number: number,
   offset: number,
 ): { step: RemoveStep; through: boolean } {
   const left = streamLength(record) - offset;
-  if (left === 0) return { step: { number, offset, length: 0, cut: record.length }, through: false };
+  if (left === 0) return { step: { number, offset, length: 0 }, through: false };
   const [from] = pieces(record, offset, 1).next().value!;
   const gap = from - (record.target + offset);
   const through = gap < record.step;
@@ -133,7 +133,9 @@ async function announce(
 ): Promise<RemoveStep> {
   const at = slotPosition(record, recordLength, next.step.number % 2);
   let step = next.step;
-  if (next.through) {
+  if (step.length === 0) {
+    step = { ...step, cut: { length: record.length, tail: await tailHash(file, record, record.length) } };
+  } else if (next.through) {
     const sources = pieces(record, step.offset, step.length);
     const hash = createHash("sha256");
     await copy(file, sources, journal, at + SLOT_HEAD, hash);
@@ -154,8 +156,7 @@ export async function carryOut(
 ): Promise<void> {
   const target = record.target + step.offset;
   if (step.cut !== undefined) {
-    // Any other length: it was cut already, and may have got new mail since.
-    if ((await file.stat()).size === step.cut) await file.truncate(target);
+    await file.truncate(target);
   } else if (step.stored !== undefined) {
     const at = slotPosition(record, recordLength, step.number % 2) + SLOT_HEAD;
     await copy(journal, [[at, step.length]], file, target);
@@ -163,6 +164,24 @@ export async function carryOut(
     await copy(file, pieces(record, step.offset, step.length), file, target);
   }
   await file.sync();
+}
+
+/** Whether the cut that was announced has still to be made; the file may have got new mail before it or behind it. */
+export async function isUncut(
+  file: FileHandle,
+  record: RemoveRecord,
+  cut: NonNullable<RemoveStep["cut"]>,
+): Promise<boolean> {
+  if ((await file.stat()).size < cut.length) return false;
+  return (await tailHash(file, record, cut.length)) === cut.tail;
+}
+
+/** Hash of the last of the bytes before `length` that the cut takes away. */
+async function tailHash(file: FileHandle, record: RemoveRecord, length: number): Promise<string> {
+  const start = Math.max(record.target + streamLength(record), length - BLOCK);
+  const hash = createHash("sha256");
+  await copy(file, [[start, length - start]], undefined, 0, hash);
+  return hash.digest("hex");
 }
 
 /** Where a slot begins: aligned, so that two slots never share a block of the disk. */

@@ -13,7 +13,7 @@ import type { AppendRecord, JournalRecord, RemoveRecord } from "./journal.ts";
 import { bootId, openJournal, readFrame } from "./journal.ts";
 import type { MailboxPaths } from "./mailboxes.ts";
 import { asMboxError } from "./mbox-error.ts";
-import { carryOut, finishRemoval, lastStep } from "./remove-steps.ts";
+import { carryOut, finishRemoval, isUncut, lastStep } from "./remove-steps.ts";
 
 /** An mbox whose journal is to be replayed. */
 export interface ReplayedMailbox {
@@ -79,15 +79,18 @@ async function redoRemoval(
   plan: RemoveRecord,
   recordLength: number,
 ): Promise<string> {
-  const step = await lastStep(journal, plan, recordLength);
   const { size } = await file.stat();
-  let record = plan;
-  if (step?.cut === undefined) {
-    if (size < plan.length) return "another program shortened it during a removal, left as it is";
-    // Mail that another program appended since stays too.
-    if (size > plan.length) record = { ...plan, keep: [...plan.keep, [plan.length, size]], length: size };
+  let step = await lastStep(journal, plan, recordLength);
+  if (step?.cut !== undefined) {
+    if (!(await isUncut(file, plan, step.cut))) return "a removal was finished but for its journal";
+    // New mail came before the cut: it moves too, and the cut comes after it.
+    if (size > step.cut.length) step = { number: step.number, offset: step.offset, length: 0 };
+  } else if (size < plan.length) {
+    return "another program shortened it during a removal, left as it is";
   }
+  const record =
+    size > plan.length ? { ...plan, keep: [...plan.keep, [plan.length, size] as const], length: size } : plan;
   if (step !== undefined) await carryOut(journal, file, record, recordLength, step);
   await finishRemoval(file, journal, record, recordLength, step);
-  return `an unfinished removal was finished, ${record.length} bytes brought down to ${(await file.stat()).size}`;
+  return `an unfinished removal was finished, ${size} bytes brought down to ${(await file.stat()).size}`;
 }

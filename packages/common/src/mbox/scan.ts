@@ -1,5 +1,5 @@
 /**
- * Finds the messages of an mbox and measures them, reading the file once and holding about two megabytes, whatever the
+ * Finds the messages of an mbox and measures them, reading the file once and holding about one megabyte, whatever the
  * size of the file, of a message or of a header.
  *
  * What a message is, docs/mbox-and-locking.md says. Readers undo the quoting: of a line that matches `^>+From `, in the
@@ -39,7 +39,7 @@ export interface ScanTuning {
   readonly fromLine: number;
 }
 
-const TUNING: ScanTuning = { block: 1024 * 1024, fromLine: LONGEST_FROM_LINE };
+const TUNING: ScanTuning = { block: 512 * 1024, fromLine: LONGEST_FROM_LINE };
 /**
  * Scans `[from, to)` and yields the messages in their order, those of a block at a time.
  *
@@ -58,7 +58,8 @@ export async function* scanMbox(
   const finder = new MessageFinder(from, atStart, tuning.fromLine);
   // Room in front of each block for what the block before it left over.
   const room = finder.lookahead + BEFORE;
-  const buffers = [countedBuffer(room + tuning.block), countedBuffer(room + tuning.block)] as const;
+  const block = Math.max(1, Math.min(tuning.block, to - from + BEFORE));
+  const buffers = [countedBuffer(room + block), countedBuffer(room + block)] as const;
   let at = Math.max(0, from - BEFORE);
   let turn: 0 | 1 = 0;
   let left = 0;

@@ -1,0 +1,256 @@
+import assert from "node:assert/strict";
+import { statSync, writeFileSync } from "node:fs";
+import { open } from "node:fs/promises";
+import { test } from "node:test";
+import fc from "fast-check";
+import type { MboxMessage } from "../../src/mbox/append.ts";
+import { appendMessages } from "../../src/mbox/append.ts";
+import { MboxError } from "../../src/mbox/mbox-error.ts";
+import { scanMbox } from "../../src/mbox/scan.ts";
+import type { Fault } from "../../src/testing/faulty-file-system.ts";
+import { faultyFileSystem } from "../../src/testing/faulty-file-system.ts";
+import {
+  content,
+  journalLength,
+  keptLog,
+  locked,
+  mailbox,
+  message,
+  NOVEMBER,
+  temporarySite,
+} from "./mailbox-fixture.ts";
+import { asSent } from "./reference-scan.ts";
+
+const HEAD = "From a@example.com Tue Nov 24 00:00:00 2026\nReturn-Path: <a@example.com>\n";
+
+test("a message is stored with its From line, Return-Path, LF line ends and an empty line behind", async (t) => {
+  const paths = mailbox(temporarySite(t), "user");
+  const box = await locked(paths);
+  await appendMessages(box, [message("A: b\r\n\r\nFrom me\r\n>From you\r\nFrom\r\n", "a@example.com", 1)]);
+  await appendMessages(box, [message("A: c\r\n\r\nno line end", ""), message("A: d\r\n")]);
+  await box.release();
+  assert.equal(
+    content(paths),
+    `${HEAD}A: b\n\n>From me\n>>From you\nFrom\n\n` +
+      "From MAILER-DAEMON Tue Nov 24 00:00:00 2026\nReturn-Path: <>\nA: c\n\nno line end\n\n" +
+      `${HEAD}A: d\n\n`,
+  );
+  assert.equal(statSync(paths.mbox).mode & 0o777, 0o660);
+  assert.equal(journalLength(paths), 0);
+});
+
+test("an empty line is supplied where the file ends without one", async (t) => {
+  const site = temporarySite(t);
+  const ends: [string, string][] = [
+    ["", ""],
+    ["text", "text\n\n"],
+    ["text\n", "text\n\n"],
+    ["text\n\n", "text\n\n"],
+    ["\n", "\n\n"],
+    ["x", "x\n\n"],
+  ];
+  for (const [i, [before, after]] of ends.entries()) {
+    const paths = mailbox(site, `user${i}`, before);
+    const box = await locked(paths);
+    await appendMessages(box, [message("A: b\r\n")]);
+    await box.release();
+    assert.equal(content(paths), `${after}${HEAD}A: b\n\n`);
+  }
+});
+
+test("nothing in a sender can add a line or hide the message", async (t) => {
+  const paths = mailbox(temporarySite(t), "user");
+  const box = await locked(paths);
+  const senders = ["a\r\nFrom b", "a\0b", '"a b"@example.com', `${"x".repeat(5000)}@example.com`];
+  for (const sender of senders) await appendMessages(box, [message("A: b\r\n", sender)]);
+  await box.release();
+  const file = await open(paths.mbox, "r");
+  const spans = [];
+  for await (const some of scanMbox(file, 0, (await file.stat()).size)) spans.push(...some);
+  await file.close();
+  assert.equal(spans.length, senders.length);
+  assert.equal(content(paths).match(/^Return-Path: /gm)?.length, senders.length);
+});
+
+const text = fc
+  .array(
+    fc.constantFrom(
+      "\r\n",
+      "\r\n",
+      "From ",
+      "Fro",
+      ">",
+      "\r",
+      "\r\r\n",
+      "F",
+      "m ",
+      "abc",
+      "\0\xff",
+      "\r\n\r\n",
+    ),
+    {
+      maxLength: 30,
+    },
+  )
+  .map((parts) => `A: b\r\n${parts.join("")}`);
+
+test("what is appended is found and read back byte for byte, at every chunk size", async (t) => {
+  const site = temporarySite(t);
+  const paths = mailbox(site, "user");
+  const box = await locked(paths);
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(text, { minLength: 1, maxLength: 4 }),
+      fc.integer({ min: 1, max: 9 }),
+      async (texts, chunk) => {
+        await box.file.truncate(0);
+        await appendMessages(
+          box,
+          texts.map((one) => message(one, "a@example.com", chunk)),
+        );
+        const stored = content(paths);
+        const found: string[] = [];
+        for await (const spans of scanMbox(box.file, 0, stored.length)) {
+          for (const span of spans) {
+            const sent = asSent(stored.slice(span.head, span.end));
+            assert.equal(span.octets, sent.length);
+            found.push(sent.replace(/^Return-Path: <a@example.com>\r\n/, ""));
+          }
+        }
+        // A bare LF never comes in; a last line without an end gets one.
+        const whole = (one: string) => (one.endsWith("\r\n") ? one : `${one}\r\n`);
+        assert.deepEqual(found, texts.map(whole));
+      },
+    ),
+    { numRuns: 400 },
+  );
+  await box.release();
+});
+
+test("chunks larger than the buffer and many messages go through it in order", async (t) => {
+  const paths = mailbox(temporarySite(t), "user");
+  const box = await locked(paths);
+  const large = `A: b\r\n\r\n${"From x\r\n".repeat(200_000)}`;
+  await appendMessages(box, [
+    message(large, "a@example.com", 700_000),
+    ...Array.from({ length: 500 }, (_, i) => message(`N: ${i}\r\n`)),
+  ]);
+  await box.release();
+  const stored = content(paths);
+  assert.ok(stored.startsWith(`${HEAD}A: b\n\n${">From x\n".repeat(200_000)}\n${HEAD}N: 0\n\n`));
+  assert.deepEqual(
+    stored.match(/^N: \d+$/gm),
+    Array.from({ length: 500 }, (_, i) => `N: ${i}`),
+  );
+});
+
+const OLD = `${HEAD}Old: mail\n\ntext`;
+
+/** Appends to an mbox of one old message through a file system with a fault. */
+async function appendWith(site: Parameters<typeof mailbox>[0], fault: Fault | undefined, name: string) {
+  const paths = mailbox(site, name, OLD);
+  const fileSystem = faultyFileSystem(fault);
+  const box = { ...(await locked(paths, faultyFileSystem())), fileSystem, log: keptLog() };
+  const file = box.file;
+  const faulty = { ...box, file: await fileSystem.open(paths.mbox, 2) };
+  let error: unknown;
+  await appendMessages(faulty, [message("A: b\r\n\r\none\r\n"), message("A: c\r\n\r\ntwo\r\n")]).catch(
+    (e: unknown) => {
+      error = e;
+    },
+  );
+  await fileSystem.closeAll();
+  await box.release();
+  assert.ok(file.fd < 0);
+  return { paths, error, fileSystem };
+}
+
+test("whichever call fails, the mbox has its old length and the error says why", async (t) => {
+  const site = temporarySite(t);
+  const { fileSystem, paths } = await appendWith(site, undefined, "whole");
+  const whole = content(paths);
+  const total = fileSystem.calls.length;
+  assert.ok(total >= 7, String(fileSystem.calls));
+  for (const how of ["fail", "short"] as const) {
+    for (const [code, fault] of [
+      ["ENOSPC", "no-space"],
+      ["EDQUOT", "quota"],
+      ["EFBIG", "too-large"],
+      ["EIO", "io"],
+    ] as const) {
+      // The first call is the test's own opening of the mbox.
+      for (let at = 2; at <= total; at++) {
+        const { paths, error, fileSystem } = await appendWith(
+          site,
+          { at, how, code },
+          `${how}-${code}-${at}`,
+        );
+        const where = `${how} at ${at}: ${fileSystem.calls[at - 1]}`;
+        if (fileSystem.calls[at - 1] === `open ${paths.name}` && error === undefined) {
+          assert.equal(content(paths), whole, where);
+          continue;
+        }
+        assert.ok(error instanceof MboxError, where);
+        assert.equal(error.fault, fault, where);
+        assert.equal(content(paths), OLD, where);
+        assert.equal(journalLength(paths), 0, where);
+      }
+    }
+  }
+});
+
+test("killed at any call, the next to lock finds the old mbox or the whole batch", async (t) => {
+  const site = temporarySite(t);
+  const { fileSystem, paths } = await appendWith(site, undefined, "whole");
+  const whole = content(paths);
+  const seen = new Set<string>();
+  for (let at = 2; at <= fileSystem.calls.length; at++) {
+    const { paths, error } = await appendWith(site, { at, how: "kill" }, `kill-${at}`);
+    assert.ok(error instanceof MboxError);
+    const box = await locked(paths);
+    assert.ok(content(paths) === OLD || content(paths) === whole, `killed at ${at}`);
+    seen.add(content(paths));
+    assert.equal(journalLength(paths), 0);
+    await appendMessages(box, [message("A: d\r\n")]);
+    await box.release();
+  }
+  assert.deepEqual(seen, new Set([OLD]), "what was not acknowledged is undone");
+});
+
+test("a message that can not be read is an error, and nothing of the batch stays", async (t) => {
+  const paths = mailbox(temporarySite(t), "user", OLD);
+  const box = await locked(paths);
+  const broken: MboxMessage = {
+    sender: "a@example.com",
+    receivedAt: NOVEMBER,
+    // biome-ignore lint/correctness/useYield: it fails before its first chunk
+    async *stream() {
+      await Promise.resolve();
+      throw Object.assign(new Error("queue file"), { code: "ENOSPC" });
+    },
+  };
+  await assert.rejects(appendMessages(box, [message("A: b\r\n"), broken]), {
+    name: "MboxError",
+    fault: "io",
+  });
+  await box.release();
+  assert.equal(content(paths), OLD);
+});
+
+test("an append of another boot is not undone: it may have been acknowledged", async (t) => {
+  const { frame } = await import("../../src/mbox/journal.ts");
+  const site = temporarySite(t);
+  const paths = mailbox(site, "user", OLD);
+  const { dev: device, ino: inode } = statSync(paths.mbox);
+  const { writeJournal } = await import("./mailbox-fixture.ts");
+  writeJournal(paths, frame({ kind: "append", device, inode, length: 3, boot: "another" }));
+  await (await locked(paths, faultyFileSystem())).release();
+  assert.equal(content(paths), OLD);
+  assert.equal(journalLength(paths), 0);
+  writeFileSync(
+    paths.journal,
+    frame({ kind: "append", device, inode: inode + 1, length: 3, boot: "another" }),
+  );
+  await (await locked(paths, faultyFileSystem())).release();
+  assert.equal(content(paths), OLD);
+});

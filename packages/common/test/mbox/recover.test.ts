@@ -1,0 +1,102 @@
+import assert from "node:assert/strict";
+import { existsSync, mkdirSync, statSync, unlinkSync, writeFileSync } from "node:fs";
+import { test } from "node:test";
+import { bootId, frame } from "../../src/mbox/journal.ts";
+import type { MailboxPaths } from "../../src/mbox/mailboxes.ts";
+import { recoverAllMailboxes } from "../../src/mbox/recover.ts";
+import { ManualClock } from "../../src/testing/manual-clock.ts";
+import {
+  content,
+  journalLength,
+  keptLog,
+  locked,
+  mailbox,
+  temporarySite,
+  writeJournal,
+} from "./mailbox-fixture.ts";
+
+/** Leaves what a process leaves that dies while it appends to an mbox of `length` bytes. */
+function leaveAppend(paths: MailboxPaths, length: number): void {
+  const { dev: device, ino: inode } = statSync(paths.mbox);
+  writeJournal(paths, frame({ kind: "append", device, inode, length, boot: bootId() }));
+}
+
+const recover = async (site: Parameters<typeof recoverAllMailboxes>[0], later = 0, log = keptLog()) =>
+  await recoverAllMailboxes(site, { clock: new ManualClock(Date.now() + later), log });
+
+test("with nothing to mend, and with no folders at all, nothing is mended", async (t) => {
+  const site = temporarySite(t);
+  assert.equal(await recover(site), 0);
+  await (await locked(mailbox(site, "user", "text"))).release();
+  assert.equal(await recover(site), 0);
+});
+
+test("journals are replayed at once, however fresh the directory that the dead process left", async (t) => {
+  const site = temporarySite(t);
+  const one = mailbox(site, "one", "old mail\n\nhalf a mess");
+  leaveAppend(one, 10);
+  mkdirSync(one.lock);
+  const two = mailbox(site, "two", "old mail");
+  leaveAppend(two, 3);
+  const log = keptLog();
+  assert.equal(await recover(site, 0, log), 2);
+  assert.equal(content(one), "old mail\n\n");
+  assert.equal(content(two), "old");
+  assert.equal(journalLength(one) + journalLength(two), 0);
+  assert.ok(existsSync(one.lock), "a live process may just have made it");
+  assert.match(log.lines.join("\n"), /one: an unfinished append was undone, 21 bytes cut back to 10/);
+  assert.equal(await recover(site, 16_000), 1);
+  assert.equal(existsSync(one.lock), false);
+});
+
+test("whoever locks a mailbox, or breaks its lock, replays its journal", async (t) => {
+  const site = temporarySite(t);
+  const paths = mailbox(site, "user", "old mail");
+  leaveAppend(paths, 3);
+  await (await locked(paths)).release();
+  assert.equal(content(paths), "old");
+  assert.equal(journalLength(paths), 0);
+});
+
+test("a journal whose mbox is gone is emptied", async (t) => {
+  const site = temporarySite(t);
+  const paths = mailbox(site, "user", "old mail");
+  leaveAppend(paths, 3);
+  unlinkSync(paths.mbox);
+  assert.equal(await recover(site), 1);
+  assert.equal(journalLength(paths), 0);
+  assert.equal(existsSync(paths.mbox), false);
+});
+
+test("a mailbox that somebody works on is left to them", async (t) => {
+  const site = temporarySite(t);
+  const paths = mailbox(site, "user", "old mail");
+  const box = await locked(paths);
+  leaveAppend(paths, 3);
+  assert.equal(await recover(site, 60_000), 0);
+  assert.equal(content(paths), "old mail");
+  await box.release();
+  writeFileSync(paths.lock, "");
+  assert.equal(await recover(site), 0);
+  assert.equal(content(paths), "old mail", "another program has it");
+  assert.equal(await recover(site, 301_000), 1);
+  assert.equal(content(paths), "old");
+});
+
+test("a journal that is torn or nonsense is dropped, and the mbox left as it is", async (t) => {
+  const site = temporarySite(t);
+  const whole = frame({ kind: "append", device: 1, inode: 1, length: 3, boot: bootId() });
+  const torn = [
+    whole.subarray(0, 20),
+    Buffer.from("x"),
+    Buffer.alloc(9000),
+    Buffer.from("MBJ1\xff\xff\xff\xff", "latin1"),
+  ];
+  for (const [i, bytes] of torn.entries()) {
+    const paths = mailbox(site, `user${i}`, "old mail");
+    writeJournal(paths, bytes);
+    await (await locked(paths)).release();
+    assert.equal(content(paths), "old mail");
+    assert.equal(journalLength(paths), 0);
+  }
+});

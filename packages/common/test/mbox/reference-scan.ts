@@ -1,0 +1,48 @@
+/**
+ * What an mbox contains, worked out in the slow and obvious way: split into lines, look at each.
+ */
+
+/** A message as the slow way sees it. */
+export interface SlowMessage {
+  readonly start: number;
+  readonly head: number;
+  readonly body: number;
+  readonly end: number;
+  /** What POP3 sends. */
+  readonly sent: string;
+}
+
+const DATE = /^From (.* )?(Mon|Tue) Nov \d\d? \d\d:\d\d(:\d\d)? \d{4}\r?$/s;
+
+/** The messages of `text`, a character a byte. */
+export function slowScan(text: string, longestFromLine: number): SlowMessage[] {
+  const lines = text.match(/[^\n]*\n|[^\n]+$/g) ?? [];
+  const starts: { start: number; head: number }[] = [];
+  let at = 0;
+  let before = "\n";
+  for (const line of lines) {
+    const bare = line.replace(/\n$/, "");
+    if (before === "\n" && bare.length <= longestFromLine && DATE.test(bare)) {
+      starts.push({ start: at, head: at + line.length });
+    }
+    before = line;
+    at += line.length;
+  }
+  return starts.map(({ start, head }, i) => {
+    const next = starts[i + 1]?.start ?? text.length;
+    let whole = text.slice(head, next);
+    if (whole === "\n" || whole.endsWith("\n\n")) whole = whole.slice(0, -1);
+    const end = head + whole.length;
+    const empty = whole.startsWith("\n") ? 0 : whole.indexOf("\n\n") + 1;
+    const body = empty === 0 && !whole.startsWith("\n") ? end : head + empty + 1;
+    return { start, head, body, end, sent: asSent(whole) };
+  });
+}
+
+/** A stored message as POP3 sends it, without dot-stuffing. */
+export function asSent(stored: string): string {
+  if (stored === "") return "";
+  const lines = stored.split("\n");
+  if (lines[lines.length - 1] === "") lines.pop();
+  return lines.map((line) => `${/^>+From /.test(line) ? line.slice(1) : line}\r\n`).join("");
+}
