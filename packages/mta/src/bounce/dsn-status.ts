@@ -55,7 +55,7 @@ function recipientFields(recipient: QueueRecipient, { entry, report, times }: St
 }
 
 function addressField(address: string, smtputf8: boolean): string {
-  const type = smtputf8 && /[^\x00-\x7f]/.test(address) ? "utf-8" : "rfc822";
+  const type = smtputf8 && /\P{ASCII}/u.test(address) ? "utf-8" : "rfc822";
   return `${type}; ${oneLine(address, 400)}`;
 }
 

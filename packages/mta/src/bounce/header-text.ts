@@ -5,7 +5,7 @@ import type { SmtpReply } from "@mailhost/common/errors";
 
 /** One line with no control characters, cut to `limit` characters: what came from a network must not start a header. */
 export function oneLine(text: string, limit = 300): string {
-  const clean = text.replace(/[\x00-\x1f\x7f]+/g, " ").trim();
+  const clean = text.replace(/\p{Cc}+/gu, " ").trim();
   return clean.length <= limit ? clean : `${clean.slice(0, limit - 3)}...`;
 }
 

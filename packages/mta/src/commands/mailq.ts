@@ -86,7 +86,7 @@ function isPending(recipient: QueueRecipient): boolean {
 
 /** What came from a network is shown without its control characters. */
 function printable(text: string): string {
-  return text.replace(/[\x00-\x1f\x7f-\x9f]/g, "?");
+  return text.replace(/\p{Cc}/gu, "?");
 }
 
 /** The command: `mailq [-v] [--json] [--root DIR]`. */

@@ -240,7 +240,11 @@ class LmdbStore implements QueueStore {
   }
 
   release(id: string, now: number): Promise<boolean> {
-    return this.#amend(id, ({ held: _, ...entry }) => ({ ...entry, nextAttemptAt: now }));
+    return this.#amend(id, (entry) => {
+      delete entry.held;
+      entry.nextAttemptAt = now;
+      return entry;
+    });
   }
 
   /** Reads, changes and writes one entry in one transaction. */

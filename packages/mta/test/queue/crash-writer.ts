@@ -1,0 +1,31 @@
+/**
+ * A process for store-crash.test.ts: enqueues messages as fast as it can, 20 at once, small and large, and prints each id
+ * once it was acknowledged. It is killed in the middle.
+ */
+import { writeSync } from "node:fs";
+import { systemClock } from "@mailhost/common/clock";
+import { silentLog } from "@mailhost/common/log/log";
+import { siteAt } from "@mailhost/common/site";
+import { openQueue } from "../../src/queue/lmdb-store.ts";
+import { message } from "./queue-samples.ts";
+
+const { store } = await openQueue(siteAt(process.argv[2]!), { clock: systemClock, log: silentLog });
+const small = Buffer.alloc(5000, 0x61);
+const large = Buffer.alloc(100_000, 0x62);
+
+async function work(lane: number): Promise<never> {
+  for (let i = 0; ; i++) {
+    const writer = store.receive();
+    await writer.write((i + lane) % 10 === 0 ? large : small);
+    const entry = await writer.commit(message());
+    writeSync(1, `${entry.id} ${entry.size}\n`);
+    // Now and then a message leaves again, so that pages are freed and used anew.
+    if (i % 5 === 4) {
+      const extra = store.receive();
+      await extra.write(small);
+      await store.change({ remove: [(await extra.commit(message())).id] });
+    }
+  }
+}
+
+await Promise.all(Array.from({ length: 20 }, (_, lane) => work(lane)));

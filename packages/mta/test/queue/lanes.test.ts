@@ -1,0 +1,75 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+import { Lanes } from "../../src/queue/lanes.ts";
+
+const LIMITS = { total: 10, first: 2, perLane: 4, failing: 1 };
+const PLACE = { at: 0, id: "" };
+
+function fill(lanes: Lanes, name: string, count: number, from = 0): void {
+  for (let i = from; i < from + count; i++) lanes.offer(name, `${name}${i}`, { at: i, id: "" });
+}
+
+test("lanes take turns", () => {
+  const lanes = new Lanes(LIMITS);
+  fill(lanes, "a", 3);
+  fill(lanes, "b", 3);
+  const order = [lanes.take(), lanes.take(), lanes.take(), lanes.take(), lanes.take()].map((t) => t?.id);
+  assert.deepEqual(order, ["a0", "b0", "a1", "b1", undefined]);
+});
+
+test("a success lets a lane grow, a failure leaves it one attempt at a time", () => {
+  const lanes = new Lanes(LIMITS);
+  fill(lanes, "a", 20);
+  const first = lanes.take()!;
+  lanes.take();
+  assert.equal(lanes.take(), undefined);
+  lanes.finished(first.lane, "delivered");
+  assert.ok(lanes.take());
+  assert.ok(lanes.take());
+  assert.equal(lanes.take(), undefined);
+  for (let i = 0; i < 3; i++) lanes.finished(first.lane, "deferred");
+  assert.ok(first.lane.failing);
+  assert.ok(lanes.take());
+  assert.equal(lanes.take(), undefined);
+});
+
+test("when all turns are taken, a lane with none still gets one", () => {
+  const lanes = new Lanes({ ...LIMITS, total: 2 });
+  fill(lanes, "a", 5);
+  assert.ok(lanes.take());
+  assert.ok(lanes.take());
+  fill(lanes, "b", 5);
+  assert.equal(lanes.take()?.id, "b0");
+  assert.equal(lanes.take(), undefined);
+});
+
+test("what a lane has no room for is fetched from where it was left", () => {
+  const lanes = new Lanes(LIMITS);
+  fill(lanes, "a", 150);
+  assert.equal(lanes.waiting, 100);
+  const { lane } = lanes.take()!;
+  assert.deepEqual(lane.skipped, { at: 100, id: "" });
+  assert.equal(lanes.finished(lane, "none"), undefined);
+  for (let more: string | undefined; more === undefined; ) more = lanes.finished(lanes.take()!.lane, "none");
+  assert.equal(lanes.waiting, 50);
+});
+
+test("the room of a lane shrinks when many wait, down to none", () => {
+  const lanes = new Lanes(LIMITS);
+  for (let i = 0; i < 100; i++) fill(lanes, `lane${i}/`, 100);
+  assert.equal(lanes.waiting, 10_000);
+  fill(lanes, "late/", 100);
+  assert.equal(lanes.waiting, 10_010);
+  for (let i = 0; i < 200_000 && !lanes.full; i++) lanes.offer(`single${i}`, `single${i}`, PLACE);
+  assert.equal(lanes.waiting, 100_000);
+  assert.equal(lanes.offer("another", "x", PLACE), false);
+});
+
+test("an id waits once; startAtOnce passes nobody who waits", () => {
+  const lanes = new Lanes(LIMITS);
+  assert.ok(lanes.offer("a", "x", PLACE));
+  assert.ok(lanes.offer("a", "x", PLACE));
+  assert.equal(lanes.waiting, 1);
+  assert.equal(lanes.startAtOnce("a"), undefined);
+  assert.ok(lanes.startAtOnce("b"));
+});

@@ -1,0 +1,283 @@
+import assert from "node:assert/strict";
+import { existsSync, readdirSync, statSync } from "node:fs";
+import { open, readFile, rm, truncate, utimes, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import test from "node:test";
+import { ManualClock } from "@mailhost/common/testing/manual-clock";
+import { queuePaths } from "../../src/queue/environment.ts";
+import { checkEnvironment } from "../../src/queue/environment-check.ts";
+import { type DfFileSystem, nodeDfFileSystem } from "../../src/queue/large-body.ts";
+import { openQueue } from "../../src/queue/lmdb-store.ts";
+import { laneOf } from "../../src/queue/queue-store.ts";
+import {
+  enqueue,
+  HEADER,
+  listLog,
+  local,
+  message,
+  readBody,
+  remote,
+  temporaryQueue,
+  temporarySite,
+} from "./queue-samples.ts";
+
+const LARGE = Buffer.concat([Buffer.from(HEADER), Buffer.alloc(300_000, "0123456789abcdef\r\n")]);
+
+test("a message comes back as it went in, small or large, from any offset", async (t) => {
+  const { store, site } = await temporaryQueue(t);
+  const empty = await enqueue(store, {}, "");
+  const small = await enqueue(store, {}, `${HEADER}8-bit: \xe9`);
+  const exact = await enqueue(store, {}, Buffer.alloc(65_536, 0x61));
+  const large = await enqueue(store, {}, LARGE);
+  assert.equal((await readBody(store.body(empty))).length, 0);
+  assert.equal((await readBody(store.body(small))).toString(), `${HEADER}8-bit: \xe9`);
+  assert.equal((await readBody(store.body(exact))).length, 65_536);
+  assert.deepEqual(readdirSync(queuePaths(site).df), [large.id]);
+  assert.equal(statSync(join(queuePaths(site).df, large.id)).mode & 0o777, 0o600);
+  assert.ok((await readBody(store.body(large))).equals(LARGE));
+  assert.ok((await readBody(store.body(large), 123_456)).equals(LARGE.subarray(123_456)));
+  assert.deepEqual(
+    [...store.list()].map((e) => e.id),
+    [empty.id, small.id, exact.id, large.id],
+  );
+  assert.equal(store.count(), 4);
+});
+
+test("an entry survives closing and opening again, and is due at once", async (t) => {
+  const { store, site, clock, log } = await temporaryQueue(t);
+  const entry = await enqueue(store, { recipients: [remote("a@far.example"), local("bob@here.example")] });
+  await store.close();
+  const again = await openQueue(site, { clock, log });
+  t.after(() => again.store.close());
+  assert.deepEqual(again.store.get(entry.id), entry);
+  assert.deepEqual(again.store.dueRows(clock.now(), 10), [{ at: clock.now(), id: entry.id, lane: "/bob" }]);
+  assert.equal(again.store.nextDue(), clock.now());
+});
+
+test("due ids come earliest first, page by page", async (t) => {
+  const { store, clock } = await temporaryQueue(t);
+  const entries = [];
+  for (let i = 0; i < 5; i++) entries.push(await enqueue(store));
+  const [a, b, c, d, e] = entries;
+  for (const [i, entry] of [c!, a!, e!, b!].entries()) entry.nextAttemptAt = clock.now() + 1000 * i;
+  d!.nextAttemptAt = clock.now() + 9000;
+  await store.change({ update: entries });
+  const now = clock.now() + 5000;
+  assert.deepEqual(
+    store.due(now, 10),
+    [c, a, e, b].map((entry) => entry!.id),
+  );
+  const [first] = store.dueRows(now, 1);
+  assert.deepEqual(
+    store.dueRows(now, 2, first).map((row) => row.id),
+    [a!.id, e!.id],
+  );
+  assert.equal(store.due(clock.now() - 1, 10).length, 0);
+});
+
+test("update, removal and a report are one change; the data file goes too", async (t) => {
+  const { store, site, clock } = await temporaryQueue(t);
+  const large = await enqueue(store, {}, LARGE);
+  const other = await enqueue(store);
+  other.attempts = 3;
+  const [report] = await store.change({
+    remove: [large.id],
+    update: [other],
+    add: [{ message: message({ sender: "", isReport: true }), body: Buffer.from("report") }],
+  });
+  assert.equal(store.get(large.id), undefined);
+  assert.deepEqual(readdirSync(queuePaths(site).df), []);
+  assert.equal(store.get(other.id)?.attempts, 3);
+  assert.equal((await readBody(store.body(report!))).toString(), "report");
+  assert.deepEqual(store.due(clock.now(), 10).sort(), [other.id, report!.id].sort());
+});
+
+test("what an administrator did meanwhile wins over the result of an attempt", async (t) => {
+  const { store, clock } = await temporaryQueue(t);
+  const gone = await enqueue(store);
+  const held = await enqueue(store);
+  await store.change({ remove: [gone.id] });
+  assert.equal(await store.hold(held.id, "by an administrator"), true);
+  held.attempts = 1;
+  held.nextAttemptAt = clock.now() + 1000;
+  await store.change({ update: [gone, held] });
+  assert.equal(store.get(gone.id), undefined);
+  assert.equal(store.get(held.id)?.held, "by an administrator");
+  assert.equal(store.get(held.id)?.attempts, 1);
+  assert.deepEqual(store.due(clock.now() + 1e9, 10), []);
+  assert.equal(await store.release(held.id, clock.now()), true);
+  assert.equal(store.get(held.id)?.held, undefined);
+  assert.deepEqual(store.due(clock.now(), 10), [held.id]);
+  assert.equal(await store.hold("6AONqJ00001234", "x"), false);
+});
+
+test("forceAll makes everything due but what is held", async (t) => {
+  const { store, clock } = await temporaryQueue(t);
+  const entries = [];
+  for (let i = 0; i < 1203; i++) entries.push(await enqueue(store));
+  for (const entry of entries) entry.nextAttemptAt = clock.now() + 1e6;
+  await store.change({ update: entries });
+  await store.hold(entries[700]!.id, "x");
+  assert.equal(await store.forceAll(clock.now()), 1202);
+  assert.equal(store.due(clock.now(), 5000).length, 1202);
+  assert.equal(store.get(entries[0]!.id)?.forced, true);
+});
+
+test("a lane is the mailbox to try, else the first remote domain", () => {
+  const entry = { recipients: [remote("a@Far.Example."), local("bob@x")] } as Parameters<typeof laneOf>[0];
+  assert.equal(laneOf(entry), "/bob");
+  entry.recipients[1]!.state = "delivered";
+  assert.equal(laneOf(entry), "far.example");
+  entry.recipients[0]!.state = "failed";
+  assert.equal(laneOf(entry), "");
+});
+
+test("two processes' views: what one commits the other sees at once", async (t) => {
+  const { store, site, clock, log } = await temporaryQueue(t);
+  const reader = await openQueue(site, { clock, log, readOnly: true });
+  t.after(() => reader.store.close());
+  assert.equal(reader.store.count(), 0);
+  const entry = await enqueue(store);
+  assert.equal(reader.store.count(), 1);
+  assert.equal(reader.store.get(entry.id)?.sender, entry.sender);
+});
+
+test("read only, a queue that is not there is named and nothing is made", async (t) => {
+  const site = await temporarySite(t);
+  const opening = openQueue(site, { clock: new ManualClock(), log: listLog(), readOnly: true });
+  await assert.rejects(opening, { code: "ENOENT" });
+  assert.equal(existsSync(site.queueDir), false);
+});
+
+for (const failing of ["open", "write", "datasync", "sync", "close"] as const) {
+  test(`a data file whose ${failing} fails leaves nothing behind`, async (t) => {
+    const site = await temporarySite(t);
+    const full = Object.assign(new Error(`ENOSPC: no space left on device, ${failing}`), { code: "ENOSPC" });
+    let armed = true;
+    const fileSystem: DfFileSystem = {
+      rm: nodeDfFileSystem.rm,
+      async open(path, flags, mode) {
+        if (failing === "open" && armed) throw full;
+        const handle = await nodeDfFileSystem.open(path, flags, mode);
+        return new Proxy(handle, {
+          get(target, key) {
+            if (key === failing && armed) {
+              return async () => {
+                if (failing === "close") await target.close();
+                throw full;
+              };
+            }
+            const value: unknown = Reflect.get(target, key);
+            return typeof value === "function" ? value.bind(target) : value;
+          },
+        });
+      },
+    };
+    const { store } = await openQueue(site, { clock: new ManualClock(), log: listLog(), fileSystem });
+    t.after(() => store.close());
+    await assert.rejects(enqueue(store, {}, LARGE), { code: "ENOSPC" });
+    assert.equal(store.count(), 0);
+    assert.deepEqual(readdirSync(queuePaths(site).df), []);
+    armed = false;
+    assert.equal((await enqueue(store, {}, LARGE)).size, LARGE.length);
+  });
+}
+
+test("an aborted message leaves nothing; abort after commit harms nothing", async (t) => {
+  const { store, site } = await temporaryQueue(t);
+  const writer = store.receive();
+  await writer.write(LARGE);
+  assert.equal(readdirSync(queuePaths(site).df).length, 1);
+  await writer.abort();
+  assert.deepEqual(readdirSync(queuePaths(site).df), []);
+  const kept = store.receive();
+  await kept.write(LARGE);
+  const entry = await kept.commit(message());
+  await kept.abort();
+  assert.ok((await readBody(store.body(entry))).equals(LARGE));
+});
+
+test("the next start removes data files that no entry names", async (t) => {
+  const { store, site, clock, log } = await temporaryQueue(t);
+  const entry = await enqueue(store, {}, LARGE);
+  const orphan = join(queuePaths(site).df, "6AONqJ00009999");
+  await writeFile(orphan, "half");
+  await utimes(orphan, 1, 1);
+  await store.close();
+  const again = await openQueue(site, { clock, log });
+  t.after(() => again.store.close());
+  assert.deepEqual(readdirSync(queuePaths(site).df), [entry.id]);
+  assert.match(log.lines.join("\n"), /6AONqJ00009999: message was never accepted/);
+});
+
+test("a data file that is missing or cut short is a fault of its entry only", async (t) => {
+  const { store, site } = await temporaryQueue(t);
+  const [gone, cut, sound] = [
+    await enqueue(store, {}, LARGE),
+    await enqueue(store, {}, LARGE),
+    await enqueue(store),
+  ];
+  await rm(join(queuePaths(site).df, gone.id));
+  await truncate(join(queuePaths(site).df, cut.id), 1000);
+  assert.match((await store.bodyFault(gone)) ?? "", /is missing/);
+  assert.match((await store.bodyFault(cut)) ?? "", /has 1000 octets instead of/);
+  assert.equal(await store.bodyFault(sound), undefined);
+  await assert.rejects(readBody(store.body(cut)), /ends at 1000 of/);
+});
+
+const DAMAGE: Readonly<Record<string, (path: string) => Promise<void>>> = {
+  "overwritten with garbage": async (path) =>
+    writeFile(path, Buffer.alloc((await readFile(path)).length, 0xa5)),
+  "cut to its first page": (path) => truncate(path, 4096),
+  "cut in half": async (path) => truncate(path, Math.floor(statSync(path).size / 2)),
+  "a text file": (path) => writeFile(path, "not a queue\n"),
+  "garbage after its first pages": async (path) => {
+    const file = await open(path, "r+");
+    await file.write(Buffer.alloc(statSync(path).size - 8192, 0xa5), 0, undefined, 8192);
+    await file.close();
+  },
+};
+
+for (const [how, damage] of Object.entries(DAMAGE)) {
+  test(`a queue that is ${how} is moved aside, named in the log, and a new one begun`, async (t) => {
+    const { store, site, clock, log } = await temporaryQueue(t);
+    for (let i = 0; i < 20; i++) await enqueue(store, {}, Buffer.alloc(20_000, 0x61));
+    await store.close();
+    const paths = queuePaths(site);
+    await damage(paths.environment);
+    // As after a crash: the process that had it open did not end well.
+    await writeFile(paths.marker, "999999999");
+    const again = await openQueue(site, { clock, log });
+    t.after(() => again.store.close());
+    assert.equal(again.store.count(), 0);
+    const entry = await enqueue(again.store);
+    assert.equal(again.store.get(entry.id)?.id, entry.id);
+    const aside = readdirSync(site.queueDir).filter((name) =>
+      /^queue\.mdb\.damaged-\d{8}T\d{6}Z$/.test(name),
+    );
+    assert.equal(aside.length, 1);
+    assert.match(log.lines.join("\n"), /queue\.mdb is damaged: .*; moved to .*queue\.mdb\.damaged-/);
+  });
+}
+
+test("a sound queue after a crash is kept", async (t) => {
+  const { store, site, clock, log } = await temporaryQueue(t);
+  const entry = await enqueue(store);
+  await store.close();
+  const paths = queuePaths(site);
+  await writeFile(paths.marker, "999999999");
+  const again = await openQueue(site, { clock, log });
+  t.after(() => again.store.close());
+  assert.equal(again.store.get(entry.id)?.id, entry.id);
+  assert.deepEqual(checkEnvironment(paths.environment), { kind: "sound" });
+});
+
+test("space of removed messages is used again", async (t) => {
+  const { store, site } = await temporaryQueue(t);
+  const body = Buffer.alloc(40_000, 0x61);
+  for (let i = 0; i < 600; i++) {
+    const entry = await enqueue(store, {}, body);
+    await store.change({ remove: [entry.id] });
+  }
+  assert.ok(statSync(queuePaths(site).environment).size < 4 * 1024 * 1024);
+});
