@@ -7,6 +7,7 @@ import { isIPv4 } from "node:net";
 import type { Clock } from "@mailhost/common/clock";
 import type { Resolver } from "../dns/resolver.ts";
 import { comparable } from "../policy/local-domains.ts";
+import { isThisHost } from "../policy/relay-decision.ts";
 
 /** What the DNS says of an address. */
 export interface ClientName {
@@ -42,7 +43,7 @@ export function openClientNames(resolver: () => Resolver, clock: Clock): ClientN
   };
   return {
     find(ip) {
-      if (ip === "127.0.0.1" || ip === "::1") return Promise.resolve({ name: "localhost", forged: false });
+      if (isThisHost(ip)) return Promise.resolve({ name: "localhost", forged: false });
       const known = cache.get(ip);
       if (known !== undefined && known.until > clock.now()) return known.answer;
       const answer = lookUp(ip, resolver()).catch(() => {
@@ -58,7 +59,7 @@ export function openClientNames(resolver: () => Resolver, clock: Clock): ClientN
 async function lookUp(ip: string, resolver: Resolver): Promise<ClientName> {
   // Whoever owns an address writes its PTR record: only what looks like a host name is taken.
   const name = (await resolver.ptr(ip))[0]?.toLowerCase().replace(/\.$/, "") ?? "";
-  if (!HOST_NAME.test(name)) return NO_NAME;
+  if (!HOST_NAME.test(name) || /(?:^|\.)\d+$/.test(name)) return NO_NAME;
   const addresses = isIPv4(ip) ? resolver.a(name) : resolver.aaaa(name);
   // A name whose own look-up fails is not confirmed.
   const confirmed = await addresses.catch(() => [] as string[]);

@@ -3,7 +3,7 @@
  * submit, the sender (check_mail), size.
  */
 import { splitAddress } from "@mailhost/common/address";
-import { clientIsTrustedNetwork, decideSender } from "../policy/relay-decision.ts";
+import { clientIsTrustedNetwork, decideSender, isThisHost } from "../policy/relay-decision.ts";
 import { reply, replyAbout } from "../policy/reply.ts";
 import { policyFacts } from "./inbound-parts.ts";
 import { readMailParameters } from "./mail-parameters.ts";
@@ -72,7 +72,7 @@ function senderFault(session: SmtpSession, address: string, smtputf8: boolean) {
     return replyAbout(address, 553, "5.6.7", "Address requires SMTPUTF8");
   }
   const bare = address !== "" && splitAddress(address).domain === "";
-  return bare && !isLoopback(session.remoteAddress)
+  return bare && !isThisHost(session.remoteAddress)
     ? replyAbout(address, 553, "5.5.4", `Domain name required for sender address ${address}`)
     : undefined;
 }
@@ -81,8 +81,4 @@ function qualified(session: SmtpSession, address: string): string {
   return address === "" || splitAddress(address).domain !== ""
     ? address
     : `${address}@${session.inbound.settings().hostname}`;
-}
-
-function isLoopback(ip: string): boolean {
-  return ip === "127.0.0.1" || ip === "::1";
 }

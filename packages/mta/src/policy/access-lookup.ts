@@ -4,9 +4,9 @@
  *
  * At every step the tagged key (`Connect:`, `From:`, `To:`) is tried before the bare one.
  */
+import { addressKeys, detailForms, domainKeys } from "@mailhost/common/tables/address-keys";
 import type { Table } from "@mailhost/common/tables/table";
 import { type AccessValue, readAccessValue } from "./access-value.ts";
-import { addressKeys, domainKeys } from "./address-keys.ts";
 
 /** One look-up that was made. */
 export interface Lookup {
@@ -61,16 +61,8 @@ export function searchAccess(access: Table, record: Lookup[]): AccessSearch {
     domain: (tag, domain) => first(tag, domainKeys(domain)),
     mailbox: (tag, user, domain, userAlone) =>
       first(tag, [
-        ...(domain === "" ? [] : userForms(user).map((u) => `${u}@${domain}`)),
-        ...(userAlone ? userForms(user).map((u) => `${u}@`) : []),
+        ...(domain === "" ? [] : detailForms(user).map((u) => `${u}@${domain}`)),
+        ...(userAlone ? detailForms(user).map((u) => `${u}@`) : []),
       ]),
   };
-}
-
-/** `u+d`, `u+*`, `u`: the forms under which a user is looked up. */
-function userForms(user: string): string[] {
-  const plus = user.indexOf("+");
-  if (plus <= 0) return [user];
-  const name = user.slice(0, plus);
-  return [user, `${name}+*`, name];
 }

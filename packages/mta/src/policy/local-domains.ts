@@ -3,8 +3,9 @@
  * `local-host-names`, and our own addresses as literals (`[192.0.2.1]`).
  */
 import { networkInterfaces } from "node:os";
+import { domainToASCII, domainToUnicode } from "node:url";
+import { normalizeIp } from "@mailhost/common/ip-address";
 import type { DomainSet } from "@mailhost/common/tables/site-tables";
-import { ipv6Groups } from "./address-keys.ts";
 
 /** The table and key that make a domain ours. */
 export interface LocalDomain {
@@ -26,11 +27,19 @@ export function findLocalDomain(
 ): LocalDomain | undefined {
   if (domain === hostname.toLowerCase().replace(/\.$/, "")) return { table: "hostname", key: domain };
   if (domain === "localhost") return { table: "this host", key: domain };
-  if (localHostNames.has(domain)) return { table: "local-host-names", key: domain };
+  for (const key of spellings(domain)) {
+    if (localHostNames.has(key)) return { table: "local-host-names", key };
+  }
   const literal = /^\[(?:ipv6:)?([0-9a-f.:]+)\]$/.exec(domain)?.[1];
   if (literal !== undefined && ownAddresses().has(comparable(literal)))
     return { table: "own address", key: domain };
   return undefined;
+}
+
+/** A domain as given, and an internationalised one in its other form (RFC 5890), whichever the table has. */
+function spellings(domain: string): string[] {
+  if (/^[ -~]*$/.test(domain) && !domain.includes("xn--")) return [domain];
+  return [domain, domainToASCII(domain), domainToUnicode(domain)].filter((name) => name !== "");
 }
 
 /** The addresses of this host's interfaces, in the form in which {@link findLocalDomain} compares them. */
@@ -44,5 +53,5 @@ export function interfaceAddresses(): ReadonlySet<string> {
 
 /** An address in the one form in which addresses are compared: IPv6 as eight groups. */
 export function comparable(ip: string): string {
-  return ip.includes(":") ? ipv6Groups(ip).join(":") : ip;
+  return normalizeIp(ip) ?? ip;
 }

@@ -9,9 +9,10 @@
 import { domainKey, joinAddress, localPartKey, splitAddress } from "@mailhost/common/address";
 import type { DracEntry } from "@mailhost/common/drac/drac-table";
 import type { SmtpReply } from "@mailhost/common/errors";
+import { addressKeys, domainKeys } from "@mailhost/common/tables/address-keys";
 import type { Table } from "@mailhost/common/tables/table";
 import { type Found, type Lookup, searchAccess } from "./access-lookup.ts";
-import { addressKeys, domainKeys } from "./address-keys.ts";
+import { comparable } from "./local-domains.ts";
 import { reply, replyAbout } from "./reply.ts";
 
 /** A host that calls us. */
@@ -50,14 +51,20 @@ export interface RecipientDecision extends Decision {
   readonly local: boolean;
 }
 
-const LOOPBACK = new Set(["127.0.0.1", "::1"]);
+/** Sendmail's rule: these two and no other address of loopback. */
+const LOOPBACK: ReadonlySet<string> = new Set(["127.0.0.1", "0:0:0:0:0:0:0:1"]);
+
+/** True for a client on this very host. */
+export function isThisHost(ip: string): boolean {
+  return LOOPBACK.has(comparable(ip));
+}
 
 /** check_relay: may this client speak to us at all? By its name, then by its address. */
 export function decideConnect(client: Client, facts: PolicyFacts): Decision {
   const lookups: Lookup[] = [];
   const search = searchAccess(facts.access, lookups);
   const found =
-    (client.name === "" ? undefined : search.domain("connect", client.name)) ??
+    (isDomainName(client.name) ? search.domain("connect", client.name) : undefined) ??
     search.address("connect", client.ip);
   const verdict = accessVerdict(found, reply(550, "5.7.1", "Access denied"));
   return { verdict: verdict ?? { kind: "accept", why: "no entry forbids the client" }, lookups };
@@ -123,7 +130,7 @@ function clientMayRelay(
   lookups: Lookup[],
   networksOnly: boolean,
 ): string | undefined {
-  if (LOOPBACK.has(client.ip)) return `client ${client.ip} is this host`;
+  if (isThisHost(client.ip)) return `client ${client.ip} is this host`;
   if (facts.isGateway(client.ip)) {
     lookups.push({ table: "container gateway", key: client.ip, value: "never relays by network rule" });
     return undefined;
@@ -141,8 +148,8 @@ function clientMayRelay(
   }
   const byAddress = searchAccess(facts.access, lookups).address("connect", client.ip);
   if (byAddress?.value.kind === "relay") return `access: ${byAddress.key} RELAY`;
-  if (networksOnly || client.name === "") return undefined;
   const name = domainKey(client.name);
+  if (networksOnly || !isDomainName(name)) return undefined;
   const byClass = relayDomainsEntry(domainKeys(name), facts, lookups);
   if (byClass !== undefined) return byClass;
   const byName = searchAccess(facts.access, lookups).domain("connect", name);
@@ -152,11 +159,19 @@ function clientMayRelay(
 /** Why mail for a domain that is not ours is taken from anybody, or undefined. */
 function destinationMayBeRelayed(domain: string, facts: PolicyFacts, lookups: Lookup[]): string | undefined {
   const name = domainKey(domain);
-  if (name === "") return undefined;
+  if (!isDomainName(name)) return undefined;
   const byClass = relayDomainsEntry(domainKeys(name), facts, lookups);
   if (byClass !== undefined) return byClass;
   const found = searchAccess(facts.access, lookups).domain("to", name);
   return found?.value.kind === "relay" ? `access: ${found.key} RELAY` : undefined;
+}
+
+/**
+ * True for what can be a host's name. `9.202.99.11` cannot (no top-level domain is a number): looked up as a domain it
+ * would meet the entry of the network 202.99.11.
+ */
+function isDomainName(name: string): boolean {
+  return name !== "" && !/(?:^|\.)\d+\.?$/.test(name);
 }
 
 function relayDomainsEntry(

@@ -1,0 +1,75 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { readPathCommand } from "../../src/inbound/path-command.ts";
+
+function address(argument: string, keyword: "FROM" | "TO" = "TO"): string | undefined {
+  const read = readPathCommand(keyword, argument);
+  return read.ok ? read.value.address : undefined;
+}
+
+test("paths are read as they are written", () => {
+  assert.equal(address("TO:<a@b.example>"), "a@b.example");
+  assert.equal(address("to: <A@B.Example>"), "A@B.Example");
+  assert.equal(address("TO:a@b.example"), "a@b.example");
+  assert.equal(address("FROM:<>", "FROM"), "");
+  assert.equal(address('TO:<"a b>c@d"@e.example>'), '"a b>c@d"@e.example');
+  assert.equal(address("TO:<@x.example,@y.example:a@b.example>"), "a@b.example");
+  assert.equal(address("TO:<a@[192.0.2.1]>"), "a@[192.0.2.1]");
+  assert.equal(address("TO:<a@[IPv6:2001:db8::1]>"), "a@[IPv6:2001:db8::1]");
+  assert.equal(address("TO:<a@xn--fsq.example>"), "a@xn--fsq.example");
+  assert.equal(address("TO:<用户@例子.example>"), "用户@例子.example");
+  assert.equal(address("TO:<postmaster>"), "postmaster");
+  assert.equal(address("TO:<a@b.example.>"), "a@b.example.");
+});
+
+test("parameters are read, and a wrong one refused", () => {
+  const read = readPathCommand("FROM", "FROM:<a@b.example> SIZE=10 body=8BITMIME SMTPUTF8");
+  assert.ok(read.ok);
+  assert.deepEqual(
+    [...read.value.parameters],
+    [
+      ["SIZE", "10"],
+      ["BODY", "8BITMIME"],
+      ["SMTPUTF8", ""],
+    ],
+  );
+  const twice = readPathCommand("FROM", "FROM:<a@b.example> SIZE=10 SIZE=11");
+  assert.ok(!twice.ok && twice.reply.code === 501);
+});
+
+test("what is no path is refused with 501 or 553", () => {
+  const wrong = [
+    "TO:",
+    "TO:<a@b",
+    "TO:<a@b>x",
+    "FROM:<a@b.example>",
+    "<a@b.example>",
+    "TO:<a@b@>",
+    "TO:<@b.example>",
+    "TO:<a b@c>",
+  ];
+  for (const argument of [
+    ...wrong,
+    "TO:<a,c@b.example>",
+    "TO:<a@b..c>",
+    "TO:<a@b_c!>",
+    "TO:<a@b>c@d>",
+    "TO:<a\x00@b>",
+    "TO:<a@\r\nb>",
+  ]) {
+    const read = readPathCommand("TO", argument);
+    assert.ok(!read.ok, argument);
+    assert.ok(read.reply.code === 501 || read.reply.code === 553, argument);
+  }
+});
+
+test("no argument makes the reader throw, and no address has a control character", () => {
+  fc.assert(
+    fc.property(fc.string({ maxLength: 80, unit: "binary" }), (text) => {
+      const read = readPathCommand("TO", `TO:${text}`);
+      if (read.ok) assert.ok(!/\p{Cc}/u.test(read.value.address.replace(/[\x80-\x9f]/g, "")));
+    }),
+    { numRuns: 2000 },
+  );
+});

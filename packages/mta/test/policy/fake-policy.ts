@@ -1,0 +1,50 @@
+/**
+ * Policy facts from plain objects.
+ */
+import type { Table } from "@mailhost/common/tables/table";
+import { findLocalDomain } from "../../src/policy/local-domains.ts";
+import type { PolicyFacts } from "../../src/policy/relay-decision.ts";
+
+/** What a test says of its host. */
+export interface FakeHost {
+  readonly hostname?: string;
+  readonly access?: Readonly<Record<string, string>>;
+  readonly relayDomains?: readonly string[];
+  readonly localHostNames?: readonly string[];
+  readonly drac?: readonly string[];
+  readonly gateways?: readonly string[];
+  readonly ownAddresses?: readonly string[];
+}
+
+/** A table with the given entries; keys are folded as a table's are. */
+export function fakeTable(file: string, entries: Readonly<Record<string, string>>): Table {
+  const map = new Map(Object.entries(entries).map(([key, value]) => [key.toLowerCase(), value]));
+  return { file, get: (key) => map.get(key), entries: () => map.entries() };
+}
+
+/** The facts of a host. */
+export function fakeFacts(host: FakeHost): PolicyFacts {
+  const names = new Set(host.localHostNames ?? []);
+  const localHostNames = {
+    file: "local-host-names",
+    has: (d: string) => names.has(d),
+    entries: () => names.values(),
+  };
+  return {
+    access: fakeTable("access", host.access ?? {}),
+    relayDomains: fakeTable(
+      "relay-domains",
+      Object.fromEntries((host.relayDomains ?? []).map((k) => [k, "RELAY"])),
+    ),
+    localDomain: (domain) =>
+      findLocalDomain(
+        domain,
+        host.hostname ?? "mail.linuxaid.com.cn",
+        localHostNames,
+        () => new Set(host.ownAddresses ?? []),
+      ),
+    drac: (ip) =>
+      host.drac?.includes(ip) ? { ip, user: "lan", expiresAt: Date.UTC(2026, 0, 1) } : undefined,
+    isGateway: (ip) => host.gateways?.includes(ip) ?? false,
+  };
+}
