@@ -13,12 +13,13 @@ import { openSiteTables } from "@mailhost/common/tables/site-tables";
 import { type DeliveryEngine, engineDiffers, startEngine } from "./delivery-engine.ts";
 import { openClientNames } from "./inbound/client-names.ts";
 import { openConnectionLimits } from "./inbound/connection-limits.ts";
-import type { InboundParts } from "./inbound/inbound-parts.ts";
+import { type InboundParts, recipientParts } from "./inbound/inbound-parts.ts";
 import { type PortKind, SmtpListener } from "./inbound/smtp-listener.ts";
 import { type BoundAddress, isBoundHere } from "./own-addresses.ts";
 import { containerGateways, machineFacts } from "./policy/container-gateway.ts";
 import { findLocalDomain, interfaceAddresses } from "./policy/local-domains.ts";
 import { openQueue } from "./queue/lmdb-store.ts";
+import { resolveRecipient } from "./recipients/resolve.ts";
 import { readTlsFiles } from "./tls-files.ts";
 
 /** How long the list of our interfaces' addresses is taken as it is (ms). */
@@ -42,6 +43,10 @@ export async function start(parts: DaemonParts): Promise<Daemon> {
     settings,
     accounts,
     queue,
+    resolve: async (address: string) => {
+      const resolved = resolveRecipient(address, recipientParts(inbound));
+      return resolved.kind === "targets" ? resolved.recipients : [];
+    },
     isOurName: (name: string) =>
       findLocalDomain(domainKey(name), settings.hostname, tables.localHostNames, ownAddresses) !== undefined,
     isOurAddress: (ip: string, port: number) => isBoundHere(ip, port, bound, ownAddresses()),

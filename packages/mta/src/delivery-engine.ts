@@ -13,6 +13,7 @@ import { createRemoteMailer } from "./deliver/remote-mailer.ts";
 import type { Resolver } from "./dns/resolver.ts";
 import { createResolver } from "./dns/system-resolver.ts";
 import type { OpenQueue } from "./queue/lmdb-store.ts";
+import type { ResolveAddress } from "./queue/reporting.ts";
 import { type Runner, startRunner } from "./queue/runner.ts";
 
 /** What an engine is built from. */
@@ -21,6 +22,8 @@ export interface EngineParts {
   readonly settings: Settings;
   readonly accounts: Accounts;
   readonly queue: OpenQueue;
+  /** Where reports go: their recipients may be ours, or aliases. */
+  readonly resolve: ResolveAddress;
   readonly isOurName: (name: string) => boolean;
   readonly isOurAddress: (ip: string, port: number) => boolean;
   readonly clock: Clock;
@@ -58,6 +61,7 @@ export function startEngine(parts: EngineParts): DeliveryEngine {
     clock,
     log,
     hostname: settings.hostname,
+    resolve: parts.resolve,
   });
   return {
     resolver,
