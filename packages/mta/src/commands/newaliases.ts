@@ -37,7 +37,7 @@ export async function run(argv: readonly string[], io: CommandOutput = process):
       args: [...argv],
       options: { root: { type: "string" }, verbose: { type: "boolean", short: "v" } },
     });
-    root = values.root ?? process.env["MAILHOST_ROOT"] ?? DEFAULT_ROOT;
+    root = values.root ?? process.env.MAILHOST_ROOT ?? DEFAULT_ROOT;
   } catch (error) {
     io.stderr.write(`newaliases: ${messageOf(error)}\nUsage: newaliases [--root DIR]\n`);
     return EX_USAGE;
