@@ -36,7 +36,7 @@ export function endsInDate(line: Buffer): boolean {
  * @param receivedAt milliseconds since 1970
  */
 export function messageHead(sender: string, receivedAt: number): Buffer {
-  const address = sender.replace(/[\x00-\x1f\x7f]/g, "?");
+  const address = sender.replace(/\p{Cc}/gu, "?");
   const from = address === "" ? "MAILER-DAEMON" : address.slice(0, LONGEST_SENDER);
   return Buffer.from(`From ${from} ${asctime(receivedAt)}\nReturn-Path: <${address}>\n`);
 }

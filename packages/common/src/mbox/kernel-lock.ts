@@ -4,6 +4,7 @@
  * It conflicts with the fcntl locks of every other program and with every other descriptor of this process, and goes
  * with the descriptor: closing it, or dying, gives the lock up.
  */
+// oxlint-disable-next-line typescript/triple-slash-reference -- whoever imports this source needs the types with it
 /// <reference path="../fs/fs-native-extensions.d.ts" />
 import { tryLock } from "fs-native-extensions";
 

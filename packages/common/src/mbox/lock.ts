@@ -47,6 +47,8 @@ export interface LockedMailbox {
 
 /** The first and the longest pause between two tries, ms. */
 const PAUSE = { first: 10, longest: 250, growth: 1.6 };
+/** Any long time, ms. */
+const ALIVE = 3_600_000;
 /** How often an mbox that is replaced while it is being locked is opened again. */
 const REOPENED = 5;
 
@@ -74,12 +76,12 @@ export async function lockMailbox(
   } finally {
     if (locked === undefined) endTurn();
   }
-  const { release } = locked;
+  const box = locked;
   return {
-    ...locked,
+    ...box,
     async release() {
       try {
-        await release();
+        await box.release();
       } finally {
         endTurn();
       }
@@ -94,13 +96,19 @@ async function pollForLock(
 ): Promise<LockedMailbox | "no mbox"> {
   const { clock } = options;
   let pause = PAUSE.first;
-  for (;;) {
-    const got = await tryLock(paths, options);
-    if (got !== undefined) return got;
-    const left = deadline - clock.now();
-    if (left <= 0) throw busy(paths);
-    await delay(clock, Math.min(pause, left));
-    pause = Math.min(pause * PAUSE.growth, PAUSE.longest);
+  // The clock's timers do not keep a process alive, and a command that waits for a lock must not end for want of one.
+  const alive = setInterval(() => undefined, ALIVE);
+  try {
+    for (;;) {
+      const got = await tryLock(paths, options);
+      if (got !== undefined) return got;
+      const left = deadline - clock.now();
+      if (left <= 0) throw busy(paths);
+      await delay(clock, Math.min(pause, left));
+      pause = Math.min(pause * PAUSE.growth, PAUSE.longest);
+    }
+  } finally {
+    clearInterval(alive);
   }
 }
 

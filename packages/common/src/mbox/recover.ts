@@ -65,7 +65,11 @@ async function replayLeftJournal(paths: MailboxPaths, parts: DotlockParts): Prom
   const file = await openMbox(fileSystem, paths.mbox, undefined);
   if (file === undefined) {
     const journal = await openJournal(fileSystem, paths.journal);
-    await journal.truncate(0).finally(() => journal.close());
+    try {
+      await journal.truncate(0);
+    } finally {
+      await journal.close();
+    }
     log.write("warn", `${paths.mbox}: is gone, and so is the change that was under way`);
     return true;
   }

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { appendFileSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 import fc from "fast-check";
+import type { MailboxPaths } from "../../src/mbox/mailboxes.ts";
 import { MboxError } from "../../src/mbox/mbox-error.ts";
 import type { ByteRange } from "../../src/mbox/remove.ts";
 import { removeMessages } from "../../src/mbox/remove.ts";
@@ -13,7 +14,7 @@ import { content, journalLength, keptLog, locked, mailbox, temporarySite } from 
 type Site = ReturnType<typeof temporarySite>;
 
 /** A text in which every stretch of a few bytes is different. */
-const TEXT = Array.from({ length: 14 }, (_, i) => `${i}:${"abcdefghij".slice(i % 7)}|`).join("");
+const TEXT = Array.from({ length: 11 }, (_, i) => `${i}:${"abcdefghij".slice(i % 7)}|`).join("");
 
 function without(text: string, ranges: readonly ByteRange[]): string {
   let kept = "";
@@ -36,15 +37,24 @@ async function removeWith(
 ) {
   const paths = mailbox(site, name, text);
   const fileSystem = faultyFileSystem(fault);
-  const box = await locked(paths, faultyFileSystem());
-  const faulty = { ...box, fileSystem, log: keptLog(), file: await fileSystem.open(paths.mbox, 2) };
+  // What is tested here happens under a lock, whoever took it.
+  const file = await fileSystem.open(paths.mbox, 2);
+  const box = { paths, file, fileSystem, log: keptLog(), release: () => Promise.resolve() };
   let error: unknown;
-  await removeMessages(faulty, ranges, step).catch((e: unknown) => {
+  await removeMessages(box, ranges, step).catch((e: unknown) => {
     error = e;
   });
   await fileSystem.closeAll();
-  await box.release();
   return { paths, error, fileSystem };
+}
+
+/** What whoever locks the mailbox next does. */
+async function recover(paths: MailboxPaths): Promise<void> {
+  if (journalLength(paths) === 0) return;
+  const fileSystem = faultyFileSystem();
+  const file = await fileSystem.open(paths.mbox, 2);
+  await replayJournal({ paths, file, fileSystem, log: keptLog() });
+  await fileSystem.closeAll();
 }
 
 const cuts = fc.array(fc.integer({ min: 0, max: TEXT.length }), { maxLength: 12 }).map((numbers) => {
@@ -119,7 +129,7 @@ test("killed at any call, recovery leaves exactly the old or exactly the new mbo
         how: "kill",
       });
       assert.equal(error instanceof MboxError, fileSystem.struck, `${name} ${at}`);
-      await (await locked(paths, faultyFileSystem())).release();
+      await recover(paths);
       const left = content(paths);
       assert.ok(
         left === TEXT || left === wanted,
@@ -146,7 +156,7 @@ test("killed again during recovery, at any call, the end is the same", async (t)
       const file = await second.open(paths.mbox, 2);
       await replayJournal({ paths, file, fileSystem: second, log: keptLog() }).catch(() => undefined);
       await second.closeAll();
-      await (await locked(paths, faultyFileSystem())).release();
+      await recover(paths);
       assert.ok(content(paths) === TEXT || content(paths) === wanted, `killed at ${at}, then at ${again}`);
       if (!second.struck) break;
       // One in five of the second kills is enough for the longer recoveries.
@@ -168,7 +178,7 @@ test("whichever call fails, the error says why, and the mbox is the old one or f
         if (error !== undefined && journalLength(paths) === 0) {
           assert.ok(content(paths) === TEXT || content(paths) === wanted, where);
         }
-        await (await locked(paths, faultyFileSystem())).release();
+        await recover(paths);
         assert.ok(content(paths) === TEXT || content(paths) === wanted, where);
       }
     }
@@ -204,7 +214,7 @@ test("mail that comes behind during a crash stays", async (t) => {
     for (let at = 2; at <= fileSystem.calls.length; at++) {
       const { paths } = await removeWith(site, name, TEXT, ranges, step, { at, how: "kill" });
       appendFileSync(paths.mbox, "NEW MAIL");
-      await (await locked(paths, faultyFileSystem())).release();
+      await recover(paths);
       const left = content(paths);
       assert.ok(left.endsWith("NEW MAIL"), `${name}, killed at ${at}: ${left}`);
       const rest = left.slice(0, -"NEW MAIL".length);
