@@ -4,7 +4,7 @@
 import { systemClock } from "@mailhost/common/clock";
 import { sendControl } from "@mailhost/common/daemon/control";
 import { messageOf } from "@mailhost/common/errors";
-import { type Log, silentLog } from "@mailhost/common/log/log";
+import { silentLog } from "@mailhost/common/log/log";
 import type { Site } from "@mailhost/common/site";
 import { EX_DATAERR, EX_OK } from "@mailhost/common/sysexits";
 import { relayOf } from "../log/message-log.ts";
@@ -131,7 +131,9 @@ async function release(site: Site, args: QueueArguments, out: Out): Promise<numb
 /** The daemon finds what changed by itself; a word from us saves it the wait. Returns false when none is running. */
 async function tellDaemon(site: Site, command: string, out: Out): Promise<boolean> {
   try {
-    return (await sendControl(site, command)) !== undefined;
+    const answer = await sendControl(site, command);
+    if (answer?.ok === false) out(`the daemon answered: ${answer.error ?? "no"}`);
+    return answer !== undefined;
   } catch (error) {
     out(`the daemon did not answer: ${messageOf(error)}`);
     return true;
@@ -153,8 +155,7 @@ async function change(
 ): Promise<number> {
   const { id } = args;
   const exists = await viewQueue(site, (store) => id !== undefined && store?.get(id) !== undefined);
-  const log: Log = silentLog;
-  if (id === undefined || !exists || !(await changeQueue(site, log, (store) => act(store, id)))) {
+  if (id === undefined || !exists || !(await changeQueue(site, silentLog, (store) => act(store, id)))) {
     return unknown(args, out);
   }
   out(`${id} ${done}`);

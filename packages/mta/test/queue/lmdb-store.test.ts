@@ -8,6 +8,7 @@ import { queuePaths } from "../../src/queue/environment.ts";
 import { checkEnvironment } from "../../src/queue/environment-check.ts";
 import { type DfFileSystem, nodeDfFileSystem } from "../../src/queue/large-body.ts";
 import { openQueue } from "../../src/queue/lmdb-store.ts";
+import type { QueueEntry } from "../../src/queue/queue-entry.ts";
 import { laneOf } from "../../src/queue/queue-store.ts";
 import {
   enqueue,
@@ -56,7 +57,7 @@ test("an entry survives closing and opening again, and is due at once", async (t
 
 test("due ids come earliest first, page by page", async (t) => {
   const { store, clock } = await temporaryQueue(t);
-  const entries = [];
+  const entries: QueueEntry[] = [];
   for (let i = 0; i < 5; i++) entries.push(await enqueue(store));
   const [a, b, c, d, e] = entries;
   for (const [i, entry] of [c!, a!, e!, b!].entries()) entry.nextAttemptAt = clock.now() + 1000 * i;
@@ -113,7 +114,7 @@ test("what an administrator did meanwhile wins over the result of an attempt", a
 
 test("forceAll makes everything due but what is held", async (t) => {
   const { store, clock } = await temporaryQueue(t);
-  const entries = [];
+  const entries: QueueEntry[] = [];
   for (let i = 0; i < 1203; i++) entries.push(await enqueue(store));
   for (const entry of entries) entry.nextAttemptAt = clock.now() + 1e6;
   await store.change({ update: entries });
@@ -155,7 +156,7 @@ for (const failing of ["open", "write", "datasync", "sync", "close"] as const) {
     const full = Object.assign(new Error(`ENOSPC: no space left on device, ${failing}`), { code: "ENOSPC" });
     let armed = true;
     const fileSystem: DfFileSystem = {
-      rm: nodeDfFileSystem.rm,
+      rm: (path) => nodeDfFileSystem.rm(path),
       async open(path, flags, mode) {
         if (failing === "open" && armed) throw full;
         const handle = await nodeDfFileSystem.open(path, flags, mode);

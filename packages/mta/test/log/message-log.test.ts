@@ -1,0 +1,86 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+import type { Outcome } from "../../src/deliver/outcome.ts";
+import {
+  interval,
+  logAccepted,
+  logOutcome,
+  logRejected,
+  logReport,
+  relayOf,
+} from "../../src/log/message-log.ts";
+import { entryOf, listLog, local, remote } from "../queue/queue-samples.ts";
+
+function outcomeLine(outcome: Outcome, mailer: string, recipient = remote("c@far.example")): string {
+  const log = listLog();
+  const entry = entryOf({ size: 1234, attempts: 1 });
+  const now = entry.receivedAt + 62_000;
+  logOutcome(log, { entry, recipient, outcome, mailer, startedAt: now - 1000, now });
+  return log.lines[0]!;
+}
+
+test("an accepted message is logged as Sendmail does", () => {
+  const log = listLog();
+  logAccepted(log, entryOf({ size: 1234 }));
+  assert.equal(
+    log.lines[0],
+    "6AONqJ00001234: from=<sender@origin.example>, size=1234, class=0, nrcpts=1, msgid=<m1@origin.example>, " +
+      "bodytype=8BITMIME, proto=ESMTP, daemon=MTA, relay=client.example [192.0.2.7]",
+  );
+});
+
+test("so is what became of a recipient", () => {
+  const sent: Outcome = {
+    kind: "delivered",
+    relay: "mx.far.example. [192.0.2.1]",
+    reply: { code: 250, enhanced: "2.0.0", text: "queued as 1" },
+    dsnRelayed: false,
+  };
+  assert.equal(
+    outcomeLine(sent, "esmtp"),
+    "6AONqJ00001234: to=<c@far.example>, delay=00:01:02, xdelay=00:00:01, mailer=esmtp, pri=121234, " +
+      "relay=mx.far.example. [192.0.2.1], dsn=2.0.0, stat=Sent (queued as 1)",
+  );
+  const atHome: Outcome = { ...sent, relay: "local", reply: { code: 250, enhanced: "2.0.0", text: "Sent" } };
+  assert.match(
+    outcomeLine(atHome, "local", local("bob@x")),
+    /mailer=local, pri=121234, dsn=2\.0\.0, stat=Sent$/,
+  );
+  const deferred: Outcome = {
+    kind: "deferred",
+    relay: "",
+    reply: { code: 451, enhanced: "4.4.1", text: "Connection refused" },
+  };
+  assert.match(outcomeLine(deferred, "esmtp"), /dsn=4\.4\.1, stat=Deferred: Connection refused$/);
+  const unknown: Outcome = {
+    kind: "failed",
+    relay: "local",
+    reply: { code: 550, enhanced: "5.1.1", text: "x" },
+  };
+  assert.match(outcomeLine(unknown, "local"), /dsn=5\.1\.1, stat=User unknown$/);
+  const refused: Outcome = { kind: "failed", relay: "", reply: { code: 554, enhanced: "", text: "spam" } };
+  assert.match(outcomeLine(refused, "esmtp"), /dsn=5\.0\.0, stat=Service unavailable \(554 spam\)$/);
+});
+
+test("a refusal and a report", () => {
+  const log = listLog();
+  logRejected(log, {
+    ruleset: "check_rcpt",
+    arg1: "<u@h>",
+    relay: "host [192.0.2.9]",
+    reject: "550 5.7.1 <u@h>... Relaying denied",
+  });
+  logReport(log, "A", "B", "DSN", "User unknown");
+  assert.deepEqual(log.lines, [
+    "NOQUEUE: ruleset=check_rcpt, arg1=<u@h>, relay=host [192.0.2.9], reject=550 5.7.1 <u@h>... Relaying denied",
+    "A: B: DSN: User unknown",
+  ]);
+});
+
+test("intervals and relays", () => {
+  assert.equal(interval(93_784_000), "1+02:03:04");
+  assert.equal(interval(-5), "00:00:00");
+  const origin = entryOf().origin;
+  assert.equal(relayOf({ ...origin, hostname: "" }), "[192.0.2.7]");
+  assert.equal(relayOf({ ...origin, protocol: "local", user: "root" }), "root@localhost");
+});
