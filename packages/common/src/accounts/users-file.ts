@@ -5,6 +5,7 @@
  * administrators at once lose nothing.
  */
 import { readFileSync, statSync } from "node:fs";
+import { setTimeout } from "node:timers/promises";
 import { lock } from "proper-lockfile";
 import { replaceFile } from "../atomic-file.ts";
 import { ConfigError, errnoOf, messageOf, UserError } from "../errors.ts";
@@ -21,8 +22,10 @@ export interface UsersRead {
   readonly faults: ConfigError[];
 }
 
-/** Another change is under way for at most about this long, ms; then the command gives up. */
-const LOCK_RETRIES = { retries: 150, factor: 1.1, minTimeout: 20, maxTimeout: 100, randomize: true };
+/** Another change is waited for about 15 s: a lock left by a killed command is taken over after 10. */
+const LOCK_TRIES = 300;
+/** Pause between two tries, ms, give or take a half. */
+const LOCK_PAUSE = 50;
 
 /**
  * Adds an account.
@@ -133,17 +136,8 @@ async function checkedHash(name: string, password: string): Promise<string> {
 async function change(site: Site, edit: (lines: string[]) => string[]): Promise<void> {
   const file = site.usersFile;
   let lost: Error | undefined;
-  const release = await lock(file, {
-    realpath: false,
-    stale: 10_000,
-    retries: LOCK_RETRIES,
-    onCompromised: (error) => {
-      lost = error;
-    },
-  }).catch((error: unknown) => {
-    throw errnoOf(error) === "ELOCKED"
-      ? new UserError(`${file} is being changed by another command; try again`, EX_TEMPFAIL)
-      : new UserError(`${file} cannot be locked: ${messageOf(error)}`, EX_CANTCREAT);
+  const release = await lockFile(file, (error) => {
+    lost = error;
   });
   try {
     const lines = edit(readLines(file));
@@ -159,5 +153,22 @@ async function change(site: Site, edit: (lines: string[]) => string[]): Promise<
     throw new UserError(`${file} cannot be written: ${messageOf(error)}`, EX_CANTCREAT);
   } finally {
     if (lost === undefined) await release();
+  }
+}
+
+/** Takes the lock, waiting for another command to be done with it; any other failure is told at once. */
+async function lockFile(file: string, onCompromised: (error: Error) => void): Promise<() => Promise<void>> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await lock(file, { realpath: false, stale: 10_000, retries: 0, onCompromised });
+    } catch (error) {
+      if (errnoOf(error) !== "ELOCKED") {
+        throw new UserError(`${file} cannot be locked: ${messageOf(error)}`, EX_CANTCREAT);
+      }
+      if (tries === LOCK_TRIES) {
+        throw new UserError(`${file} is being changed by another command; try again`, EX_TEMPFAIL);
+      }
+      await setTimeout(LOCK_PAUSE * (0.5 + Math.random()));
+    }
   }
 }

@@ -1,0 +1,147 @@
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import test, { type TestContext } from "node:test";
+import { fileURLToPath } from "node:url";
+import { openDracTable } from "../../src/drac/drac-table.ts";
+import { siteAt } from "../../src/site.ts";
+import { ManualClock } from "../../src/testing/manual-clock.ts";
+import { recordingLog } from "../tables/recording-log.ts";
+
+const MINUTE = 60_000;
+const lifetime = 30 * MINUTE;
+
+function fixture(t: TestContext) {
+  const root = mkdtempSync(join(tmpdir(), "drac-"));
+  const site = siteAt(root);
+  t.after(() => rmSync(root, { recursive: true, force: true }));
+  return { root, site, clock: new ManualClock(), file: join(site.stateDir, "drac.mdb") };
+}
+
+test("a recorded address is permitted until its time is over, and renewed by a second record", async (t) => {
+  const { site, clock } = fixture(t);
+  const table = openDracTable(site, { lifetime, clock });
+  t.after(() => table.close());
+  assert.equal(table.permits("10.0.0.1"), undefined);
+  await table.record("10.0.0.1", "anna");
+  assert.deepEqual(table.permits("10.0.0.1"), {
+    ip: "10.0.0.1",
+    user: "anna",
+    expiresAt: clock.now() + lifetime,
+  });
+  assert.equal(table.permits("10.0.0.2"), undefined);
+  await clock.advance(20 * MINUTE);
+  await table.record("10.0.0.1", "anna");
+  await clock.advance(lifetime - 1);
+  assert.equal(table.permits("10.0.0.1")?.user, "anna");
+  await clock.advance(1);
+  assert.equal(table.permits("10.0.0.1"), undefined);
+  assert.deepEqual(table.list(), []);
+});
+
+test("an address counts in all its spellings", async (t) => {
+  const { site, clock } = fixture(t);
+  const table = openDracTable(site, { lifetime, clock });
+  t.after(() => table.close());
+  await table.record("::ffff:10.0.0.1", "anna");
+  await table.record("2001:DB8::1", "bert");
+  assert.equal(table.permits("10.0.0.1")?.user, "anna");
+  assert.equal(table.permits("2001:db8:0:0:0:0:0:1")?.user, "bert");
+  assert.equal(table.permits("2001:db8::2"), undefined);
+  await table.record("no address", "eve");
+  assert.equal(table.permits("no address"), undefined);
+  assert.equal(table.list().length, 2);
+  assert.equal(await table.remove("10.0.0.1"), true);
+  assert.equal(await table.remove("10.0.0.1"), false);
+  assert.equal(table.permits("10.0.0.1"), undefined);
+});
+
+test("the list is in order of expiry", async (t) => {
+  const { site, clock } = fixture(t);
+  const table = openDracTable(site, { lifetime, clock });
+  t.after(() => table.close());
+  for (const ip of ["10.0.0.3", "10.0.0.1", "10.0.0.2"]) {
+    await table.record(ip, "u");
+    await clock.advance(MINUTE);
+  }
+  assert.deepEqual(
+    table.list().map((e) => e.ip),
+    ["10.0.0.3", "10.0.0.1", "10.0.0.2"],
+  );
+});
+
+test("what another process writes is seen at once, and the table outlives its processes", async (t) => {
+  const { root, site, clock } = fixture(t);
+  const table = openDracTable(site, { lifetime, clock });
+  assert.equal(table.permits("10.0.0.9"), undefined);
+  execFileSync(process.execPath, [
+    "--conditions=@mailhost/source",
+    "--import",
+    "tsx",
+    fileURLToPath(new URL("hold-drac.ts", import.meta.url)),
+    ...[root, "10.0.0.9", "carl", String(clock.now()), String(lifetime)],
+  ]);
+  assert.equal(table.permits("10.0.0.9")?.user, "carl");
+  await table.close();
+  const again = openDracTable(site, { lifetime, clock });
+  t.after(() => again.close());
+  assert.equal(again.permits("10.0.0.9")?.user, "carl");
+});
+
+test("the expired are swept out when others are written", async (t) => {
+  const { site, clock } = fixture(t);
+  const table = openDracTable(site, { lifetime, clock });
+  t.after(() => table.close());
+  for (let i = 0; i < 20; i++) await table.record(`10.0.1.${i}`, "u");
+  await clock.advance(lifetime);
+  await table.record("10.0.0.1", "u");
+  assert.equal(await table.remove("10.0.1.5"), false);
+  assert.equal(await table.remove("10.0.0.1"), true);
+});
+
+test("a reading command makes no table and sees one that comes later", async (t) => {
+  const { site, clock, file } = fixture(t);
+  const reader = openDracTable(site, { lifetime, clock, readOnly: true });
+  t.after(() => reader.close());
+  assert.equal(reader.permits("10.0.0.1"), undefined);
+  assert.deepEqual(reader.list(), []);
+  assert.equal(existsSync(file), false);
+  const writer = openDracTable(site, { lifetime, clock });
+  t.after(() => writer.close());
+  await writer.record("10.0.0.1", "anna");
+  assert.equal(reader.permits("10.0.0.1")?.user, "anna");
+  await assert.rejects(reader.record("10.0.0.1", "x"), /reading only/);
+});
+
+test("a damaged file is kept aside and named, and a new table begun", async (t) => {
+  const { site, clock, file } = fixture(t);
+  mkdirSync(site.stateDir, { recursive: true });
+  const { log, lines } = recordingLog();
+  writeFileSync(file, "garbage ".repeat(2000));
+  assert.throws(
+    () => openDracTable(site, { lifetime, clock, readOnly: true }).permits("10.0.0.1"),
+    /not an LMDB file/,
+  );
+  const table = openDracTable(site, { lifetime, clock, log });
+  await table.record("10.0.0.1", "anna");
+  assert.equal(table.permits("10.0.0.1")?.user, "anna");
+  await table.close();
+  assert.match(lines[0]!, /drac\.mdb: damaged \(not an LMDB file\); kept as .*drac\.mdb\.damaged-/);
+  assert.equal(readdirSync(site.stateDir).filter((n) => n.includes("damaged")).length, 1);
+  truncateSync(file, 8192);
+  await clock.advance(1);
+  const next = openDracTable(site, { lifetime, clock, log });
+  t.after(() => next.close());
+  assert.equal(next.permits("10.0.0.1"), undefined);
+  assert.match(lines[1]!, /cut short/);
+});
