@@ -86,6 +86,7 @@ export async function startInbound(host: InboundHost = {}): Promise<InboundFixtu
       },
       localHostNames: { file: "local-host-names", has: (d) => names.has(d), entries: () => names.values() },
       check: () => [],
+      warnings: () => [],
       close: () => Promise.resolve(),
     },
     accounts: () => ({
@@ -251,8 +252,8 @@ export class SmtpClient {
     }
   }
 
-  write(text: string | Buffer): void {
-    this.socket.write(typeof text === "string" ? Buffer.from(text, "latin1") : text);
+  write(text: string): void {
+    this.socket.write(Buffer.from(text, "latin1"));
   }
 
   /** Sends a line and reads its reply. */

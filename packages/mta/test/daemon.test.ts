@@ -1,0 +1,70 @@
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import * as net from "node:net";
+import { join } from "node:path";
+import { test } from "node:test";
+import { systemClock } from "@mailhost/common/clock";
+import type { Log } from "@mailhost/common/log/log";
+import { parseSettings } from "@mailhost/common/settings/load";
+import { start } from "../src/daemon.ts";
+import { makeSite, removeSite } from "./commands/site-fixture.ts";
+import { SmtpClient } from "./inbound/fake-inbound.ts";
+
+const YAML =
+  'hostname: mail.linuxaid.com.cn\naccounts: [file]\ndns: {servers: ["127.0.0.1:9"], timeout: 50ms}\n';
+
+interface BoundHandle {
+  readonly fd: number;
+  getsockname(to: object): number;
+}
+
+/** A bound port that does not listen yet, as the launcher hands it over. */
+function boundPort(): { fd: number; port: number } {
+  const make = (
+    net as unknown as { _createServerHandle(host: string, port: number, family: number): BoundHandle }
+  )._createServerHandle;
+  const handle = make("127.0.0.1", 0, 4);
+  const where: { port?: number } = {};
+  assert.equal(handle.getsockname(where), 0);
+  return { fd: handle.fd, port: where.port! };
+}
+
+test("a message comes in by SMTP and lies in the mailbox; settings are reloaded; the daemon stops", async () => {
+  const site = makeSite();
+  const bound = boundPort();
+  const log: string[] = [];
+  const logger: Log = { write: (_level, line) => void log.push(line), close: () => Promise.resolve() };
+  const settings = parseSettings(YAML, "mailhost.yaml");
+  const daemon = await start({
+    site,
+    settings,
+    listeners: { smtp: [bound.fd] },
+    log: logger,
+    clock: systemClock,
+  });
+  try {
+    const client = await SmtpClient.connect(bound.port);
+    await client.say("EHLO pc");
+    assert.match(
+      await client.send("a@b.example", "joe@linuxaid.com.cn", "Subject: x\r\n\r\nhello\r\n"),
+      /^250 2\.0\.0 /,
+    );
+    while (!log.some((l) => l.includes("stat=Sent"))) await new Promise((done) => setTimeout(done, 5));
+    const mbox = await readFile(join(site.spoolDir, "joe"), "latin1");
+    assert.match(mbox, /^From a@b\.example /);
+    assert.match(mbox, /\nSubject: x\n\nhello\n/);
+    const accepted = log.findIndex((l) => l.includes("from=<a@b.example>"));
+    const delivered = log.findIndex((l) => /to=<joe@linuxaid\.com\.cn>.*stat=Sent/.test(l));
+    assert.ok(accepted >= 0 && delivered > accepted, log.join("\n"));
+    await daemon.reload?.(
+      parseSettings(`${YAML}smtp: {maxMessageSize: 1MiB}\nqueue: {interval: 1m}\n`, "mailhost.yaml"),
+    );
+    assert.match(await client.say("EHLO pc"), /SIZE 1048576/);
+    assert.match(await client.send("a@b.example", "joe@linuxaid.com.cn", "\r\nagain\r\n"), /^250 /);
+    client.end();
+  } finally {
+    await daemon.stop();
+    removeSite(site);
+  }
+  assert.equal(log.filter((l) => l.includes("stat=Sent")).length, 2, log.join("\n"));
+});

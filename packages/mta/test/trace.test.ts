@@ -1,0 +1,92 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { systemClock } from "@mailhost/common/clock";
+import { openDracTable } from "@mailhost/common/drac/drac-table";
+import type { Site } from "@mailhost/common/site";
+import { type TraceArguments, traceCommand } from "../src/trace.ts";
+import { makeSite, removeSite } from "./commands/site-fixture.ts";
+
+async function trace(site: Site, args: TraceArguments): Promise<{ code: number; lines: string[] }> {
+  const lines: string[] = [];
+  const code = await traceCommand(site, args, (line) => void lines.push(line));
+  return { code, lines };
+}
+
+async function withSite(body: (site: Site) => Promise<void>): Promise<void> {
+  const site = makeSite();
+  try {
+    await body(site);
+  } finally {
+    removeSite(site);
+  }
+}
+
+test("the LAN relays by its network's entry", async () => {
+  await withSite(async (site) => {
+    const { code, lines } = await trace(site, {
+      fromIp: "202.99.11.9",
+      mailFrom: "joe@linuxaid.com.cn",
+      recipient: "x@far.example",
+    });
+    assert.equal(code, 0);
+    assert.ok(lines.includes("  access: 202.99.11 -> RELAY"), lines.join("\n"));
+    assert.ok(lines.includes("drac: 202.99.11.9 has not fetched mail lately"));
+    assert.ok(lines.includes("recipient <x@far.example>: accepted, access: 202.99.11 RELAY"));
+    assert.ok(
+      lines.some((l) => l.startsWith("delivery: <x@far.example> deferred: 4")),
+      lines.join("\n"),
+    );
+    assert.equal(lines.at(-1), "verdict: 250 2.1.5 <x@far.example>... Recipient ok");
+  });
+});
+
+test("an outsider is denied; with a POP login of late it is not", async () => {
+  await withSite(async (site) => {
+    const denied = await trace(site, { fromIp: "203.0.113.9", recipient: "x@far.example" });
+    assert.equal(denied.lines.at(-1), "verdict: 550 5.7.1 <x@far.example>... Relaying denied");
+    const drac = openDracTable(site, { lifetime: 60_000, clock: systemClock });
+    await drac.record("203.0.113.9", "joe");
+    await drac.close();
+    const allowed = await trace(site, { fromIp: "203.0.113.9", recipient: "x@far.example" });
+    assert.ok(
+      allowed.lines.some((l) => /^drac: 203\.0\.113\.9 may relay until \S+ \(user joe\)$/.test(l)),
+      allowed.lines.join("\n"),
+    );
+    assert.equal(allowed.lines.at(-1), "verdict: 250 2.1.5 <x@far.example>... Recipient ok");
+  });
+});
+
+test("the alias chain and the mailbox; an unknown user", async () => {
+  await withSite(async (site) => {
+    const { lines } = await trace(site, {
+      fromIp: "203.0.113.9",
+      recipient: "MAILER-DAEMON@linuxaid.com.cn",
+    });
+    assert.deepEqual(
+      lines.filter((l) => /^(alias|delivery)/.test(l)),
+      [
+        "alias: mailer-daemon: postmaster",
+        "alias: postmaster: root",
+        `delivery: <root@mail.linuxaid.com.cn> to mailbox ${site.spoolDir}/root`,
+      ],
+    );
+    const unknown = await trace(site, { fromIp: "203.0.113.9", recipient: "nobody@linuxaid.com.cn" });
+    assert.equal(unknown.lines.at(-1), "verdict: 550 5.1.1 <nobody@linuxaid.com.cn>... User unknown");
+  });
+});
+
+test("--json, and an address that is none", async () => {
+  await withSite(async (site) => {
+    const { lines } = await trace(site, {
+      fromIp: "127.0.0.1",
+      recipient: "joe@linuxaid.com.cn",
+      json: true,
+    });
+    const report = JSON.parse(lines[0]!) as { accepted: boolean; reply: string; steps: { step: string }[] };
+    assert.equal(report.accepted, true);
+    assert.equal(report.reply, "250 2.1.5 <joe@linuxaid.com.cn>... Recipient ok");
+    assert.ok(report.steps.some((s) => s.step === "delivery"));
+    assert.equal((await trace(site, { fromIp: "1.2.3", recipient: "x@y" })).code, 64);
+    assert.equal((await trace(site, { fromIp: "127.0.0.1", recipient: "x@@" })).code, 64);
+  });
+});
