@@ -45,8 +45,8 @@ test("targets: names, final names, addresses, full names, comments, quotes", () 
   assert.deepEqual(targets('"a b", "c@d"@e'), [local("a b"), { kind: "address", address: '"c@d"@e' }]);
   assert.deepEqual(targets("a,,b,"), [local("a"), local("b")]);
   assert.equal(targets('"a'), "unbalanced quotes, brackets or parentheses");
-  assert.match(String(targets("a@")), /no domain/);
-  assert.match(String(targets("@b")), /nothing before/);
+  assert.match(JSON.stringify(targets("a@")), /no domain/);
+  assert.match(JSON.stringify(targets("@b")), /nothing before/);
 });
 
 test("programs, files and included lists are refused by kind", () => {
