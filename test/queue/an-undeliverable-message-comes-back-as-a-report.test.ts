@@ -56,9 +56,8 @@ test("a refused message comes back as a report with all its parts", async (t) =>
   assert.match(report.text, /----- The following addresses had permanent fatal errors -----/);
   assert.match(report.text, /<friend@example\.net>/);
   assert.match(report.text, /550 5\.1\.1 we know nobody of that name/);
-  const status = report.attachments
-    .find((a) => a.contentType === "message/delivery-status")!
-    .content.toString();
+  // mailparser counts a delivery status among the texts.
+  const status = report.text;
   assert.match(status, /^Reporting-MTA: dns; ?mail\.linuxaid\.com\.cn$/m);
   assert.match(status, /^Final-Recipient: rfc822; ?friend@example\.net$/im);
   assert.match(status, /^Action: failed$/m);

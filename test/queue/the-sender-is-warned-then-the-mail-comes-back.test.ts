@@ -29,7 +29,7 @@ test("the sender is warned once, then the mail comes back", async (t) => {
   const [, report] = await host.arrived("wang", 2, 20_000);
   assert.equal(fieldValues(report!, "Subject")[0], "Returned mail: see transcript for details");
   assert.match(report!.message.toString(), /^Action: failed$/m);
-  assert.match(report!.message.toString(), /^Status: 4\.\d+\.\d+$/m);
+  assert.match(report!.message.toString(), /^Status: [45]\.4\.7$/m);
   assert.ok(
     sink.commands.filter((c) => c.includes("RCPT")).length > attempts,
     "it was tried after the warning",
