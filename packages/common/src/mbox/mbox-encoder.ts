@@ -47,7 +47,12 @@ export class MboxEncoder {
       cr = byte === CR;
       if (cr) continue;
       if (matched < 0 && byte !== LF) {
-        out[at++] = byte;
+        // Nothing more to find in this line but its end, and a CR that may belong to it.
+        const found = chunk.indexOf(LF, i + 1);
+        const end = found < 0 ? chunk.length : found;
+        cr = chunk[end - 1] === CR;
+        at += chunk.copy(out, at, i, cr ? end - 1 : end);
+        i = end - 1;
       } else if (byte === LF) {
         at = this.#release(matched, out, at);
         out[at++] = LF;

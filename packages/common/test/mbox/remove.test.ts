@@ -14,7 +14,7 @@ import { content, journalLength, keptLog, locked, mailbox, temporarySite } from 
 type Site = ReturnType<typeof temporarySite>;
 
 /** A text in which every stretch of a few bytes is different. */
-const TEXT = Array.from({ length: 11 }, (_, i) => `${i}:${"abcdefghij".slice(i % 7)}|`).join("");
+const TEXT = Array.from({ length: 10 }, (_, i) => `${i}:${"abcdefghij".slice(i % 7)}|`).join("");
 
 function without(text: string, ranges: readonly ByteRange[]): string {
   let kept = "";
@@ -172,6 +172,7 @@ test("whichever call fails, the error says why, and the mbox is the old one or f
     const wanted = without(TEXT, ranges);
     for (const how of ["fail", "short"] as const) {
       for (let at = 2; at <= fileSystem.calls.length; at++) {
+        if (how === "short" && !fileSystem.calls[at - 1]!.startsWith("write")) continue;
         const { paths, error } = await removeWith(site, name, TEXT, ranges, step, { at, how, code: "EIO" });
         const where = `${name} ${how} ${at} ${fileSystem.calls[at - 1]}`;
         if (error !== undefined) assert.ok(error instanceof MboxError && error.fault === "io", where);
