@@ -21,7 +21,7 @@ interface BoundHandle {
 /** A bound port that does not listen yet, as the launcher hands it over. */
 function boundPort(): { fd: number; port: number } {
   const make = (
-    net as unknown as { _createServerHandle(host: string, port: number, family: number): BoundHandle }
+    net as unknown as { _createServerHandle: (host: string, port: number, family: number) => BoundHandle }
   )._createServerHandle;
   const handle = make("127.0.0.1", 0, 4);
   const where: { port?: number } = {};
