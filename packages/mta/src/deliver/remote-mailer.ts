@@ -14,7 +14,7 @@ import type { Attempt, Mailer } from "./mailer.ts";
 import type { Outcome } from "./outcome.ts";
 import { attemptRemote, type RemoteResult } from "./remote-attempt.ts";
 import { RemoteConnections, type Slot } from "./remote-connections.ts";
-import { fullName, type SmtpConnection } from "./smtp-connection.ts";
+import { type ConnectionParts, fullName, type SmtpConnection } from "./smtp-connection.ts";
 import { smtpTimeouts } from "./smtp-timeouts.ts";
 
 /** What the mailer is made of. */
@@ -37,67 +37,42 @@ interface Group {
 
 /** Makes the mailer. Its recipients are those with a target of the kind `remote`. */
 export function createRemoteMailer(parts: RemoteMailerParts): Mailer {
-  const { settings, clock, log } = parts;
-  const connections = new RemoteConnections(settings.relay.maxConnectionsPerDestination, clock);
-  const connectionParts = {
-    hostname: settings.hostname,
-    startTls: settings.relay.startTls,
-    timeouts: smtpTimeouts(settings.relay),
-    clock,
-    log,
-  };
-  const underWay = new Set<Promise<unknown>>();
+  return new RemoteMailer(parts);
+}
 
-  /** Notes in the host status what a call said of the destination; a fault there must not undo a delivery. */
-  const remember = async (key: string, slot: Slot, result: RemoteResult): Promise<number | undefined> => {
-    try {
-      if (result.unreachable === undefined) await parts.hosts.succeeded(key);
-      else {
-        const until = await parts.hosts.failed(key, result.unreachable.reply);
-        slot.failed(result.unreachable.reply, until);
-        return until;
-      }
-    } catch (error) {
-      log.write("error", `host status of ${key}: ${messageOf(error)}`);
-    }
-    return undefined;
-  };
+class RemoteMailer implements Mailer {
+  readonly name = "esmtp";
+  readonly #parts: RemoteMailerParts;
+  readonly #connections: RemoteConnections;
+  readonly #connectionParts: ConnectionParts;
+  readonly #underWay = new Set<Promise<unknown>>();
 
-  /** Waits for a slot, unless the destination is left alone, and sends. */
-  const deliverGroup = async (group: Group, attempt: Attempt): Promise<Map<QueueRecipient, Outcome>> => {
-    const { key, hosts } = group.route;
-    const begun = clock.now();
-    // Forced attempts ignore a wait from before, but not a failure since: they too share one call.
-    const reasonToWait = (slot?: Slot) =>
-      attempt.forced ? slot?.failureSince(begun) : parts.hosts.waiting(key);
-    const early = reasonToWait();
-    if (early !== undefined) return waitingOutcomes(group, early);
-    const slot = await connections.acquire(key);
-    let open: SmtpConnection | undefined;
-    try {
-      const reason = slot.connection === undefined ? reasonToWait(slot) : undefined;
-      if (reason !== undefined) return waitingOutcomes(group, reason);
-      const result = await attemptRemote({
-        attempt,
-        recipients: group.recipients,
-        hosts,
-        ...(slot.connection === undefined ? {} : { open: slot.connection }),
-        parts: connectionParts,
-        answered: () => slot.answered(),
-      });
-      open = result.connection;
-      const retryAt = await remember(key, slot, result);
-      if (retryAt === undefined) return result.outcomes;
-      return mapOutcomes(result.outcomes, (outcome) =>
-        outcome.kind === "deferred" ? { ...outcome, retryAt } : outcome,
-      );
-    } finally {
-      slot.release(open);
-    }
-  };
+  constructor(parts: RemoteMailerParts) {
+    const { settings, clock, log } = parts;
+    this.#parts = parts;
+    this.#connections = new RemoteConnections(settings.relay.maxConnectionsPerDestination, clock);
+    this.#connectionParts = {
+      hostname: settings.hostname,
+      startTls: settings.relay.startTls,
+      timeouts: smtpTimeouts(settings.relay),
+      clock,
+      log,
+    };
+  }
 
-  const deliver = async (attempt: Attempt): Promise<Outcome[]> => {
-    const routes = await findRoutes(attempt.recipients, parts);
+  deliver(attempt: Attempt): Promise<Outcome[]> {
+    const delivery = this.#deliver(attempt).finally(() => this.#underWay.delete(delivery));
+    this.#underWay.add(delivery);
+    return delivery;
+  }
+
+  async close(): Promise<void> {
+    await Promise.allSettled(this.#underWay);
+    await this.#connections.close();
+  }
+
+  async #deliver(attempt: Attempt): Promise<Outcome[]> {
+    const routes = await findRoutes(attempt.recipients, this.#parts);
     const outcomes = new Map<QueueRecipient, Outcome>();
     const groups = new Map<string, Group>();
     for (const recipient of attempt.recipients) {
@@ -113,28 +88,64 @@ export function createRemoteMailer(parts: RemoteMailerParts): Mailer {
     }
     await Promise.all(
       [...groups.values()].map(async (group) => {
-        const results = await deliverGroup(group, attempt).catch((error: unknown) => {
-          log.write("error", `${attempt.entry.id}: remote delivery: ${messageOf(error)}`);
+        const results = await this.#deliverGroup(group, attempt).catch((error: unknown) => {
+          this.#parts.log.write("error", `${attempt.entry.id}: remote delivery: ${messageOf(error)}`);
           return outcomesFor(group, internalError(error));
         });
         for (const [recipient, outcome] of results) outcomes.set(recipient, outcome);
       }),
     );
     return attempt.recipients.map((recipient) => outcomes.get(recipient)!);
-  };
+  }
 
-  return {
-    name: "esmtp",
-    deliver(attempt) {
-      const delivery = deliver(attempt).finally(() => underWay.delete(delivery));
-      underWay.add(delivery);
-      return delivery;
-    },
-    async close() {
-      await Promise.allSettled(underWay);
-      await connections.close();
-    },
-  };
+  /** Waits for a slot, unless the destination is left alone, and sends. */
+  async #deliverGroup(group: Group, attempt: Attempt): Promise<Map<QueueRecipient, Outcome>> {
+    const { key, hosts } = group.route;
+    const begun = this.#parts.clock.now();
+    // Forced attempts ignore a wait from before, but not a failure since: they too share one call.
+    const reasonToWait = (slot?: Slot) =>
+      attempt.forced ? slot?.failureSince(begun) : this.#parts.hosts.waiting(key);
+    const early = reasonToWait();
+    if (early !== undefined) return waitingOutcomes(group, early);
+    const slot = await this.#connections.acquire(key);
+    let open: SmtpConnection | undefined;
+    try {
+      const reason = slot.connection === undefined ? reasonToWait(slot) : undefined;
+      if (reason !== undefined) return waitingOutcomes(group, reason);
+      const result = await attemptRemote({
+        attempt,
+        recipients: group.recipients,
+        hosts,
+        ...(slot.connection === undefined ? {} : { open: slot.connection }),
+        parts: this.#connectionParts,
+        answered: () => slot.answered(),
+      });
+      open = result.connection;
+      const retryAt = await this.#remember(key, slot, result);
+      if (retryAt === undefined) return result.outcomes;
+      return mapOutcomes(result.outcomes, (outcome) =>
+        outcome.kind === "deferred" ? { ...outcome, retryAt } : outcome,
+      );
+    } finally {
+      slot.release(open);
+    }
+  }
+
+  /** Notes in the host status what a call said of the destination; a fault there must not undo a delivery. */
+  async #remember(key: string, slot: Slot, result: RemoteResult): Promise<number | undefined> {
+    const { hosts, log } = this.#parts;
+    try {
+      if (result.unreachable === undefined) await hosts.succeeded(key);
+      else {
+        const until = await hosts.failed(key, result.unreachable.reply);
+        slot.failed(result.unreachable.reply, until);
+        return until;
+      }
+    } catch (error) {
+      log.write("error", `host status of ${key}: ${messageOf(error)}`);
+    }
+    return undefined;
+  }
 }
 
 /** The route of each domain among the recipients. */
