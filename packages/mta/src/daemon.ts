@@ -8,6 +8,7 @@ import { type Accounts, openAccounts } from "@mailhost/common/accounts/accounts"
 import { domainKey } from "@mailhost/common/address";
 import type { Daemon, DaemonParts } from "@mailhost/common/daemon/child";
 import { type DracTable, openDracTable } from "@mailhost/common/drac/drac-table";
+import { messageOf } from "@mailhost/common/errors";
 import type { Settings } from "@mailhost/common/settings/settings";
 import { openSiteTables } from "@mailhost/common/tables/site-tables";
 import { type DeliveryEngine, engineDiffers, startEngine } from "./delivery-engine.ts";
@@ -55,6 +56,13 @@ export async function start(parts: DaemonParts): Promise<Daemon> {
   });
   let engine: DeliveryEngine = startEngine(engineParts());
 
+  let swapping = Promise.resolve();
+  /** One engine at a time: two would deliver the same message twice. */
+  const swapEngine = async () => {
+    await engine.stop();
+    engine = startEngine(engineParts());
+  };
+
   const inbound: InboundParts = {
     settings: () => settings,
     tables,
@@ -78,24 +86,27 @@ export async function start(parts: DaemonParts): Promise<Daemon> {
     async reload(changed) {
       const tls = readTlsFiles(site, changed.tls);
       const before = settings;
-      const oldDrac = drac;
-      const dracChanged = JSON.stringify(before.drac) !== JSON.stringify(changed.drac);
-      if (dracChanged) drac = openDrac(parts, changed);
       settings = changed;
+      if (JSON.stringify(before.drac) !== JSON.stringify(changed.drac)) {
+        const old = drac;
+        drac = undefined;
+        await old?.close();
+        drac = openDrac(parts, changed);
+      }
       if (engineDiffers(before, changed)) {
         accounts = openAccounts(site, changed.accounts);
-        const old = engine;
-        await old.stop();
-        engine = startEngine(engineParts());
-        engine.runner.wake();
+        // An attempt under way may take minutes; neither the reload nor a stop behind it waits for that.
+        swapping = swapping.then(swapEngine).catch((error: unknown) => {
+          log.write("error", `mta: delivery with the new settings cannot begin: ${messageOf(error)}`);
+        });
       }
       for (const listener of listeners) listener.update(changed, tls);
-      if (dracChanged) await oldDrac?.close();
     },
     wake: () => engine.runner.wake(),
     runQueue: () => engine.runner.runAll(),
     async stop() {
       await Promise.all(listeners.map((listener) => listener.stop()));
+      await swapping;
       await engine.stop();
       await queue.store.close();
       await drac?.close();
