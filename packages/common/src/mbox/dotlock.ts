@@ -46,6 +46,7 @@ const FILE_STALE = 5 * 60_000;
 /** Makes the dotlock; undefined when somebody has it. */
 export async function takeDotlock(paths: MailboxPaths, parts: DotlockParts): Promise<Dotlock | undefined> {
   const { fileSystem, log } = parts;
+  surviveFileSizeLimit();
   let released = false;
   let giveUp: () => Promise<void>;
   try {
@@ -81,6 +82,18 @@ export async function takeDotlock(paths: MailboxPaths, parts: DotlockParts): Pro
       }
     },
   };
+}
+
+/**
+ * Keeps a process alive that meets its file size limit (setrlimit(2), RLIMIT_FSIZE): the write fails with EFBIG and the
+ * append is undone. Node ignores the signal, but proper-lockfile ends the process at every signal that it alone hears.
+ */
+function surviveFileSizeLimit(): void {
+  if (!process.listeners("SIGXFSZ").includes(carryOn)) process.on("SIGXFSZ", carryOn);
+}
+
+function carryOn(): void {
+  // The write's own error says what happened.
 }
 
 /**

@@ -4,6 +4,7 @@
  *     mbox-child.ts ROOT NAME append TAG COUNT          appends COUNT messages, a lock each
  *     mbox-child.ts ROOT NAME kill-append CALLS         appends until its CALLS-th write, and dies in it
  *     mbox-child.ts ROOT NAME kill-remove CALLS         removes every other message likewise
+ *     mbox-child.ts ROOT NAME append-large              appends 2 MiB and tells the fault
  *     mbox-child.ts ROOT NAME hold                      locks, says so, and holds until it is killed
  *
  * Each message that is on stable storage is told on standard output, `stored TAG NUMBER`.
@@ -18,8 +19,10 @@ import { appendMessages } from "../../src/mbox/append.ts";
 import type { LockedMailbox } from "../../src/mbox/lock.ts";
 import { lockMailbox } from "../../src/mbox/lock.ts";
 import { mailboxPaths } from "../../src/mbox/mailboxes.ts";
+import { MboxError } from "../../src/mbox/mbox-error.ts";
 import { removeMessages } from "../../src/mbox/remove.ts";
 import { siteAt } from "../../src/site.ts";
+import { message } from "./mailbox-fixture.ts";
 import { everyOther, numberedMessage } from "./numbered-messages.ts";
 
 const [root = "", name = "", action = "", first = "", second = ""] = process.argv.slice(2);
@@ -67,6 +70,17 @@ switch (action) {
   case "kill-remove": {
     const box = await lock(deadly(Number(first)));
     await removeMessages(box, await everyOther(box.file), 4096);
+    break;
+  }
+  case "append-large": {
+    const box = await lock();
+    const large = message("x".repeat(2 * 1024 * 1024), "a@example.com", 65_536);
+    await appendMessages(box, [large]).catch((error: unknown) => {
+      writeSync(1, `${error instanceof MboxError ? error.fault : String(error)}\n`);
+    });
+    // A signal is delivered between two turns of the event loop.
+    await new Promise(setImmediate);
+    await box.release();
     break;
   }
   default: {

@@ -16,10 +16,14 @@ import { numberedMessage, numbersIn } from "./numbered-messages.ts";
 
 const CHILD = fileURLToPath(new URL("./mbox-child.ts", import.meta.url));
 
+/** Node's arguments for a process on a mailbox. */
+function command(site: Site, name: string, ...args: string[]): string[] {
+  return ["--conditions=@mailhost/source", "--import", "tsx", CHILD, site.root, name, ...args];
+}
+
 /** Starts a process on a mailbox. */
 function start(site: Site, name: string, ...args: string[]): ChildProcess {
-  const command = ["--conditions=@mailhost/source", "--import", "tsx", CHILD, site.root, name, ...args];
-  return spawn(process.execPath, command, { stdio: ["ignore", "pipe", "inherit"] });
+  return spawn(process.execPath, command(site, name, ...args), { stdio: ["ignore", "pipe", "inherit"] });
 }
 
 /** Waits for its end; what it wrote, a line each, and how it ended. */
@@ -104,6 +108,23 @@ test("two processes append 200 messages each, and nothing is lost or mixed", asy
     );
   }
   assert.equal(existsSync(paths.lock), false);
+});
+
+test("a process that meets its file size limit undoes the append and lives on", async (t) => {
+  const site = temporarySite(t);
+  const paths = mailbox(site, "user");
+  // 2,048 blocks of 512 bytes.
+  const limited = [
+    "-c",
+    'ulimit -f 2048 && exec "$0" "$@"',
+    process.execPath,
+    ...command(site, "user", "append-large"),
+  ];
+  const { lines, signal, code } = await finished(
+    spawn("sh", limited, { stdio: ["ignore", "pipe", "inherit"] }),
+  );
+  assert.deepEqual([lines, signal, code], [["too-large"], null, 0]);
+  assert.deepEqual(await afterRecovery(paths), []);
 });
 
 test("a live process's lock is respected however late it is, and taken over when it is killed", async (t) => {
