@@ -62,6 +62,8 @@ export async function runDaemon(name: "mta" | "pop3", tag: string, start: StartD
   // The launcher decides what a terminal's Ctrl-C and hang-up mean.
   process.on("SIGINT", () => undefined);
   process.on("SIGHUP", () => undefined);
+  // A file size limit is a write that fails with EFBIG, answered like a full disk; it must not end the process.
+  process.on("SIGXFSZ", () => undefined);
   const inbox = openInbox();
   const first = await inbox.next();
   if (first?.type !== "start") {
