@@ -28,6 +28,7 @@ export async function startServer(scope: Scope, command: readonly string[], port
     const timer = setTimeout(() => process.kill(-child.pid!, "SIGKILL"), 5000);
     await ended;
     clearTimeout(timer);
+    child.stderr.destroy();
   });
   await eventually(() => answers(port), {
     within: 15_000,

@@ -283,7 +283,12 @@ class HostProcess {
   }
 
   signal(name: ProcessName, signal: NodeJS.Signals): void {
-    process.kill(name === "mailhost" ? this.#child!.pid! : this.pid(name), signal);
+    process.kill(name === "mailhost" ? this.#launcher() : this.pid(name), signal);
+  }
+
+  /** The launcher's process id; under a prefix our child is not the launcher. */
+  #launcher(): number {
+    return this.#prefix.length === 0 ? this.#child!.pid! : this.pid("mailhost");
   }
 
   async ended(within = 40_000): Promise<number> {
@@ -297,7 +302,7 @@ class HostProcess {
   }
 
   stop(within?: number): Promise<number> {
-    if (this.#child?.exitCode === null && this.#child.signalCode === null) this.#child.kill("SIGTERM");
+    if (this.#child?.exitCode === null && this.#child.signalCode === null) this.signal("mailhost", "SIGTERM");
     return this.ended(within);
   }
 
@@ -308,7 +313,7 @@ class HostProcess {
 
   /** Ends everything, gently first. Never throws: the test has its result already. */
   async destroy(): Promise<void> {
-    const pids = (["mta", "pop3"] as const).flatMap((name) => {
+    const pids = (["mailhost", "mta", "pop3"] as const).flatMap((name) => {
       try {
         return [this.pid(name)];
       } catch {
@@ -319,6 +324,8 @@ class HostProcess {
     for (const pid of pids) {
       if (isMailhost(pid)) process.kill(pid, "SIGKILL");
     }
+    this.#child?.stdout?.destroy();
+    this.#child?.stderr?.destroy();
   }
 }
 
