@@ -76,6 +76,8 @@ function statusOf(kind: ReportKind, recipient: QueueRecipient): string {
     success: "2",
   };
   const wanted = classes[kind];
+  // Delivery time expired: a persistent transient error that has become a failure (RFC 3463 section 3.5).
+  if (kind === "failure" && known === "4.4.7") return known;
   if (/^[245]\.\d{1,3}\.\d{1,3}$/.test(known) && known.startsWith(wanted)) return known;
   return kind === "success" && recipient.target.kind === "mailbox" ? "2.1.5" : `${wanted}.0.0`;
 }

@@ -6,8 +6,7 @@ import { DEFAULT_ROOT, type Site, siteAt } from "@mailhost/common/site";
 import { EX_OK, EX_USAGE } from "@mailhost/common/sysexits";
 import { priorityOf } from "../log/message-log.ts";
 import type { QueueEntry, QueueRecipient } from "../queue/queue-entry.ts";
-import { laneOf } from "../queue/queue-store.ts";
-import { viewQueue } from "./queue-view.ts";
+import { printable, viewQueue } from "./queue-view.ts";
 
 /** How the queue is shown. */
 export interface MailqOptions {
@@ -76,17 +75,12 @@ function reasonOf(entry: QueueEntry): string | undefined {
   if (entry.held !== undefined) return `held: ${entry.held}`;
   const deferred = entry.recipients.find((r) => isPending(r) && r.lastReply !== undefined);
   if (deferred?.lastReply === undefined) return undefined;
-  const where = deferred.target.kind === "mailbox" ? "" : ` (${laneOf(entry) || deferred.target.domain})`;
+  const where = deferred.target.kind === "mailbox" ? "" : ` (${deferred.target.domain})`;
   return `Deferred: ${deferred.lastReply.text}${where}`;
 }
 
 function isPending(recipient: QueueRecipient): boolean {
   return recipient.state === "pending";
-}
-
-/** What came from a network is shown without its control characters. */
-function printable(text: string): string {
-  return text.replace(/\p{Cc}/gu, "?");
 }
 
 /** The command: `mailq [-v] [--json] [--root DIR]`. */

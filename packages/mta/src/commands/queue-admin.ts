@@ -7,11 +7,15 @@ import { messageOf } from "@mailhost/common/errors";
 import { silentLog } from "@mailhost/common/log/log";
 import type { Site } from "@mailhost/common/site";
 import { EX_DATAERR, EX_OK } from "@mailhost/common/sysexits";
+import { readOriginal } from "../bounce/original.ts";
 import { relayOf } from "../log/message-log.ts";
 import type { QueueEntry, QueueRecipient } from "../queue/queue-entry.ts";
 import { isQueueId } from "../queue/queue-id.ts";
 import type { QueueStore } from "../queue/queue-store.ts";
-import { changeQueue, viewQueue } from "./queue-view.ts";
+import { changeQueue, printable, viewQueue } from "./queue-view.ts";
+
+/** Octets of a message's header that are shown. */
+const HEADER_SHOWN = 16 * 1024;
 
 /** What to do. */
 export interface QueueArguments {
@@ -77,11 +81,21 @@ function summary(entry: QueueEntry): string {
 }
 
 function show(site: Site, args: QueueArguments, out: Out): Promise<number> {
-  return viewQueue(site, (store) => {
+  return viewQueue(site, async (store) => {
     const entry = args.id === undefined ? undefined : store?.get(args.id);
-    if (entry === undefined) return unknown(args, out);
-    if (args.json === true) out(JSON.stringify(entry, undefined, 2));
-    else for (const line of details(entry)) out(line);
+    if (store === undefined || entry === undefined) return unknown(args, out);
+    if (args.json === true) {
+      out(JSON.stringify(entry, undefined, 2));
+      return EX_OK;
+    }
+    for (const line of details(entry)) out(line);
+    out("");
+    try {
+      const { bytes } = await readOriginal(store.body(entry), false, HEADER_SHOWN);
+      for (const line of bytes.toString().split("\r\n").slice(0, -1)) out(printable(line));
+    } catch (error) {
+      out(`the message cannot be read: ${messageOf(error)}`);
+    }
     return EX_OK;
   });
 }

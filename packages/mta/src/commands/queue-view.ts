@@ -43,3 +43,8 @@ export async function changeQueue<T>(
     await store.close();
   }
 }
+
+/** What came from a network is shown without its control characters. */
+export function printable(text: string): string {
+  return text.replace(/\p{Cc}/gu, "?");
+}

@@ -4,17 +4,19 @@
  * A pass goes from where the last one ended to the present. What a full lane leaves behind is fetched later, from the place
  * where it was left. Between pages other work gets its turn; nothing but ids is held.
  */
-import { comparePlaces, type DuePlace, type Lanes } from "./lanes.ts";
+import { compareRows, type Lanes } from "./lanes.ts";
 import type { DueRow, QueueStore } from "./queue-store.ts";
 
 /** What a scan works with. */
 export interface DueScanParts {
   readonly store: Pick<QueueStore, "dueRows">;
   now(): number;
+  /** The lane that a row's message waits in: the row's own, or one that several share. */
+  nameOf(row: DueRow): string;
   /** The lanes that a lane belongs to. */
-  lanes(name: string): Lanes;
-  /** The message is under way already. */
-  isBusy(id: string): boolean;
+  lanesOf(name: string): Lanes;
+  /** What the row stands for is under way already. */
+  isBusy(row: DueRow): boolean;
   /** Ids were taken in. */
   taken(): void;
   /** A pass is over. */
@@ -29,13 +31,13 @@ const OVERLAP = 5000;
 /** A full pass now and then, should the clock have been set back (ms). */
 const FULL_PASS = 60_000;
 
-const START: DuePlace = { at: 0, id: "" };
+const START: DueRow = { at: 0, id: "", lane: "" };
 
 /** The reader of the due index. */
 export class DueScan {
   readonly #parts: DueScanParts;
   readonly #refills = new Set<string>();
-  #place: DuePlace = START;
+  #place = START;
   #lastFull = 0;
   #pass: "none" | "running" | "again" = "none";
   #stopped = false;
@@ -111,37 +113,36 @@ export class DueScan {
     const now = this.#parts.now();
     const rows = this.#parts.store.dueRows(now, PAGE, this.#place);
     for (const row of rows) {
+      const name = this.#parts.nameOf(row);
       // With no room for anything, what is left waits for the next pass.
-      if (this.#parts.lanes(row.lane).full) return false;
-      this.#offer(row, this.#place);
+      if (this.#parts.lanesOf(name).full) return false;
+      this.#offer(name, row, this.#place);
       this.#place = row;
     }
     if (rows.length === PAGE) return true;
-    const recent = { at: now - OVERLAP, id: "" };
-    if (comparePlaces(recent, this.#place) < 0) this.#place = recent;
+    const recent = { ...START, at: now - OVERLAP };
+    if (compareRows(recent, this.#place) < 0) this.#place = recent;
     return false;
   }
 
   /** One page for a lane. Returns true when the lane is full or nothing is left of it. */
   #refillPage(name: string): boolean {
-    const lanes = this.#parts.lanes(name);
+    const lanes = this.#parts.lanesOf(name);
     const lane = lanes.find(name);
     if (lane?.skipped === undefined) return true;
     const rows = this.#parts.store.dueRows(this.#parts.now(), PAGE, lane.skipped);
     for (const row of rows) {
-      if (row.lane === name && !this.#offer(row, lane.skipped)) return true;
+      if (this.#parts.nameOf(row) === name && !this.#offer(name, row, lane.skipped)) return true;
       lane.skipped = row;
     }
     if (rows.length === PAGE) return false;
-    delete lane.skipped;
-    lanes.release(name);
+    lanes.caughtUp(name);
     return true;
   }
 
   /** Offers a row to its lane; a full one remembers the place before it. */
-  #offer(row: DueRow, before: DuePlace): boolean {
-    if (this.#parts.isBusy(row.id)) return true;
-    return this.#parts.lanes(row.lane).offer(row.lane, row.id, before);
+  #offer(name: string, row: DueRow, before: DueRow): boolean {
+    return this.#parts.isBusy(row) || this.#parts.lanesOf(name).offer(name, row.id, before);
   }
 
   #end(): void {

@@ -21,9 +21,10 @@ import { errnoOf, messageOf, UserError } from "@mailhost/common/errors";
 import type { Log } from "@mailhost/common/log/log";
 import type { Site } from "@mailhost/common/site";
 import { EX_IOERR } from "@mailhost/common/sysexits";
-import { type Database, open, type RootDatabase } from "lmdb";
+import { type Database, type Key, open, type RootDatabase } from "lmdb";
 import { checkEnvironment } from "./environment-check.ts";
 import { readsWhole } from "./environment-reading.ts";
+import { committed } from "./queue-error.ts";
 
 /** Paths of the queue. */
 export interface QueuePaths {
@@ -54,7 +55,7 @@ export interface Environment {
   readonly root: RootDatabase;
   readonly entries: Database<Buffer, string>;
   readonly bodies: Database<Buffer, string>;
-  readonly due: Database<string, [number, string]>;
+  readonly due: Database<string, [number, string, string]>;
   readonly hosts: Database;
   /** No other process had it open for writing when it was opened: what is half done is left over from a crash. */
   readonly alone: boolean;
@@ -90,7 +91,10 @@ export async function openEnvironment(
     if (state.kind === "damaged") {
       throw new UserError(`${paths.environment}: damaged: ${state.reason}`, EX_IOERR);
     }
-    return openTables(paths, { readOnly: true, alone: false });
+    const environment = openTables(paths, { readOnly: true, alone: false });
+    if (hasAllTables(environment)) return environment;
+    await environment.close();
+    return undefined;
   }
   makeFolders(paths);
   const marker = takeMarker(paths);
@@ -209,19 +213,36 @@ function openTables(paths: QueuePaths, how: { readOnly: boolean; alone: boolean 
       cause: error,
     });
   }
-  const table = <V, K extends string | [number, string]>(name: string, encoding?: "binary" | "string") =>
+  const table = <V, K extends Key>(name: string, encoding?: "binary" | "string") =>
     root.openDB<V, K>(name, encoding === undefined ? {} : { encoding });
+  const hosts: Database = table("hosts");
   return {
     paths,
     root,
     entries: table("entries", "binary"),
     bodies: table("bodies", "binary"),
     due: table("due", "string"),
-    hosts: root.openDB("hosts", {}),
+    hosts: readOnly ? hosts : withHandledFailures(hosts, paths.dir),
     alone,
     async close() {
       await root.close();
       if (alone) rmSync(paths.marker, { force: true });
     },
   };
+}
+
+/** The table with its changes awaited through {@link committed}: a failed one rejects once, where its caller sees it. */
+function withHandledFailures(table: Database, dir: string): Database {
+  const put = table.put.bind(table) as (...args: unknown[]) => Promise<boolean>;
+  const remove = table.remove.bind(table) as (...args: unknown[]) => Promise<boolean>;
+  return Object.assign(table, {
+    put: (...args: unknown[]) => committed(put(...args), dir),
+    remove: (...args: unknown[]) => committed(remove(...args), dir),
+  });
+}
+
+/** False where the first opening was cut short: lmdb gives no table then, whatever its types say. */
+function hasAllTables(environment: Environment): boolean {
+  const { entries, bodies, due } = environment;
+  return [entries, bodies, due].every((table: Database | undefined) => table !== undefined);
 }

@@ -1,5 +1,5 @@
 /**
- * Lanes: the order in which waiting messages get their turn, one lane a mailbox or remote domain.
+ * Lanes: the order in which waiting messages get their turn, one lane a mailbox or destination.
  *
  * A lane has only so many attempts under way, fewer while its destination fails, and keeps only so many ids waiting in
  * memory; what does not fit stays in the due index and is fetched when there is room. So a million messages for a dead
@@ -19,24 +19,22 @@ export interface LaneLimits {
   readonly failing: number;
 }
 
-/** A place in the due index: what comes after it has not been looked at. */
-export type DuePlace = Pick<DueRow, "at" | "id">;
-
 /** One lane. */
 export interface Lane {
   readonly name: string;
   readonly active: number;
   /** Its last attempt was deferred. */
   readonly failing: boolean;
-  /** Where to look for more of it in the due index, when not all could be taken in. */
-  skipped?: DuePlace;
+  /** Where to look for more of it in the due index, after this row, when not all could be taken in. */
+  skipped?: DueRow;
 }
 
 interface State extends Lane {
   active: number;
   failing: boolean;
   limit: number;
-  readonly waiting: string[];
+  /** Ids in the order in which they came. */
+  readonly waiting: Set<string>;
 }
 
 /** Ids that one lane keeps waiting, by how many wait in all. */
@@ -52,21 +50,16 @@ export class Lanes {
   readonly #lanes = new Map<string, State>();
   /** Lanes with something waiting; the first is next. */
   readonly #ready = new Set<State>();
-  readonly #queued = new Set<string>();
+  #waiting = 0;
   #active = 0;
 
   constructor(limits: LaneLimits) {
     this.#limits = limits;
   }
 
-  /** Attempts under way. */
-  get active(): number {
-    return this.#active;
-  }
-
-  /** Ids waiting for their turn. */
+  /** Ids waiting for their turn; one that waits in two lanes counts twice. */
   get waiting(): number {
-    return this.#queued.size;
+    return this.#waiting;
   }
 
   /** No more ids can be taken in. */
@@ -74,26 +67,16 @@ export class Lanes {
     return this.#room() === 0;
   }
 
-  /** True when the id waits for its turn. */
-  has(id: string): boolean {
-    return this.#queued.has(id);
-  }
-
-  /** True when the lane takes in no more ids for now. */
-  isFull(name: string): boolean {
-    return (this.#lanes.get(name)?.waiting.length ?? 0) >= this.#room();
-  }
-
-  /** Takes an id in. Returns false when there is no room: it stays in the due index after `place`. */
-  offer(name: string, id: string, place: DuePlace): boolean {
-    if (this.#queued.has(id)) return true;
+  /** Takes an id in. Returns false when there is no room: it stays in the due index after the row `before`. */
+  offer(name: string, id: string, before: DueRow): boolean {
     const lane = this.#lane(name);
-    if (this.isFull(name)) {
-      if (lane.skipped === undefined || comparePlaces(place, lane.skipped) < 0) lane.skipped = place;
+    if (lane.waiting.has(id)) return true;
+    if (lane.waiting.size >= this.#room()) {
+      if (lane.skipped === undefined || compareRows(before, lane.skipped) < 0) lane.skipped = before;
       return false;
     }
-    lane.waiting.push(id);
-    this.#queued.add(id);
+    lane.waiting.add(id);
+    this.#waiting++;
     this.#ready.add(lane);
     return true;
   }
@@ -105,12 +88,13 @@ export class Lanes {
   take(): { readonly id: string; readonly lane: Lane } | undefined {
     for (const lane of this.#ready) {
       if (!this.#mayStart(lane)) continue;
-      const id = lane.waiting.shift()!;
-      this.#queued.delete(id);
+      const [id] = lane.waiting;
+      lane.waiting.delete(id!);
+      this.#waiting--;
       this.#ready.delete(lane);
-      if (lane.waiting.length > 0) this.#ready.add(lane);
+      if (lane.waiting.size > 0) this.#ready.add(lane);
       this.#start(lane);
-      return { id, lane };
+      return { id: id!, lane };
     }
     return undefined;
   }
@@ -118,7 +102,7 @@ export class Lanes {
   /** Starts at once, past the waiting list, when nothing of the lane waits and it has a turn free. */
   startAtOnce(name: string): Lane | undefined {
     const lane = this.#lane(name);
-    if (lane.waiting.length > 0 || lane.skipped !== undefined || !this.#mayStart(lane)) {
+    if (lane.waiting.size > 0 || lane.skipped !== undefined || !this.#mayStart(lane)) {
       this.#forget(lane);
       return undefined;
     }
@@ -132,35 +116,24 @@ export class Lanes {
    * @param result `none`: nothing was tried, so nothing is known of the destination
    * @returns the lane's name when more of it should be looked for in the due index
    */
-  finished(lane: Lane, result: "delivered" | "deferred" | "none"): string | undefined {
-    const state = this.#lane(lane.name);
-    state.active--;
+  finished({ name }: Lane, result: "delivered" | "deferred" | "none"): string | undefined {
+    const lane = this.#lane(name);
+    lane.active--;
     this.#active--;
     if (result === "delivered") {
-      state.failing = false;
-      state.limit = Math.min(Math.max(state.limit, this.#limits.first) + 1, this.#limits.perLane);
+      lane.failing = false;
+      lane.limit = Math.min(Math.max(lane.limit, this.#limits.first) + 1, this.#limits.perLane);
     } else if (result === "deferred") {
-      state.failing = true;
-      state.limit = this.#limits.failing;
+      lane.failing = true;
+      lane.limit = this.#limits.failing;
     }
-    this.#forget(state);
-    return this.wantsMore(state.name) ? state.name : undefined;
-  }
-
-  /** True when part of the lane was left in the due index and there is room for it now. */
-  wantsMore(name: string): boolean {
-    const lane = this.#lanes.get(name);
-    return lane?.skipped !== undefined && lane.waiting.length <= this.#room() / 2;
+    this.#forget(lane);
+    return lane.skipped !== undefined && lane.waiting.size <= this.#room() / 2 ? name : undefined;
   }
 
   /** The lane of a name; undefined when it has nothing under way, waiting or left behind. */
   find(name: string): Lane | undefined {
     return this.#lanes.get(name);
-  }
-
-  /** Names of lanes with part left in the due index. */
-  *skipping(): Iterable<string> {
-    for (const lane of this.#lanes.values()) if (lane.skipped !== undefined) yield lane.name;
   }
 
   /** An administrator asked for a run: failures so far do not count. */
@@ -174,18 +147,20 @@ export class Lanes {
   /** Drops everything that waits. */
   clear(): void {
     for (const lane of this.#lanes.values()) {
-      lane.waiting.length = 0;
+      lane.waiting.clear();
       delete lane.skipped;
       this.#forget(lane);
     }
     this.#ready.clear();
-    this.#queued.clear();
+    this.#waiting = 0;
   }
 
-  /** Removes a lane that nothing is to be remembered of. */
-  release(name: string): void {
+  /** Nothing of the lane is left in the due index. */
+  caughtUp(name: string): void {
     const lane = this.#lanes.get(name);
-    if (lane !== undefined) this.#forget(lane);
+    if (lane === undefined) return;
+    delete lane.skipped;
+    this.#forget(lane);
   }
 
   #mayStart(lane: State): boolean {
@@ -199,26 +174,28 @@ export class Lanes {
   }
 
   #room(): number {
-    return WAITING.find(([below]) => this.#queued.size < below)?.[1] ?? 0;
+    return WAITING.find(([below]) => this.#waiting < below)?.[1] ?? 0;
   }
 
   #lane(name: string): State {
     let lane = this.#lanes.get(name);
     if (lane === undefined) {
-      lane = { name, active: 0, failing: false, limit: this.#limits.first, waiting: [] };
+      lane = { name, active: 0, failing: false, limit: this.#limits.first, waiting: new Set() };
       this.#lanes.set(name, lane);
     }
     return lane;
   }
 
   #forget(lane: State): void {
-    if (lane.active === 0 && lane.waiting.length === 0 && lane.skipped === undefined)
+    if (lane.active === 0 && lane.waiting.size === 0 && lane.skipped === undefined) {
       this.#lanes.delete(lane.name);
+    }
   }
 }
 
 /** Order of the due index. */
-export function comparePlaces(a: DuePlace, b: DuePlace): number {
+export function compareRows(a: DueRow, b: DueRow): number {
   if (a.at !== b.at) return a.at - b.at;
-  return a.id < b.id ? -1 : a.id > b.id ? 1 : 0;
+  if (a.id !== b.id) return a.id < b.id ? -1 : 1;
+  return a.lane < b.lane ? -1 : a.lane > b.lane ? 1 : 0;
 }

@@ -6,6 +6,7 @@ import { messageOf } from "@mailhost/common/errors";
 import type { Log } from "@mailhost/common/log/log";
 import type { Site } from "@mailhost/common/site";
 import type { Database } from "lmdb";
+import { copyOf, dueNow, force } from "./entry-changes.ts";
 import { decodeEntry, encodeEntry } from "./entry-codec.ts";
 import { type Environment, openEnvironment } from "./environment.ts";
 import { type DfFileSystem, dfFault, nodeDfFileSystem, readDf, removeDf, sweepDf } from "./large-body.ts";
@@ -15,7 +16,7 @@ import { committed, QueueError } from "./queue-error.ts";
 import { type QueueIdSource, queueIdSource } from "./queue-id.ts";
 import {
   type DueRow,
-  laneOf,
+  dueRowsOf,
   type MessageBody,
   type MessageWriter,
   type QueueChange,
@@ -95,12 +96,12 @@ class LmdbStore implements QueueStore {
   }
 
   async #insert(entry: QueueEntry, body: Buffer | undefined): Promise<void> {
-    const { entries, bodies, due, paths } = this.#env;
+    const { entries, bodies, paths } = this.#env;
     const bytes = encodeEntry(entry);
     const commit = entries.ifNoExists(entry.id, () => {
       void entries.put(entry.id, bytes);
       if (body !== undefined) void bodies.put(entry.id, body);
-      void due.put([entry.nextAttemptAt, entry.id], laneOf(entry));
+      this.#addRows(entry);
     });
     if (!(await committed(commit, paths.dir)))
       throw new QueueError(`queue id ${entry.id} is taken`, "EEXIST");
@@ -163,16 +164,16 @@ class LmdbStore implements QueueStore {
     return this.dueRows(now, limit).map((row) => row.id);
   }
 
-  dueRows(now: number, limit: number, after?: Pick<DueRow, "at" | "id">): DueRow[] {
+  dueRows(now: number, limit: number, after?: DueRow): DueRow[] {
     this.#env.root.resetReadTxn();
     const rows: DueRow[] = [];
-    const range = this.#env.due.getRange({
-      ...(after === undefined ? {} : { start: [after.at, after.id], exclusiveStart: true }),
+    const range = this.#env.due.getKeys({
+      ...(after === undefined ? {} : { start: keyOf(after), exclusiveStart: true }),
       // Ids are ASCII: every one sorts before this.
-      end: [now, "\x7f"],
+      end: [now, "\x7f", ""],
       limit,
     });
-    for (const { key, value } of range) rows.push({ at: key[0], id: key[1], lane: value });
+    for (const [at, id, lane] of range) rows.push({ at, id, lane: lane.slice(1) });
     return rows;
   }
 
@@ -183,7 +184,7 @@ class LmdbStore implements QueueStore {
   }
 
   async change(change: QueueChange): Promise<QueueEntry[]> {
-    const { entries, bodies, due, root, paths } = this.#env;
+    const { entries, bodies, root, paths } = this.#env;
     // Everything that may fail is done before the transaction, which has no way back.
     const updates = (change.update ?? []).map((entry) => ({ ...copyOf(entry), bytes: encodeEntry(entry) }));
     const added = (change.add ?? []).map(({ message, body }) => {
@@ -197,7 +198,7 @@ class LmdbStore implements QueueStore {
         const stored = this.#read(id);
         if (stored === undefined) continue;
         if (stored.size > SMALL_MESSAGE) large.push(id);
-        void due.remove([stored.nextAttemptAt, id]);
+        this.#dropRows(stored);
         void bodies.remove(id);
         void entries.remove(id);
       }
@@ -205,7 +206,7 @@ class LmdbStore implements QueueStore {
       for (const { entry, body, bytes } of added) {
         void entries.put(entry.id, bytes);
         void bodies.put(entry.id, body);
-        void due.put([entry.nextAttemptAt, entry.id], laneOf(entry));
+        this.#addRows(entry);
       }
     });
     await committed(commit, paths.dir);
@@ -215,15 +216,17 @@ class LmdbStore implements QueueStore {
 
   /** Within a transaction: writes an entry in place of the stored one and moves its due row. */
   #replace(update: QueueEntry & { readonly bytes?: Buffer }): void {
-    const { entries, due } = this.#env;
     const stored = this.#read(update.id);
     if (stored === undefined) return;
     const held = update.held ?? stored.held;
     const { bytes, ...entry } = update;
     const kept = held !== undefined && entry.held === undefined;
-    void due.remove([stored.nextAttemptAt, entry.id]);
-    void entries.put(entry.id, kept || bytes === undefined ? encodeEntry({ ...entry, held: held! }) : bytes);
-    if (held === undefined) void due.put([entry.nextAttemptAt, entry.id], laneOf(entry));
+    this.#dropRows(stored);
+    void this.#env.entries.put(
+      entry.id,
+      kept || bytes === undefined ? encodeEntry({ ...entry, held: held! }) : bytes,
+    );
+    if (held === undefined) this.#addRows(entry);
   }
 
   /** A file that stays behind costs space only, and the next start removes it. */
@@ -242,8 +245,7 @@ class LmdbStore implements QueueStore {
   release(id: string, now: number): Promise<boolean> {
     return this.#amend(id, (entry) => {
       delete entry.held;
-      entry.nextAttemptAt = now;
-      return entry;
+      return dueNow(entry, now);
     });
   }
 
@@ -254,14 +256,21 @@ class LmdbStore implements QueueStore {
   }
 
   #rewrite(id: string, amend: (entry: QueueEntry) => QueueEntry): boolean {
-    const { entries, due } = this.#env;
     const stored = this.#read(id);
     if (stored === undefined) return false;
-    const entry = amend(stored);
-    void due.remove([stored.nextAttemptAt, id]);
-    void entries.put(id, encodeEntry(entry));
-    if (entry.held === undefined) void due.put([entry.nextAttemptAt, id], laneOf(entry));
+    const entry = amend(copyOf(stored));
+    this.#dropRows(stored);
+    void this.#env.entries.put(id, encodeEntry(entry));
+    if (entry.held === undefined) this.#addRows(entry);
     return true;
+  }
+
+  #addRows(entry: QueueEntry): void {
+    for (const row of dueRowsOf(entry)) void this.#env.due.put(keyOf(row), "");
+  }
+
+  #dropRows(entry: QueueEntry): void {
+    for (const row of dueRowsOf(entry)) void this.#env.due.remove(keyOf(row));
   }
 
   async forceAll(now: number): Promise<number> {
@@ -277,8 +286,7 @@ class LmdbStore implements QueueStore {
         let forced = 0;
         for (const id of ids) {
           const held = this.#read(id)?.held !== undefined;
-          if (!held && this.#rewrite(id, (entry) => ({ ...entry, nextAttemptAt: now, forced: true })))
-            forced++;
+          if (!held && this.#rewrite(id, (entry) => force(entry, now))) forced++;
         }
         return forced;
       });
@@ -291,7 +299,7 @@ class LmdbStore implements QueueStore {
   }
 }
 
-/** The entry as it is now, recipients included. */
-function copyOf(entry: QueueEntry): QueueEntry {
-  return { ...entry, recipients: entry.recipients.map((recipient) => ({ ...recipient })) };
+/** Key of a row. A key has no empty part, so the lane has a letter in front. */
+function keyOf(row: DueRow): [number, string, string] {
+  return [row.at, row.id, `=${row.lane}`];
 }

@@ -31,6 +31,12 @@ export interface QueueRecipient {
   transcript?: readonly string[];
   /** True once a next host that offers DSN has taken over the notices. */
   dsnRelayed?: boolean;
+  /** Attempts so far. */
+  attempts?: number;
+  /** When it is due (ms since 1970); absent: with its message. */
+  dueAt?: number;
+  /** An administrator asked for an attempt (`mailhost queue run`): it is made whatever the destination waits for. */
+  forced?: true;
 }
 
 /** Where a message came from. */
@@ -74,16 +80,14 @@ export interface QueueEntry extends NewMessage {
   /** Octets of the message, CRLF line ends, as it is relayed. */
   readonly size: number;
   readonly recipients: QueueRecipient[];
-  /** Attempts so far. */
+  /** Attempts so far, of the recipient with the most. */
   attempts: number;
   /** ms since 1970; 0 before the first. */
   lastAttemptAt: number;
-  /** When it is due; the due index is keyed by it. */
+  /** When the first of its recipients is due. */
   nextAttemptAt: number;
   /** When the sender was warned of the delay; 0 if never. */
   warnedAt: number;
   /** Why an administrator keeps it back; absent when it is free. */
   held?: string;
-  /** An administrator asked for an attempt (`mailhost queue run`): it is made whatever its destinations wait for. */
-  forced?: true;
 }

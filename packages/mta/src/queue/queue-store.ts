@@ -5,7 +5,7 @@
  * the store knows which is in use.
  */
 import { domainKey } from "@mailhost/common/address";
-import type { NewMessage, QueueEntry } from "./queue-entry.ts";
+import type { NewMessage, QueueEntry, QueueRecipient } from "./queue-entry.ts";
 
 /** The bytes of a message, CRLF line ends, exactly as accepted plus our trace header. */
 export interface MessageBody {
@@ -48,7 +48,7 @@ export interface QueueChange {
   readonly add?: readonly { readonly message: NewMessage; readonly body: Buffer }[];
 }
 
-/** A row of the due index. */
+/** A row of the due index: one for each lane that a message waits in. */
 export interface DueRow {
   /** ms since 1970. */
   readonly at: number;
@@ -58,17 +58,28 @@ export interface DueRow {
 }
 
 /**
- * The lane that an entry waits in: `/NAME` while a mailbox of ours is to be tried, else its first remote domain in lower
- * case. Lanes are how one mailbox or destination is kept from delaying the others.
+ * The lane of a recipient: `/NAME` for a mailbox of ours, else its domain in lower case. Lanes are how one mailbox or
+ * destination is kept from delaying the others.
  */
-export function laneOf(entry: QueueEntry): string {
-  let lane = "";
-  for (const { state, target } of entry.recipients) {
-    if (state !== "pending") continue;
-    if (target.kind === "mailbox") return `/${target.name}`;
-    if (lane === "") lane = domainKey(target.domain);
+export function laneOf({ target }: QueueRecipient): string {
+  return target.kind === "mailbox" ? `/${target.name}` : domainKey(target.domain);
+}
+
+/**
+ * The rows of an entry in the due index. All its mailboxes share one row, since they are delivered to together; each
+ * remote domain has its own. A message with nothing left to try has a row in the lane `""`.
+ */
+export function dueRowsOf(entry: QueueEntry): DueRow[] {
+  const times = new Map<string, number>();
+  let mailboxLane: string | undefined;
+  for (const recipient of entry.recipients) {
+    if (recipient.state !== "pending") continue;
+    let lane = laneOf(recipient);
+    if (recipient.target.kind === "mailbox") lane = mailboxLane ??= lane;
+    times.set(lane, Math.min(recipient.dueAt ?? entry.nextAttemptAt, times.get(lane) ?? Infinity));
   }
-  return lane;
+  if (times.size === 0) return [{ at: entry.nextAttemptAt, id: entry.id, lane: "" }];
+  return [...times].map(([lane, at]) => ({ at, id: entry.id, lane }));
 }
 
 /** A queue of messages that survives any crash. */
@@ -88,7 +99,7 @@ export interface QueueStore {
   /** Ids due at `now`, earliest first; held ones are never due. */
   due(now: number, limit: number): string[];
   /** Rows of the due index up to `now`, in order, from the row after `after` on. Nothing but the index is read. */
-  dueRows(now: number, limit: number, after?: Pick<DueRow, "at" | "id">): DueRow[];
+  dueRows(now: number, limit: number, after?: DueRow): DueRow[];
   /** When the next entry becomes due (ms since 1970), or undefined. */
   nextDue(): number | undefined;
   /** Applies a change in one commit; resolves, with the entries that `add` made, when it is on stable storage. */
@@ -106,7 +117,7 @@ export interface QueueStore {
    */
   release(id: string, now: number): Promise<boolean>;
   /**
-   * Makes every message that is not held due at `now`, for a forced attempt (see QueueEntry.forced). A long queue takes
+   * Makes every message that is not held due at `now`, for a forced attempt (see QueueRecipient.forced). A long queue takes
    * several commits.
    *
    * @returns how many there were

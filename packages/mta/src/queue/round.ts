@@ -1,6 +1,6 @@
 /**
- * One round of one message: its local and its remote recipients are tried side by side, and what became of each part is
- * made durable as soon as it is known.
+ * The attempts on one message that are under way together: its mailboxes and each of its remote destinations are tried
+ * side by side, and what became of each is made durable as soon as it is known.
  */
 import { type Clock, delay } from "@mailhost/common/clock";
 import { messageOf } from "@mailhost/common/errors";
@@ -12,10 +12,13 @@ import { logDone, logOutcome } from "../log/message-log.ts";
 import type { QueueEntry, QueueRecipient } from "./queue-entry.ts";
 import type { QueueStore } from "./queue-store.ts";
 import { logReports, type ReportingParts, writeReports } from "./reporting.ts";
-import { endRound, foldOutcomes, pendingOf } from "./settle.ts";
+import { dueTime, pendingOf, type RecipientOutcome, settle } from "./settle.ts";
 
-/** Local recipients go to the local mailer, the rest to the remote one. */
-export type Part = "local" | "remote";
+/** What is tried together: `local`, or one remote destination. */
+export type Part = string;
+
+/** The part of all mailboxes. */
+export const LOCAL_PART: Part = "local";
 
 /** What an attempt says of its lane. */
 export type AttemptResult = "delivered" | "deferred" | "none";
@@ -27,8 +30,8 @@ export interface RoundParts extends ReportingParts {
   readonly remote: Mailer;
   readonly clock: Clock;
   readonly log: Log;
-  /** True while a part of this message waits for its turn in a lane. */
-  isWaiting(): boolean;
+  /** The part that a recipient belongs to. */
+  partOf(recipient: QueueRecipient): Part;
   /** Reports that are in the queue now. */
   enqueued(reports: readonly QueueEntry[]): void;
   stopping(): boolean;
@@ -40,15 +43,13 @@ const COMMIT_PAUSE = 5000;
 /** A message being attempted. */
 export class Round {
   readonly entry: QueueEntry;
-  readonly #begun = new Set<Part>();
-  /** Parts whose outcomes are known. */
-  readonly #tried = new Set<Part>();
   readonly #parts: RoundParts;
-  readonly #retryAt = new Map<QueueRecipient, number>();
-  /** Parts begun whose outcomes are not known yet. */
+  /** Parts under way, until their results are durable. */
+  readonly #active = new Set<Part>();
+  /** Parts under way whose outcomes are not known yet. */
   #open = 0;
-  /** Parts begun whose results are not durable yet. */
-  #unrecorded = 0;
+  /** Failures that wait for the other parts under way, so that the sender gets one report of all. */
+  readonly #failures: RecipientOutcome[] = [];
   /** Commits of one message keep their order, also when one has to be repeated. */
   #commits: Promise<void> = Promise.resolve();
 
@@ -59,20 +60,19 @@ export class Round {
 
   /** Nothing of the message is under way, and all results are durable. */
   get isOver(): boolean {
-    return this.#unrecorded === 0;
+    return this.#active.size === 0;
   }
 
-  /** True when the part was begun in this round. */
-  hasBegun(part: Part): boolean {
-    return this.#begun.has(part);
+  /** True while the part is under way. */
+  isActive(part: Part): boolean {
+    return this.#active.has(part);
   }
 
-  /** Begins a part; false when it was begun before. Each is ended by {@link attempt} or {@link leave}, then {@link close}. */
+  /** Begins a part; false when it is under way. To be ended by {@link attempt} or {@link leave}, then {@link close}. */
   begin(part: Part): boolean {
-    if (this.#begun.has(part)) return false;
-    this.#begun.add(part);
+    if (this.#active.has(part)) return false;
+    this.#active.add(part);
     this.#open++;
-    this.#unrecorded++;
     return true;
   }
 
@@ -82,81 +82,86 @@ export class Round {
   }
 
   /** The results of a part are durable, or there are none. */
-  close(): void {
-    this.#unrecorded--;
+  close(part: Part): void {
+    this.#active.delete(part);
   }
 
   /**
-   * Tries the pending recipients of a part and records what became of them.
+   * Tries the recipients of a part that are due and records what became of them.
    *
    * @param laneFailing an earlier message has just met with the destination's failure: the administrator's wish is met
    */
   async attempt(part: Part, laneFailing: boolean): Promise<AttemptResult> {
-    const { clock, store, log } = this.#parts;
-    const kind = part === "local" ? "mailbox" : "remote";
-    const recipients = pendingOf(this.entry).filter((recipient) => recipient.target.kind === kind);
+    const { clock } = this.#parts;
     const startedAt = clock.now();
-    const mailer = this.#parts[part];
-    let outcomes: Outcome[] = [];
-    try {
-      if (recipients.length > 0) {
-        const forced = this.entry.forced === true && !laneFailing;
-        outcomes = await mailer.deliver({
-          entry: this.entry,
-          body: store.body(this.entry),
-          recipients,
-          forced,
-        });
-      }
-    } catch (error) {
-      // A mailer that breaks its promise never rejects a message for it.
-      log.write("error", `${this.entry.id}: SYSERR(${mailer.name}): ${messageOf(error)}`);
-    }
-    const results = recipients.map((recipient, i) => ({
-      recipient,
-      outcome: outcomes[i] ?? internalError(mailer.name),
-    }));
+    const recipients = this.#recipientsOf(part, startedAt);
+    const results = recipients.length === 0 ? [] : await this.#deliver(part, recipients, laneFailing);
     const now = clock.now();
+    const mailer = this.#mailerOf(part).name;
     for (const { recipient, outcome } of results) {
-      logOutcome(log, { entry: this.entry, recipient, outcome, mailer: mailer.name, startedAt, now });
-      if (outcome.kind === "deferred" && outcome.retryAt !== undefined) {
-        this.#retryAt.set(recipient, outcome.retryAt);
-      }
+      const logged = { entry: this.entry, recipient, outcome, mailer, startedAt, now };
+      logOutcome(this.#parts.log, logged);
     }
     this.#open--;
-    this.#tried.add(part);
-    await this.#settle(foldOutcomes(results), now);
+    const hasFailures = this.#open === 0 && this.#failures.length > 0;
+    if (results.length > 0 || hasFailures || pendingOf(this.entry).length === 0) {
+      await this.#record(results, now);
+    }
     if (results.length === 0) return "none";
     return results.every(({ outcome }) => outcome.kind === "deferred") ? "deferred" : "delivered";
   }
 
-  /** Ends the round when this was its last part, and makes everything durable. */
-  async #settle(folded: Settled, now: number): Promise<void> {
-    const { times } = this.#parts;
-    const { entry } = this;
-    const deferred = pendingOf(entry).some((recipient) => this.#wasTried(recipient));
-    const untried = pendingOf(entry).some((recipient) => !this.#wasTried(recipient));
-    // With a part still to come the message stays due; so it does when only untried recipients are left.
-    const isLast = this.#open === 0 && !this.#parts.isWaiting() && (!untried || deferred);
-    const ended = isLast
-      ? endRound(entry, now, (recipient) => this.#retryAt.get(recipient), times)
-      : undefined;
-    const settled: Settled = {
-      failed: [...folded.failed, ...(ended?.failed ?? [])],
-      delayed: ended?.delayed ?? [],
-      delivered: folded.delivered,
-    };
-    const snapshot = structuredClone(entry);
-    const previous = this.#commits;
-    this.#commits = previous.then(() => this.#record(snapshot, settled, now));
+  #recipientsOf(part: Part, now: number): QueueRecipient[] {
+    return pendingOf(this.entry).filter(
+      (recipient) =>
+        this.#parts.partOf(recipient) === part &&
+        dueTime(recipient, this.entry) <= now &&
+        !this.#failures.some((failure) => failure.recipient === recipient),
+    );
+  }
+
+  #mailerOf(part: Part): Mailer {
+    return part === LOCAL_PART ? this.#parts.local : this.#parts.remote;
+  }
+
+  async #deliver(
+    part: Part,
+    recipients: QueueRecipient[],
+    laneFailing: boolean,
+  ): Promise<RecipientOutcome[]> {
+    const { store, log } = this.#parts;
+    const mailer = this.#mailerOf(part);
+    const forced = !laneFailing && recipients.some((recipient) => recipient.forced === true);
+    let outcomes: Outcome[] = [];
+    try {
+      const body = store.body(this.entry);
+      outcomes = await mailer.deliver({ entry: this.entry, body, recipients, forced });
+    } catch (error) {
+      // A mailer that breaks its promise never rejects a message for it.
+      log.write("error", `${this.entry.id}: SYSERR(${mailer.name}): ${messageOf(error)}`);
+    }
+    return recipients.map((recipient, i) => ({
+      recipient,
+      outcome: outcomes[i] ?? internalError(mailer.name),
+    }));
+  }
+
+  /** Folds results into the entry and makes them durable. */
+  async #record(results: readonly RecipientOutcome[], now: number): Promise<void> {
+    const isLast = this.#open === 0;
+    const later = isLast ? [] : results.filter(({ outcome }) => outcome.kind === "failed");
+    const folded = [
+      ...(isLast ? this.#failures.splice(0) : []),
+      ...results.filter((r) => !later.includes(r)),
+    ];
+    this.#failures.push(...later);
+    const settled = settle(this.entry, folded, now, this.#parts.times);
+    const snapshot = structuredClone(this.entry);
+    this.#commits = this.#commits.then(() => this.#commit(snapshot, settled, now));
     await this.#commits;
   }
 
-  #wasTried(recipient: QueueRecipient): boolean {
-    return this.#tried.has(recipient.target.kind === "mailbox" ? "local" : "remote");
-  }
-
-  async #record(entry: QueueEntry, settled: Settled, now: number): Promise<void> {
+  async #commit(entry: QueueEntry, settled: Settled, now: number): Promise<void> {
     const { store, log, clock } = this.#parts;
     const reports = await writeReports(entry, store.body(entry), settled, now, this.#parts);
     const isDone = pendingOf(entry).length === 0;

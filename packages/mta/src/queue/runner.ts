@@ -14,9 +14,9 @@ import { logHeld } from "../log/message-log.ts";
 import { DueScan } from "./due-scan.ts";
 import { type Lane, Lanes } from "./lanes.ts";
 import type { QueueEntry } from "./queue-entry.ts";
-import { laneOf, type QueueStore } from "./queue-store.ts";
+import { type DueRow, dueRowsOf, laneOf, type QueueStore } from "./queue-store.ts";
 import { type ResolveAddress, resolveRemote } from "./reporting.ts";
-import { type AttemptResult, type Part, Round } from "./round.ts";
+import { type AttemptResult, LOCAL_PART, type Part, Round } from "./round.ts";
 
 /** What the runner works with. */
 export interface RunnerParts {
@@ -51,6 +51,10 @@ export interface Runner {
 
 /** Local attempts under way: in all, and for one mailbox. */
 const LOCAL = { total: 1000, first: 200, perLane: 200, failing: 200 };
+/** Remote attempts under way: in all, and for a destination that nothing is known of or that fails. */
+const REMOTE = { total: 1000, first: 5, failing: 1 };
+/** The lane and the part of everything that goes to the smart host. */
+const SMART_HOST = "*";
 
 /** Starts running the queue. */
 export function startRunner(parts: RunnerParts): Runner {
@@ -61,7 +65,8 @@ export function startRunner(parts: RunnerParts): Runner {
 
 class QueueRunner implements Runner {
   readonly #parts: RunnerParts & { readonly resolve: ResolveAddress };
-  readonly #lanes: Readonly<Record<Part, Lanes>>;
+  readonly #local = new Lanes(LOCAL);
+  readonly #remote: Lanes;
   readonly #rounds = new Map<string, Round>();
   readonly #scan: DueScan;
   /** Ids in the due index that have no entry. */
@@ -73,16 +78,14 @@ class QueueRunner implements Runner {
 
   constructor(parts: RunnerParts) {
     this.#parts = { ...parts, resolve: parts.resolve ?? resolveRemote };
-    const perLane = Math.max(5, 2 * parts.settings.relay.maxConnectionsPerDestination);
-    this.#lanes = {
-      local: new Lanes(LOCAL),
-      remote: new Lanes({ total: parts.maxRemote ?? 1000, first: 5, perLane, failing: 1 }),
-    };
+    const perLane = Math.max(REMOTE.first, 2 * parts.settings.relay.maxConnectionsPerDestination);
+    this.#remote = new Lanes({ ...REMOTE, total: parts.maxRemote ?? REMOTE.total, perLane });
     this.#scan = new DueScan({
       store: parts.store,
       now: () => parts.clock.now(),
-      lanes: (lane) => this.#lanes[partOf(lane)],
-      isBusy: (id) => this.#rounds.has(id) || this.#unreadable.has(id),
+      nameOf: (row) => this.#nameOf(row.lane),
+      lanesOf: (name) => (isLocal(name) ? this.#local : this.#remote),
+      isBusy: (row) => this.#isBusy(row),
       taken: () => this.#pump(),
       done: () => this.#scanned(),
       failed: (error) => parts.log.write("error", `SYSERR(queue): cannot be read: ${messageOf(error)}`),
@@ -91,7 +94,13 @@ class QueueRunner implements Runner {
 
   submitted(entry: QueueEntry): void {
     if (this.#stopped || entry.held !== undefined || this.#rounds.has(entry.id)) return;
-    for (const part of partsOf(entry)) this.#offer(part, entry);
+    for (const row of dueRowsOf(entry)) {
+      const name = this.#nameOf(row.lane);
+      const lanes = isLocal(name) ? this.#local : this.#remote;
+      const lane = this.#rounds.get(entry.id)?.isActive(partOf(name)) ? undefined : lanes.startAtOnce(name);
+      if (lane !== undefined) this.#start(lane, entry.id, entry);
+      else if (!this.#isBusy(row)) lanes.offer(name, entry.id, { at: row.at, id: "", lane: "" });
+    }
     this.#pump();
   }
 
@@ -101,7 +110,7 @@ class QueueRunner implements Runner {
 
   runAll(): void {
     if (this.#stopped) return;
-    this.#lanes.remote.forgive();
+    this.#remote.forgive();
     this.#track(
       this.#parts.store.forceAll(this.#parts.clock.now()).then(
         () => {
@@ -117,7 +126,8 @@ class QueueRunner implements Runner {
     this.#stopped = true;
     this.#timer?.cancel();
     this.#scan.stop();
-    for (const lanes of Object.values(this.#lanes)) lanes.clear();
+    this.#local.clear();
+    this.#remote.clear();
     while (this.#underWay.size > 0) await Promise.all(this.#underWay);
     this.#tellIdle();
   }
@@ -129,67 +139,67 @@ class QueueRunner implements Runner {
     return quiet;
   }
 
-  /** Gives a part of a message its place: at once when there is a turn free, else in its lane. */
-  #offer(part: Part, entry: QueueEntry): void {
-    const name = part === "local" ? laneOf(entry) : laneOf(remoteOnly(entry));
-    const lanes = this.#lanes[part];
-    const lane = lanes.has(entry.id) ? undefined : lanes.startAtOnce(name);
-    if (lane !== undefined) this.#start(part, lane, entry.id, entry);
-    else lanes.offer(name, entry.id, { at: entry.nextAttemptAt, id: "" });
+  /** The lane that messages of a row's lane wait in: with a smart host all remote ones share one. */
+  #nameOf(lane: string): string {
+    return isLocal(lane) || this.#parts.settings.relay.smartHost === undefined ? lane : SMART_HOST;
+  }
+
+  #isBusy(row: DueRow): boolean {
+    if (this.#unreadable.has(row.id)) return true;
+    return this.#rounds.get(row.id)?.isActive(partOf(this.#nameOf(row.lane))) ?? false;
   }
 
   /** Starts whatever may start. */
   #pump(): void {
-    for (const part of ["local", "remote"] as const) {
-      for (let next = this.#stopped ? undefined : this.#lanes[part].take(); next !== undefined; ) {
-        this.#start(part, next.lane, next.id);
-        next = this.#stopped ? undefined : this.#lanes[part].take();
+    for (const lanes of [this.#local, this.#remote]) {
+      for (let next = this.#take(lanes); next !== undefined; next = this.#take(lanes)) {
+        this.#start(next.lane, next.id);
       }
     }
   }
 
-  #start(part: Part, lane: Lane, id: string, entry?: QueueEntry): void {
+  #take(lanes: Lanes): ReturnType<Lanes["take"]> {
+    return this.#stopped ? undefined : lanes.take();
+  }
+
+  #start(lane: Lane, id: string, entry?: QueueEntry): void {
+    const lanes = isLocal(lane.name) ? this.#local : this.#remote;
     this.#track(
-      this.#attempt(part, lane, id, entry)
+      this.#attempt(lane, id, entry)
         .catch((error: unknown): AttemptResult => {
           this.#parts.log.write("error", `${id}: SYSERR(runner): ${messageOf(error)}`);
           return "none";
         })
         .then((result) => {
-          const more = this.#lanes[part].finished(lane, result);
+          const more = lanes.finished(lane, result);
           if (more !== undefined && !this.#stopped) this.#scan.refill(more);
           this.#pump();
-          this.#tellIdleIfSo();
         }),
     );
   }
 
   /** One attempt of one part of a message. */
-  async #attempt(part: Part, lane: Lane, id: string, given?: QueueEntry): Promise<AttemptResult> {
+  async #attempt(lane: Lane, id: string, given?: QueueEntry): Promise<AttemptResult> {
+    const part = partOf(lane.name);
     const round = this.#rounds.get(id) ?? this.#open(id, given);
     if (round === undefined || !round.begin(part)) return "none";
-    // A message is free again only when nothing of it is under way and the last commit is durable.
     try {
       const fault = await this.#parts.store.bodyFault(round.entry);
-      if (fault !== undefined) {
-        round.leave();
-        logHeld(this.#parts.log, id, fault);
-        await this.#parts.store.hold(id, fault);
-        return "none";
-      }
-      if (part === "local" && !round.hasBegun("remote") && partsOf(round.entry).includes("remote")) {
-        this.#offer("remote", round.entry);
-      }
-      return await round.attempt(part, lane.failing);
+      if (fault === undefined) return await round.attempt(part, lane.failing);
+      round.leave();
+      logHeld(this.#parts.log, id, fault);
+      await this.#parts.store.hold(id, fault);
+      return "none";
     } finally {
-      round.close();
+      round.close(part);
+      // A message is read anew only when nothing of it is under way and the last commit is durable.
       if (round.isOver) this.#rounds.delete(id);
     }
   }
 
   /** Opens a round for a message, unless it is gone, held or not due any more. */
   #open(id: string, given: QueueEntry | undefined): Round | undefined {
-    const { store, clock } = this.#parts;
+    const { store, clock, settings } = this.#parts;
     const entry = given ?? store.get(id);
     // The store has named an entry that it cannot read; once is enough.
     if (entry === undefined) this.#unreadable.add(id);
@@ -197,8 +207,8 @@ class QueueRunner implements Runner {
       return undefined;
     const round = new Round(entry, {
       ...this.#parts,
-      times: this.#parts.settings.queue,
-      isWaiting: () => this.#lanes.local.has(id) || this.#lanes.remote.has(id),
+      times: settings.queue,
+      partOf: (recipient) => partOf(this.#nameOf(laneOf(recipient))),
       enqueued: (reports) => {
         for (const report of reports) this.submitted(report);
       },
@@ -236,7 +246,8 @@ class QueueRunner implements Runner {
   }
 
   #hasDue(): boolean {
-    const rows = this.#parts.store.dueRows(this.#parts.clock.now(), this.#unreadable.size + 1);
+    const limit = this.#unreadable.size === 0 ? 1 : 1000;
+    const rows = this.#parts.store.dueRows(this.#parts.clock.now(), limit);
     return rows.some((row) => !this.#unreadable.has(row.id));
   }
 
@@ -245,21 +256,11 @@ class QueueRunner implements Runner {
   }
 }
 
-/** The parts of a message that have recipients to try. */
-function partsOf(entry: QueueEntry): Part[] {
-  const kinds = new Set(entry.recipients.filter((r) => r.state === "pending").map((r) => r.target.kind));
-  // A message with nothing to try is done with; the local part says so.
-  if (kinds.size === 0) return ["local"];
-  return [
-    ...(kinds.has("mailbox") ? (["local"] as const) : []),
-    ...(kinds.has("remote") ? (["remote"] as const) : []),
-  ];
+/** Mailboxes, and messages with nothing left to try: they only have to be removed. */
+function isLocal(lane: string): boolean {
+  return lane === "" || lane.startsWith("/");
 }
 
 function partOf(lane: string): Part {
-  return lane === "" || lane.startsWith("/") ? "local" : "remote";
-}
-
-function remoteOnly(entry: QueueEntry): QueueEntry {
-  return { ...entry, recipients: entry.recipients.filter((r) => r.target.kind === "remote") };
+  return isLocal(lane) ? LOCAL_PART : lane;
 }

@@ -1,5 +1,5 @@
 /**
- * Folds what mailers report into an entry: states, counters, the next attempt, and what the sender must be told.
+ * Folds what a mailer reports into an entry: states, counters, the next attempt, and what the sender must be told.
  */
 import type { SmtpReply } from "@mailhost/common/errors";
 import { durationInWords } from "../bounce/duration-words.ts";
@@ -14,78 +14,85 @@ export interface RecipientOutcome {
   readonly outcome: Outcome;
 }
 
-/** Writes outcomes into their recipients. Returns those that are done with. */
-export function foldOutcomes(results: readonly RecipientOutcome[]): Settled {
-  const failed: QueueRecipient[] = [];
-  const delivered: QueueRecipient[] = [];
-  for (const { recipient, outcome } of results) {
-    recipient.lastReply = outcome.reply;
-    recipient.lastRelay = outcome.relay;
-    if (outcome.kind !== "delivered") setOrClear(recipient, "remoteMta", outcome.remoteMta);
-    if (outcome.kind === "failed") {
-      recipient.state = "failed";
-      setOrClear(recipient, "transcript", outcome.transcript);
-      failed.push(recipient);
-    } else if (outcome.kind === "delivered") {
-      recipient.state = "delivered";
-      if (outcome.dsnRelayed) recipient.dsnRelayed = true;
-      delivered.push(recipient);
-    }
-  }
-  return { failed, delivered, delayed: [] };
-}
-
-function setOrClear<K extends "remoteMta" | "transcript">(
-  recipient: QueueRecipient,
-  key: K,
-  value: QueueRecipient[K] | undefined,
-): void {
-  if (value === undefined) delete recipient[key];
-  else recipient[key] = value;
-}
-
 /** Recipients that are to be tried again. */
 export function pendingOf(entry: QueueEntry): QueueRecipient[] {
   return entry.recipients.filter((recipient) => recipient.state === "pending");
 }
 
+/** When a recipient is due (ms since 1970). */
+export function dueTime(recipient: QueueRecipient, entry: QueueEntry): number {
+  return recipient.dueAt ?? entry.nextAttemptAt;
+}
+
 /**
- * Ends a round in which every pending recipient was tried: counts the attempt, gives up what is too old, sets the next
- * attempt, and says whether the time of the warning has come.
+ * Writes the outcomes of an attempt into their entry: counts it, gives up what is too old, and sets when the rest is due
+ * again. Deferred recipients of one attempt stay together: they are due at the same time.
  *
- * @param retryAt the mailer's own time for a pending recipient, where it gave one
+ * @param now when the attempt ended (ms since 1970)
  */
-export function endRound(
+export function settle(
   entry: QueueEntry,
+  results: readonly RecipientOutcome[],
   now: number,
-  retryAt: (recipient: QueueRecipient) => number | undefined,
   times: QueueTimes,
-): Pick<Settled, "failed" | "delayed"> {
-  entry.attempts += 1;
-  entry.lastAttemptAt = now;
-  delete entry.forced;
-  const pending = pendingOf(entry);
-  if (pending.length === 0) return { failed: [], delayed: [] };
-  if (now >= returnAt(entry, times)) {
-    for (const recipient of pending) {
-      recipient.state = "failed";
-      recipient.lastReply = expired(recipient.lastReply, times);
-    }
-    return { failed: pending, delayed: [] };
+): Settled {
+  // Those that were not part of the attempt stay due when they were.
+  for (const recipient of pendingOf(entry)) recipient.dueAt = dueTime(recipient, entry);
+  const settled = { failed: [] as QueueRecipient[], delivered: [] as QueueRecipient[] };
+  const deferred: { recipient: QueueRecipient; retryAt: number | undefined }[] = [];
+  for (const { recipient, outcome } of results) {
+    fold(recipient, outcome);
+    if (outcome.kind === "failed") settled.failed.push(recipient);
+    else if (outcome.kind === "delivered") settled.delivered.push(recipient);
+    else deferred.push({ recipient, retryAt: outcome.retryAt });
+  }
+  if (results.length > 0) {
+    entry.attempts = Math.max(entry.attempts, ...results.map(({ recipient }) => recipient.attempts ?? 0));
+    entry.lastAttemptAt = now;
+  }
+  if (deferred.length > 0 && now >= returnAt(entry, times)) {
+    for (const { recipient } of deferred) expire(recipient, times);
+    settled.failed.push(...deferred.splice(0).map(({ recipient }) => recipient));
   }
   const warning = warnAt(entry, times);
-  const warn = warning !== undefined && now >= warning;
+  const warn = deferred.length > 0 && warning !== undefined && now >= warning;
   if (warn) entry.warnedAt = now;
-  entry.nextAttemptAt = nextAttemptAt(entry, now, pending.map(retryAt), times);
-  return { failed: [], delayed: warn ? pending : [] };
+  const attempts = Math.max(...deferred.map(({ recipient }) => recipient.attempts ?? 1));
+  const { receivedAt, warnedAt } = entry;
+  const wishes = deferred.map(({ retryAt }) => retryAt);
+  const dueAt = nextAttemptAt({ receivedAt, warnedAt, attempts }, now, wishes, times);
+  for (const { recipient } of deferred) recipient.dueAt = dueAt;
+  const pending = pendingOf(entry);
+  if (pending.length > 0) entry.nextAttemptAt = Math.min(...pending.map((r) => dueTime(r, entry)));
+  return { ...settled, delayed: warn ? pending : [] };
+}
+
+function fold(recipient: QueueRecipient, outcome: Outcome): void {
+  recipient.attempts = (recipient.attempts ?? 0) + 1;
+  recipient.lastReply = outcome.reply;
+  recipient.lastRelay = outcome.relay;
+  delete recipient.forced;
+  delete recipient.remoteMta;
+  delete recipient.transcript;
+  if (outcome.kind !== "delivered" && outcome.remoteMta !== undefined)
+    recipient.remoteMta = outcome.remoteMta;
+  if (outcome.kind === "failed") {
+    recipient.state = "failed";
+    if (outcome.transcript !== undefined) recipient.transcript = outcome.transcript;
+  } else if (outcome.kind === "delivered") {
+    recipient.state = "delivered";
+    if (outcome.dsnRelayed) recipient.dsnRelayed = true;
+  }
 }
 
 /** RFC 3463 X.4.7, delivery time expired; says what the last attempt met with. */
-function expired(last: SmtpReply | undefined, times: QueueTimes): SmtpReply {
+function expire(recipient: QueueRecipient, times: QueueTimes): void {
+  const last: SmtpReply | undefined = recipient.lastReply;
   const reason = last === undefined ? "" : `; last reply: ${[last.code, last.enhanced, last.text].join(" ")}`;
-  return {
-    code: 554,
-    enhanced: "5.4.7",
+  recipient.state = "failed";
+  recipient.lastReply = {
+    code: 451,
+    enhanced: "4.4.7",
     text: `Message could not be delivered for ${durationInWords(times.returnAfter)}${reason}`,
   };
 }

@@ -42,6 +42,7 @@ test("list and show say where a message stands", async (t) => {
     show.text,
     /^to: <c@far\.example> \(domain far\.example\) pending: 451 4\.4\.1 Connection refused$/m,
   );
+  assert.match(show.text, /^Subject: test$/m);
   const json = JSON.parse((await say(site, { action: "show", id: entry.id, json: true })).text) as {
     id: string;
   };
@@ -79,5 +80,5 @@ test("run makes everything due, forced, and says that no daemon runs", async (t)
   assert.equal(code, 0);
   assert.equal(text, "the daemon is not running; 1 message will be tried when it starts");
   assert.deepEqual(store.due(Date.now(), 10), [entry.id]);
-  assert.equal(store.get(entry.id)?.forced, true);
+  assert.equal(store.get(entry.id)?.recipients[0]?.forced, true);
 });

@@ -3,10 +3,10 @@ import test from "node:test";
 import { Lanes } from "../../src/queue/lanes.ts";
 
 const LIMITS = { total: 10, first: 2, perLane: 4, failing: 1 };
-const PLACE = { at: 0, id: "" };
+const START = { at: 0, id: "", lane: "" };
 
 function fill(lanes: Lanes, name: string, count: number, from = 0): void {
-  for (let i = from; i < from + count; i++) lanes.offer(name, `${name}${i}`, { at: i, id: "" });
+  for (let i = from; i < from + count; i++) lanes.offer(name, `${name}${i}`, { at: i, id: "", lane: "" });
 }
 
 test("lanes take turns", () => {
@@ -48,7 +48,7 @@ test("what a lane has no room for is fetched from where it was left", () => {
   fill(lanes, "a", 150);
   assert.equal(lanes.waiting, 100);
   const { lane } = lanes.take()!;
-  assert.deepEqual(lane.skipped, { at: 100, id: "" });
+  assert.deepEqual(lane.skipped, { at: 100, id: "", lane: "" });
   assert.equal(lanes.finished(lane, "none"), undefined);
   for (let more: string | undefined; more === undefined; ) more = lanes.finished(lanes.take()!.lane, "none");
   assert.equal(lanes.waiting, 50);
@@ -60,15 +60,15 @@ test("the room of a lane shrinks when many wait, down to none", () => {
   assert.equal(lanes.waiting, 10_000);
   fill(lanes, "late/", 100);
   assert.equal(lanes.waiting, 10_010);
-  for (let i = 0; i < 200_000 && !lanes.full; i++) lanes.offer(`single${i}`, `single${i}`, PLACE);
+  for (let i = 0; i < 200_000 && !lanes.full; i++) lanes.offer(`single${i}`, `single${i}`, START);
   assert.equal(lanes.waiting, 100_000);
-  assert.equal(lanes.offer("another", "x", PLACE), false);
+  assert.equal(lanes.offer("another", "x", START), false);
 });
 
 test("an id waits once; startAtOnce passes nobody who waits", () => {
   const lanes = new Lanes(LIMITS);
-  assert.ok(lanes.offer("a", "x", PLACE));
-  assert.ok(lanes.offer("a", "x", PLACE));
+  assert.ok(lanes.offer("a", "x", START));
+  assert.ok(lanes.offer("a", "x", START));
   assert.equal(lanes.waiting, 1);
   assert.equal(lanes.startAtOnce("a"), undefined);
   assert.ok(lanes.startAtOnce("b"));

@@ -9,9 +9,10 @@ import { checkEnvironment } from "../../src/queue/environment-check.ts";
 import { type DfFileSystem, nodeDfFileSystem } from "../../src/queue/large-body.ts";
 import { openQueue } from "../../src/queue/lmdb-store.ts";
 import type { QueueEntry } from "../../src/queue/queue-entry.ts";
-import { laneOf } from "../../src/queue/queue-store.ts";
+import { dueRowsOf } from "../../src/queue/queue-store.ts";
 import {
   enqueue,
+  entryOf,
   HEADER,
   listLog,
   local,
@@ -51,7 +52,10 @@ test("an entry survives closing and opening again, and is due at once", async (t
   const again = await openQueue(site, { clock, log });
   t.after(() => again.store.close());
   assert.deepEqual(again.store.get(entry.id), entry);
-  assert.deepEqual(again.store.dueRows(clock.now(), 10), [{ at: clock.now(), id: entry.id, lane: "/bob" }]);
+  assert.deepEqual(again.store.dueRows(clock.now(), 10), [
+    { at: clock.now(), id: entry.id, lane: "/bob" },
+    { at: clock.now(), id: entry.id, lane: "far.example" },
+  ]);
   assert.equal(again.store.nextDue(), clock.now());
 });
 
@@ -121,16 +125,29 @@ test("forceAll makes everything due but what is held", async (t) => {
   await store.hold(entries[700]!.id, "x");
   assert.equal(await store.forceAll(clock.now()), 1202);
   assert.equal(store.due(clock.now(), 5000).length, 1202);
-  assert.equal(store.get(entries[0]!.id)?.forced, true);
+  assert.equal(store.get(entries[0]!.id)?.recipients[0]?.forced, true);
 });
 
-test("a lane is the mailbox to try, else the first remote domain", () => {
-  const entry = { recipients: [remote("a@Far.Example."), local("bob@x")] } as Parameters<typeof laneOf>[0];
-  assert.equal(laneOf(entry), "/bob");
-  entry.recipients[1]!.state = "delivered";
-  assert.equal(laneOf(entry), "far.example");
-  entry.recipients[0]!.state = "failed";
-  assert.equal(laneOf(entry), "");
+test("mailboxes share one row of the due index, each remote domain has its own", () => {
+  const entry = entryOf({
+    id: "x",
+    nextAttemptAt: 10,
+    recipients: [
+      remote("a@Far.Example"),
+      local("bob@here", { dueAt: 30 }),
+      local("eve@here", { dueAt: 20 }),
+      remote("b@far.example.", { dueAt: 5 }),
+      remote("c@near.example", { dueAt: 40 }),
+      remote("d@done.example", { state: "delivered" }),
+    ],
+  });
+  assert.deepEqual(dueRowsOf(entry), [
+    { at: 5, id: "x", lane: "far.example" },
+    { at: 20, id: "x", lane: "/bob" },
+    { at: 40, id: "x", lane: "near.example" },
+  ]);
+  for (const recipient of entry.recipients) recipient.state = "failed";
+  assert.deepEqual(dueRowsOf(entry), [{ at: 10, id: "x", lane: "" }]);
 });
 
 test("two processes' views: what one commits the other sees at once", async (t) => {

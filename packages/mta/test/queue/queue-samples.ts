@@ -53,7 +53,7 @@ export function entryOf(more: Partial<QueueEntry> = {}): QueueEntry {
   };
 }
 
-export function bodyOf(text: string | Buffer): MessageBody {
+export function bodyOf(text: string | Uint8Array): MessageBody {
   const bytes = Buffer.from(text);
   return {
     size: bytes.length,
@@ -107,7 +107,7 @@ export async function temporaryQueue(t: TestContext, clock = new ManualClock()):
 export async function enqueue(
   store: QueueStore,
   more: Partial<NewMessage> = {},
-  text: string | Buffer = HEADER,
+  text: string | Uint8Array = HEADER,
 ): Promise<QueueEntry> {
   const writer = store.receive();
   const bytes = Buffer.from(text);

@@ -52,7 +52,7 @@ class FakeMailer implements Mailer {
   deliver(attempt: Attempt): Promise<Outcome[]> {
     const to = attempt.recipients.map((recipient) => recipient.address);
     this.attempts.push({ id: attempt.entry.id, to, forced: attempt.forced });
-    return Promise.all(attempt.recipients.map((recipient) => this.act(recipient, attempt)));
+    return Promise.all(attempt.recipients.map(async (recipient) => this.act(recipient, attempt)));
   }
 
   close(): Promise<void> {
@@ -180,6 +180,7 @@ test("the mailer's own time for the next attempt is kept", async (t) => {
 test("one dead destination delays neither other destinations nor local mail", async (t) => {
   const h = await host(t, { maxRemote: 20 });
   const dead = gate();
+  t.after(() => dead.pass());
   h.remoteMailer.act = async (recipient) => {
     if (!recipient.address.endsWith("@dead.example")) return SENT;
     await dead.passed;
@@ -188,9 +189,14 @@ test("one dead destination delays neither other destinations nor local mail", as
   for (let i = 0; i < 500; i++) await submit(h, [remote(`u${i}@dead.example`)]);
   const others: QueueEntry[] = [];
   for (let i = 0; i < 50; i++) others.push(await submit(h, [remote(`u${i}@alive.example`)]));
-  const mixed = await submit(h, [local("bob@here.example"), remote("x@dead.example")]);
+  const mixed = await submit(h, [
+    remote("x@dead.example"),
+    local("bob@here.example"),
+    remote("x@alive.example"),
+  ]);
   await until(() => others.every((entry) => h.store.get(entry.id) === undefined));
-  await until(() => h.store.get(mixed.id)?.recipients[0]?.state === "delivered");
+  const states = () => h.store.get(mixed.id)?.recipients.map((recipient) => recipient.state);
+  await until(() => states()?.join() === "pending,delivered,delivered");
   assert.equal(h.store.count(), 501);
   const hanging = h.remoteMailer.attempts.filter((a) => a.to[0]?.endsWith("@dead.example")).length;
   assert.ok(hanging <= 5, `${hanging} attempts hang at the dead destination`);
@@ -305,7 +311,7 @@ test("the sender is warned once at warnAfter and gets the message back at return
   assert.equal(reports.length, 1);
   await step(HOUR);
   assert.equal(reports.length, 2);
-  assert.match(reports[1]!, /Status: 5\.4\.7/);
+  assert.match(reports[1]!, /Status: 4\.4\.7/);
   assert.match(reports[1]!, /could not be delivered for 5 days; last reply: 450 4\.2\.0 try later/);
   assert.equal(h.store.count(), 0);
 });
@@ -322,7 +328,7 @@ test("runAll tries everything now, forced; a lane that just failed is not forced
   assert.equal(h.remoteMailer.attempts[0]?.forced, true);
   assert.ok(h.remoteMailer.attempts.filter((attempt) => attempt.forced).length <= 5);
   assert.equal(
-    [...h.store.list()].some((entry) => entry.forced),
+    [...h.store.list()].some((entry) => entry.recipients.some((recipient) => recipient.forced)),
     false,
   );
 });
@@ -430,4 +436,48 @@ test("a lane of thousands is worked off in full, fetched from the index bit by b
   await h.runner.idle();
   assert.equal(h.store.count(), 1800);
   assert.equal(h.remoteMailer.attempts.length, 2000);
+});
+
+test("each destination of a message has its own schedule, and keeps its recipients together", async (t) => {
+  const h = await host(t);
+  const start = h.clock.now();
+  h.remoteMailer.act = (recipient) =>
+    recipient.address.endsWith("@far.example") ? BUSY : ({ ...BUSY, retryAt: start + 5 * MINUTE } as Outcome);
+  await submit(h, [remote("a@far.example"), remote("b@near.example"), remote("c@far.example")]);
+  await h.runner.idle();
+  assert.deepEqual(
+    h.remoteMailer.attempts.map((a) => a.to),
+    [["a@far.example", "c@far.example"], ["b@near.example"]],
+  );
+  h.remoteMailer.attempts.length = 0;
+  await h.clock.advance(5 * MINUTE);
+  await h.runner.idle();
+  await h.clock.advance(15 * MINUTE);
+  await h.runner.idle();
+  const tried = h.remoteMailer.attempts.map((a) => a.to.join());
+  assert.equal(tried[0], "b@near.example");
+  assert.equal(tried.filter((to) => to === "a@far.example,c@far.example").length, 1);
+});
+
+test("failures at several destinations that are tried together make one report", async (t) => {
+  const h = await host(t);
+  h.remoteMailer.act = (recipient) => (recipient.address === "sender@origin.example" ? BUSY : GONE);
+  h.localMailer.act = () => GONE;
+  await submit(h, [remote("a@far.example"), remote("b@near.example"), local("nobody@here.example")]);
+  await h.runner.idle();
+  assert.equal(h.store.count(), 1);
+  const [report] = h.store.list();
+  const text = (await readBody(h.store.body(report!))).toString();
+  assert.equal(text.match(/^Final-Recipient/gm)?.length, 3);
+});
+
+test("with a smart host all remote recipients go in one transaction", async (t) => {
+  const h = await host(t, { settings: settingsWith('relay: {smartHost: "[relay.example]"}') });
+  await submit(h, [remote("a@far.example"), remote("b@near.example"), local("bob@here.example")]);
+  await h.runner.idle();
+  assert.deepEqual(
+    h.remoteMailer.attempts.map((a) => a.to),
+    [["a@far.example", "b@near.example"]],
+  );
+  assert.equal(h.store.count(), 0);
 });
