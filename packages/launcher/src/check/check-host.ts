@@ -12,7 +12,7 @@ import { formatListenAddress } from "@mailhost/common/settings/units";
 import { type Site, sitePath } from "@mailhost/common/site";
 import { openSiteTables } from "@mailhost/common/tables/site-tables";
 import { type Identity, wantedIdentity } from "../start/identity.ts";
-import { bindPort, listenersOf } from "../start/ports.ts";
+import { bindPort, listenersOf, NEED_TLS } from "../start/ports.ts";
 import { type Finding, findingOf } from "./finding.ts";
 import { checkPermissions } from "./permissions.ts";
 import { checkRelaying } from "./relaying.ts";
@@ -96,8 +96,11 @@ async function checkPorts(site: Site, settings: Settings): Promise<Finding[]> {
       },
     ];
   }
+  const { cert, key } = settings.tls;
+  const withTls = [cert, key].every((path) => existsSync(sitePath(site, path)));
+  const kinds = LISTENER_KINDS.filter((kind) => withTls || !NEED_TLS.has(kind));
   const findings: Finding[] = [];
-  for (const kind of LISTENER_KINDS) {
+  for (const kind of kinds) {
     for (const address of listenersOf(settings, kind)) {
       try {
         bindPort(kind, address).close();
@@ -107,6 +110,6 @@ async function checkPorts(site: Site, settings: Settings): Promise<Finding[]> {
     }
   }
   if (findings.length > 0) return findings;
-  const all = LISTENER_KINDS.flatMap((kind) => listenersOf(settings, kind).map(formatListenAddress));
+  const all = kinds.flatMap((kind) => listenersOf(settings, kind).map(formatListenAddress));
   return [{ level: "ok", about: "ports", text: `free: ${all.join(", ")}` }];
 }

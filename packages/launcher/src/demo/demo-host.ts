@@ -6,6 +6,7 @@ import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
 import { addUser } from "@mailhost/common/accounts/users-file";
 import { type Site, siteAt } from "@mailhost/common/site";
 import { initCommand } from "../commands/init.ts";
@@ -36,7 +37,7 @@ const START_LIMIT = 30_000;
 const STOP_LIMIT = 40_000;
 
 /** The command of this package, built beside this file or run from its sources. */
-const MAIN = new URL("../../bin/mailhost.js", import.meta.url).pathname;
+const MAIN = fileURLToPath(new URL("../../bin/mailhost.js", import.meta.url));
 
 /** Makes the root, starts the host and waits for its ready line. */
 export async function startDemoHost(parts: DemoHostParts): Promise<DemoHost> {

@@ -55,6 +55,9 @@ const KEYS: Readonly<Record<ListenerKind, string>> = {
   pop3s: "pop3.pop3s",
 };
 
+/** The kinds that are bound only when there is a certificate. */
+export const NEED_TLS: ReadonlySet<ListenerKind> = new Set(["smtps", "pop3s"]);
+
 /** The addresses that the settings name for a kind. */
 export function listenersOf(settings: Settings, kind: ListenerKind): readonly ListenAddress[] {
   const { smtp, pop3 } = settings;
@@ -78,7 +81,7 @@ export async function bindPorts(settings: Settings, withTls: boolean): Promise<B
   const bound: BoundPort[] = [];
   try {
     for (const kind of LISTENER_KINDS) {
-      if ((kind === "smtps" || kind === "pop3s") && !withTls) continue;
+      if (NEED_TLS.has(kind) && !withTls) continue;
       for (const wanted of listenersOf(settings, kind)) {
         for (const address of await resolved(wanted, KEYS[kind])) bound.push(bindPort(kind, address));
       }

@@ -1,0 +1,83 @@
+import assert from "node:assert/strict";
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { type AddressInfo, createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, type TestContext, test } from "node:test";
+import { type Site, siteAt } from "@mailhost/common/site";
+import type { Finding } from "../../src/check/finding.ts";
+import { run } from "../../src/main.ts";
+import { SETTINGS } from "../fixtures/fake-host.ts";
+import { recordedTerminal } from "../fixtures/recorded-terminal.ts";
+
+function makeSite(t: TestContext, files: Readonly<Record<string, string>>): Site {
+  const root = mkdtempSync(join(tmpdir(), "mailhost-check-"));
+  t.after(() => rmSync(root, { recursive: true, force: true }));
+  const site = siteAt(root);
+  mkdirSync(site.etcMail, { recursive: true });
+  for (const [name, text] of Object.entries({ "mailhost.yaml": SETTINGS, ...files })) {
+    writeFileSync(join(site.etcMail, name), text);
+  }
+  return site;
+}
+
+async function check(site: Site): Promise<{ code: number; errors: string[]; warnings: string[] }> {
+  const terminal = recordedTerminal();
+  const code = await run(["check", "--json", "--root", site.root], terminal);
+  const findings = JSON.parse(terminal.outLines[0]!) as Finding[];
+  const texts = (level: Finding["level"]) =>
+    findings.filter((f) => f.level === level).map((f) => `${f.about}: ${f.text}`);
+  return { code, errors: texts("error"), warnings: texts("warning") };
+}
+
+describe("mailhost check", () => {
+  test("a new site has no error; it lacks a certificate", async (t) => {
+    const { code, errors, warnings } = await check(
+      makeSite(t, { access: "127.0.0.1 RELAY\n202.99.11 RELAY\n" }),
+    );
+    assert.equal(code, 0);
+    assert.deepEqual(errors, []);
+    assert.equal(warnings.length, 1);
+    assert.match(warnings[0]!, /^tls: no .*cert\.pem/);
+  });
+
+  test("bad settings and bad tables are named with file and line", async (t) => {
+    const settings = await check(makeSite(t, { "mailhost.yaml": "smtp: { listen: 25 }\n" }));
+    assert.equal(settings.code, 78);
+    assert.match(settings.errors[0]!, /mailhost\.yaml:1: smtp\.listen/);
+    const tables = await check(makeSite(t, { aliases: "postmaster: root\nno colon here\n" }));
+    assert.equal(tables.code, 78);
+    assert.match(tables.errors[0]!, /aliases:2: /);
+  });
+
+  test("an open relay is found, however it came about", async (t) => {
+    for (const files of [
+      { access: "192.0.2 RELAY\n" },
+      { access: "outside.example RELAY\n" },
+      { "relay-domains": "example\n" },
+    ]) {
+      const { code, errors } = await check(makeSite(t, files));
+      assert.equal(code, 78, JSON.stringify(files));
+      assert.match(errors[0]!, /^relaying: open relay: .* may send to <someone@outside\.example>/);
+    }
+  });
+
+  test("a port in use and hashes that anybody can read", async (t) => {
+    const taken = createServer();
+    await new Promise<void>((resolve) => taken.listen(0, "127.0.0.1", resolve));
+    t.after(() => taken.close());
+    const { port } = taken.address() as AddressInfo;
+    const site = makeSite(t, {
+      "mailhost.yaml": SETTINGS.replace("127.0.0.1:0", `127.0.0.1:${port}`),
+      users: "",
+    });
+    chmodSync(site.usersFile, 0o644);
+    const { code, errors, warnings } = await check(site);
+    assert.equal(code, 78);
+    assert.match(
+      errors[0]!,
+      new RegExp(`^ports: cannot listen on 127\\.0\\.0\\.1:${port}: the port is in use`),
+    );
+    assert.match(warnings.join("\n"), /users: others can read the password hashes/);
+  });
+});
