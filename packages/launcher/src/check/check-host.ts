@@ -4,6 +4,7 @@
 import { existsSync } from "node:fs";
 import { userInfo } from "node:os";
 import { sendControl } from "@mailhost/common/daemon/control";
+import { type Identity, wantedIdentity } from "@mailhost/common/daemon/identity";
 import { LISTENER_KINDS } from "@mailhost/common/daemon/launcher-messages";
 import { silentLog } from "@mailhost/common/log/log";
 import { loadSettings } from "@mailhost/common/settings/load";
@@ -11,7 +12,6 @@ import type { Settings } from "@mailhost/common/settings/settings";
 import { formatListenAddress } from "@mailhost/common/settings/units";
 import { type Site, sitePath } from "@mailhost/common/site";
 import { openSiteTables } from "@mailhost/common/tables/site-tables";
-import { type Identity, wantedIdentity } from "../start/identity.ts";
 import { bindPort, listenersOf, NEED_TLS } from "../start/ports.ts";
 import { type Finding, findingOf } from "./finding.ts";
 import { checkPermissions } from "./permissions.ts";

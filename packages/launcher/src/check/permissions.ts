@@ -3,9 +3,9 @@
  */
 import { type Stats, statSync } from "node:fs";
 import { dirname, join } from "node:path";
+import type { Identity } from "@mailhost/common/daemon/identity";
 import type { Site } from "@mailhost/common/site";
 import { reasonOf } from "../start/folders.ts";
-import type { Identity } from "../start/identity.ts";
 import type { Finding } from "./finding.ts";
 
 const READ = 4;

@@ -3,6 +3,7 @@
  */
 import { chownSync, closeSync, fchmodSync, fsyncSync, mkdirSync, openSync, writeSync } from "node:fs";
 import { join } from "node:path";
+import { wantedIdentity } from "@mailhost/common/daemon/identity";
 import { errnoOf, UserError } from "@mailhost/common/errors";
 import { loadSettings } from "@mailhost/common/settings/load";
 import type { Read } from "@mailhost/common/settings/units";
@@ -12,7 +13,6 @@ import { readDomain } from "../init/domain.ts";
 import { isPrivateOrNarrow, readNetwork } from "../init/network.ts";
 import { type NewSite, type SiteFile, siteFiles } from "../init/site-files.ts";
 import { reasonOf } from "../start/folders.ts";
-import { wantedIdentity } from "../start/identity.ts";
 import type { Terminal } from "../terminal.ts";
 
 /** What was given on the command line. */

@@ -1,6 +1,7 @@
 /**
  * The grammar of `mailhost queue`; the command itself is the mta's.
  */
+import { becomeQueueOwner } from "@mailhost/common/daemon/identity";
 import type { Argv } from "yargs";
 import { type CommandParts, type CommonOptions, siteOf } from "../command-parts.ts";
 
@@ -9,8 +10,10 @@ type Action = "list" | "show" | "run" | "hold" | "release" | "remove";
 export function queueGrammar(parser: Argv, { terminal, done }: CommandParts): Argv {
   const act = async (action: Action, args: CommonOptions & { id?: string; json?: boolean | undefined }) => {
     const { queueCommand } = await import("@mailhost/mta/commands/queue-admin");
+    const site = siteOf(args);
+    becomeQueueOwner(site);
     const what = { action, json: args.json === true, ...(args.id === undefined ? {} : { id: args.id }) };
-    done(await queueCommand(siteOf(args), what, (line) => terminal.out(line)));
+    done(await queueCommand(site, what, (line) => terminal.out(line)));
   };
   const json = (y: Argv) => y.option("json", { type: "boolean", describe: "Print JSON" });
   const withId = (y: Argv) =>

@@ -3,10 +3,10 @@
  */
 import { chownSync } from "node:fs";
 import * as usersFile from "@mailhost/common/accounts/users-file";
+import { wantedIdentity } from "@mailhost/common/daemon/identity";
 import { loadSettings } from "@mailhost/common/settings/load";
 import type { Site } from "@mailhost/common/site";
 import { EX_OK } from "@mailhost/common/sysexits";
-import { wantedIdentity } from "../start/identity.ts";
 import type { Terminal } from "../terminal.ts";
 
 /** What is done, and to whom. */

@@ -6,11 +6,11 @@
 import { chmodSync, chownSync, lstatSync, unlinkSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
 import { CONTROL_LINE_LIMIT, type ControlAnswer, SOCKET_PATH_LIMIT } from "@mailhost/common/daemon/control";
+import type { Identity } from "@mailhost/common/daemon/identity";
 import { messageOf, UserError } from "@mailhost/common/errors";
 import type { Site } from "@mailhost/common/site";
 import { EX_CANTCREAT, EX_CONFIG } from "@mailhost/common/sysexits";
 import { reasonOf } from "./folders.ts";
-import type { Identity } from "./identity.ts";
 
 /** How long a client may keep its connection without a word (ms). */
 const IDLE_LIMIT = 10_000;

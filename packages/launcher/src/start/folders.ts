@@ -16,10 +16,10 @@ import {
   statSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
+import { findGroup, type Identity, readSystemLists } from "@mailhost/common/daemon/identity";
 import { errnoOf, messageOf, UserError } from "@mailhost/common/errors";
 import type { Site } from "@mailhost/common/site";
 import { EX_CANTCREAT, EX_CONFIG, EX_NOPERM } from "@mailhost/common/sysexits";
-import { findGroup, type Identity, readSystemLists } from "./identity.ts";
 
 /** What is done with one folder. */
 interface Folder {
@@ -123,12 +123,11 @@ function makeFolder(folder: Folder, identity: Identity | undefined): void {
   }
 }
 
-/** Gives a folder of ours, with all in it, to the identity, if it is not its own already. */
+/** Gives a folder of ours, with all in it that is not its own already, to the identity. */
 function handOver(path: string, identity: Identity): void {
   const at = lstatSync(path);
-  if (at.uid === identity.uid) return;
   if (at.isDirectory()) for (const name of readdirSync(path)) handOver(join(path, name), identity);
-  lchownSync(path, identity.uid, identity.gid);
+  if (at.uid !== identity.uid) lchownSync(path, identity.uid, identity.gid);
 }
 
 function makeLogFile(site: Site, identity: Identity | undefined): void {

@@ -4,11 +4,11 @@
  * Root at the site root `/` becomes `mail:mail` once the ports are bound; elsewhere a process stays who it is, unless
  * `run.user` or `run.group` say otherwise (DESIGN section 7, point 1).
  */
-import { readFileSync } from "node:fs";
-import { errnoOf, UserError } from "@mailhost/common/errors";
-import type { Settings } from "@mailhost/common/settings/settings";
-import type { Site } from "@mailhost/common/site";
-import { EX_CONFIG } from "@mailhost/common/sysexits";
+import { readFileSync, statSync } from "node:fs";
+import { errnoOf, UserError } from "../errors.ts";
+import type { Settings } from "../settings/settings.ts";
+import type { Site } from "../site.ts";
+import { EX_CONFIG } from "../sysexits.ts";
 
 /** A user and a group, by number. */
 export interface Identity {
@@ -97,4 +97,16 @@ export function becomeIdentity(identity: Identity): void {
   initgroups?.(identity.user, identity.gid);
   process.setgid?.(identity.gid);
   process.setuid?.(identity.uid);
+}
+
+/**
+ * Has a command that root runs become the owner of the queue, for good: what it makes there must stay readable for the
+ * mta. Nothing happens for anybody but root, when the queue is root's own, or when there is no queue yet.
+ */
+export function becomeQueueOwner(site: Site): void {
+  if (process.getuid?.() !== 0) return;
+  const owner = statSync(site.queueDir, { throwIfNoEntry: false });
+  if (owner === undefined || owner.uid === 0) return;
+  const name = findUser(readSystemLists().passwd, String(owner.uid))?.name;
+  becomeIdentity({ user: name ?? String(owner.uid), uid: owner.uid, gid: owner.gid });
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { siteAt } from "@mailhost/common/site";
-import { wantedIdentity } from "../../src/start/identity.ts";
+import { wantedIdentity } from "../../src/daemon/identity.ts";
+import { siteAt } from "../../src/site.ts";
 
 const lists = () => ({
   passwd: "root:x:0:0:root:/root:/bin/sh\nmail:x:8:8:mail:/var/mail:/x\n# no:x:1:1\nvmail:x:500:501::/:/x\n",
