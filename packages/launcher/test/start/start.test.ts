@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { describe, type TestContext, test } from "node:test";
 import { sendControl } from "@mailhost/common/daemon/control";
+import { findGroup, readSystemLists } from "@mailhost/common/daemon/identity";
 import type { Site } from "@mailhost/common/site";
 import {
   FakeClient,
@@ -194,4 +195,44 @@ describe("mailhost start", () => {
     assert.equal(code, 78);
     assert.match(stderr, /mailhost init/);
   });
+
+  test("root becomes run.user after binding; what the daemons use is handed over", {
+    skip: cannotBecomeMail(),
+  }, async (t) => {
+    const { site, start } = prepare(t, `${SETTINGS}run: { user: mail, group: mail }\n`);
+    chmodSync(site.root, 0o755);
+    mkdirSync(site.queueDir, { recursive: true });
+    writeFileSync(join(site.queueDir, "left-by-root"), "");
+    const host = await start();
+    assert.match(host.ready ?? "", /^mailhost ready /);
+    const { uid, gid } = statSync(join(site.queueDir, "left-by-root"));
+    for (const pid of [host.process.pid, pidIn(site, "mta"), pidIn(site, "pop3")]) {
+      const status = readFileSync(`/proc/${pid}/status`, "utf8");
+      assert.match(status, new RegExp(`^Uid:\\t${uid}\\t${uid}\\t${uid}\\t${uid}$`, "m"));
+      assert.match(status, new RegExp(`^Gid:\\t${gid}\\t${gid}\\t`, "m"));
+    }
+    assert.notEqual(uid, 0);
+    assert.equal(statSync(site.stateDir).uid, uid);
+    assert.equal(statSync(site.logFile).uid, uid);
+    assert.equal(statSync(site.spoolDir).mode & 0o7777, 0o2775);
+    assert.equal(statSync(site.spoolDir).gid, gid);
+    // A daemon that is started again has the same ports, which nobody but root could bind.
+    const before = pidIn(site, "mta")!;
+    process.kill(before, "SIGKILL");
+    await until("the mta is back", () => ![undefined, before].includes(pidIn(site, "mta")));
+    host.process.kill("SIGTERM");
+    assert.equal((await host.exited).code, 0);
+  });
 });
+
+/** Why the change of user cannot be tried here; false when it can. */
+function cannotBecomeMail(): string | false {
+  if (process.getuid?.() !== 0) return "needs root";
+  if (findGroup(readSystemLists().group, "mail") === undefined) return "needs the group mail";
+  for (const file of [import.meta.dirname, process.execPath]) {
+    for (let dir = dirname(file); dir !== "/"; dir = dirname(dir)) {
+      if ((statSync(dir).mode & 0o001) === 0) return `needs ${dir} open to everybody`;
+    }
+  }
+  return false;
+}
