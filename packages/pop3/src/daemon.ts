@@ -1,0 +1,77 @@
+/**
+ * The pop3 process. Here, and only here, its parts are put together.
+ *
+ * A client's way: listener -> session -> verbs/login (-> DRAC) -> maildrop/open -> verbs/retrieve -> protocol/message-encoder;
+ * QUIT -> maildrop/update.
+ */
+import { type Accounts, openAccounts } from "@mailhost/common/accounts/accounts";
+import type { Daemon, DaemonParts } from "@mailhost/common/daemon/child";
+import { type DracTable, openDracTable } from "@mailhost/common/drac/drac-table";
+import type { Settings } from "@mailhost/common/settings/settings";
+import { openSiteTables } from "@mailhost/common/tables/site-tables";
+import { LoginPenalties } from "./auth/login-penalties.ts";
+import { Listener } from "./listener.ts";
+import { openIndexStore } from "./maildrop/index-store.ts";
+import type { Services } from "./services.ts";
+import { readTlsFiles } from "./tls-files.ts";
+
+/** Starts the POP3 server on the listeners it was given; resolves when it accepts connections on all of them. */
+export async function start(parts: DaemonParts): Promise<Daemon> {
+  const { site, log, clock } = parts;
+  let settings = parts.settings;
+  let tls = readTlsFiles(site, settings.tls);
+  let accounts: Accounts = open(parts, settings);
+  let drac = openDrac(parts, settings);
+  const tables = openSiteTables(site, { log });
+  const store = openIndexStore(site, { log, clock });
+  const services: Services = {
+    site,
+    settings: () => settings,
+    accounts: () => accounts,
+    drac: () => drac,
+    hasTls: () => tls !== undefined && settings.pop3.pop3s.length > 0,
+    tables,
+    store,
+    penalties: new LoginPenalties(clock),
+    log,
+    clock,
+  };
+  const listener = new Listener(services, () => tls);
+  for (const fd of parts.listeners.pop3 ?? []) await listener.listen("pop3", { fd });
+  const secure = parts.listeners.pop3s ?? [];
+  if (tls !== undefined) for (const fd of secure) await listener.listen("pop3s", { fd });
+  else if (secure.length > 0)
+    log.write("warn", `pop3s: not served, there is no certificate (${settings.tls.cert})`);
+
+  return {
+    async reload(changed) {
+      // What can fail comes first: after a failure the old settings hold.
+      const newTls = readTlsFiles(site, changed.tls);
+      const newAccounts = open(parts, changed);
+      const before = settings;
+      settings = changed;
+      tls = newTls;
+      accounts = newAccounts;
+      if (JSON.stringify(before.drac) === JSON.stringify(changed.drac)) return;
+      const old = drac;
+      drac = undefined;
+      await old?.close();
+      drac = openDrac(parts, changed);
+    },
+    async stop() {
+      await listener.stop();
+      await store.close();
+      await drac?.close();
+      await tables.close();
+    },
+  };
+}
+
+function open({ site, log }: DaemonParts, settings: Settings): Accounts {
+  return openAccounts(site, settings.accounts, (fault) => log.write("warn", fault.message));
+}
+
+function openDrac({ site, clock, log }: DaemonParts, settings: Settings): DracTable | undefined {
+  if (!settings.drac.enabled) return undefined;
+  return openDracTable(site, { lifetime: settings.drac.lifetime, clock, log });
+}

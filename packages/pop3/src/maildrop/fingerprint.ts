@@ -1,0 +1,46 @@
+/**
+ * A checksum of a few places of an mbox, so that a file that was rewritten is not taken for one that only grew.
+ *
+ * Looked at are its start, its end, and the `From ` lines of messages spread over it, the last among them. A message
+ * that was removed or changed its length moves everything behind it, and with it these places. The cost is some twenty
+ * small reads, whatever the size of the file.
+ */
+import { createHash } from "node:crypto";
+import type { FileHandle } from "node:fs/promises";
+import { readWhole } from "@mailhost/common/fs/whole-io";
+import type { IndexedMessage } from "./mailbox-index.ts";
+
+/** Bytes looked at of the start and the end, and of each message. */
+const EDGE = 4096;
+const SAMPLE = 256;
+/** Messages looked at beside the last. */
+const SAMPLES = 16;
+/** Bytes of the result. */
+export const FINGERPRINT_LENGTH = 16;
+
+/**
+ * The checksum of the first `size` bytes of a file.
+ *
+ * @param messages the messages that are believed to be in it
+ * @throws errors of the system
+ */
+export async function fingerprint(
+  file: FileHandle,
+  size: number,
+  messages: readonly IndexedMessage[],
+): Promise<Buffer> {
+  const hash = createHash("sha256");
+  const buffer = Buffer.alloc(EDGE);
+  const add = async (at: number, length: number) => {
+    const wanted = buffer.subarray(0, Math.max(0, Math.min(length, size - at)));
+    const got = await readWhole(file, wanted, at);
+    hash.update(`${at}:${got}\n`).update(wanted.subarray(0, got));
+  };
+  await add(0, EDGE);
+  await add(Math.max(0, size - EDGE), EDGE);
+  const step = Math.max(1, Math.floor(messages.length / SAMPLES));
+  for (let i = step; i < messages.length; i += step) await add(messages[i]!.start, SAMPLE);
+  const last = messages[messages.length - 1];
+  if (last !== undefined) await add(last.start, SAMPLE);
+  return hash.digest().subarray(0, FINGERPRINT_LENGTH);
+}

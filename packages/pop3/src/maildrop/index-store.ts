@@ -1,0 +1,109 @@
+/**
+ * Where mailbox indexes are kept: `var/lib/mailhost/pop3-index.mdb`, one LMDB environment for all mailboxes.
+ *
+ * It is a cache: whatever is wrong with it, the mailboxes are read again, and a fault is logged. What it alone knows is which
+ * of several identical messages is called `.2`.
+ */
+import { mkdirSync, renameSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import type { Clock } from "@mailhost/common/clock";
+import { messageOf } from "@mailhost/common/errors";
+import type { Log } from "@mailhost/common/log/log";
+import type { Site } from "@mailhost/common/site";
+import { open, type RootDatabase } from "lmdb";
+import { CHUNK, decodeChunk, decodeHead, encodeChunk, encodeHead } from "./index-codec.ts";
+import { indexFileFault } from "./index-file.ts";
+import type { IndexedMessage, MailboxIndex } from "./mailbox-index.ts";
+
+/** Indexes by mailbox name. A mailbox is used by the holder of its session lock only. */
+export interface IndexStore {
+  /** The index of a mailbox; undefined when there is none, or it is damaged, which is logged. */
+  read(name: string): MailboxIndex | undefined;
+  /**
+   * Replaces the index of a mailbox in one commit. A failure is logged, not thrown: the mailbox will be read again.
+   *
+   * @param unchanged so many messages at its start are as they are in the store
+   */
+  write(name: string, index: MailboxIndex, unchanged: number): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Key of the head; chunks are 1, 2, … */
+const HEAD = 0;
+
+/** The file of a site's indexes. */
+export function indexFile(site: Site): string {
+  return join(site.stateDir, "pop3-index.mdb");
+}
+
+/** Opens the store; a file that is not sound is moved aside, named in the log, and a new one begun. */
+export function openIndexStore(site: Site, { log, clock }: { log: Log; clock: Clock }): IndexStore {
+  mkdirSync(site.stateDir, { recursive: true, mode: 0o750 });
+  const path = indexFile(site);
+  const fault = indexFileFault(path);
+  if (fault !== undefined) moveAside(path, fault, log, clock);
+  const env = open<Buffer, [string, number]>({ path, noSubdir: true, encoding: "binary" });
+  return {
+    read(name) {
+      try {
+        const index = readIndex(env, name);
+        if (index !== "damaged") return index;
+        log.write("warn", `${path}: the index of ${name} is damaged; the mailbox is read again`);
+      } catch (error) {
+        log.write("warn", `${path}: the index of ${name} can not be read: ${messageOf(error)}`);
+      }
+      return undefined;
+    },
+    async write(name, index, unchanged) {
+      try {
+        await writeIndex(env, name, index, unchanged);
+      } catch (error) {
+        log.write("warn", `${path}: the index of ${name} can not be written: ${messageOf(error)}`);
+      }
+    },
+    close: () => env.close(),
+  };
+}
+
+function moveAside(path: string, fault: string, log: Log, clock: Clock): void {
+  const aside = `${path}.damaged-${clock.now()}`;
+  renameSync(path, aside);
+  rmSync(`${path}-lock`, { force: true });
+  log.write("error", `${path}: ${fault}; moved to ${aside}, all mailboxes are read again`);
+}
+
+type Env = RootDatabase<Buffer, [string, number]>;
+
+function readIndex(env: Env, name: string): MailboxIndex | "damaged" | undefined {
+  const stored = env.get([name, HEAD]);
+  if (stored === undefined) return undefined;
+  const head = decodeHead(stored);
+  if (head === undefined) return "damaged";
+  const messages: IndexedMessage[] = [];
+  for (let chunk = 1; messages.length < head.count; chunk++) {
+    const bytes = env.get([name, chunk]);
+    const before = messages.length;
+    if (bytes === undefined || !decodeChunk(bytes, messages, head.identity.size)) return "damaged";
+    if (messages.length === before) return "damaged";
+  }
+  if (messages.length !== head.count) return "damaged";
+  if (new Set(messages.map((m) => m.uid)).size !== messages.length) return "damaged";
+  return { identity: head.identity, fingerprint: head.fingerprint, messages };
+}
+
+async function writeIndex(env: Env, name: string, index: MailboxIndex, unchanged: number): Promise<void> {
+  const { identity, fingerprint, messages } = index;
+  const stored = env.get([name, HEAD]);
+  const before = stored === undefined ? undefined : decodeHead(stored)?.count;
+  const chunks = Math.ceil(messages.length / CHUNK);
+  // Without a sound head nothing is known of the chunks behind it.
+  const first = before === undefined ? 0 : Math.floor(unchanged / CHUNK);
+  await env.batch(() => {
+    void env.put([name, HEAD], encodeHead({ identity, fingerprint, count: messages.length }));
+    for (let chunk = first; chunk < chunks; chunk++) {
+      void env.put([name, chunk + 1], encodeChunk(messages, chunk * CHUNK));
+    }
+    const old = Math.ceil((before ?? 0) / CHUNK);
+    for (let chunk = chunks; chunk < old; chunk++) void env.remove([name, chunk + 1]);
+  });
+}

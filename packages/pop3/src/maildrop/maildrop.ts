@@ -1,0 +1,162 @@
+/**
+ * The mailbox of one session: its messages under the numbers they had at login, and what was marked.
+ *
+ * Numbers start at 1 and stay for the session; a deleted message is neither listed nor counted nor retrieved
+ * (RFC 1939 section 5). Nothing here changes the mbox; that is update.ts.
+ */
+import type { FileHandle } from "node:fs/promises";
+import { lstat } from "node:fs/promises";
+import { errnoOf } from "@mailhost/common/errors";
+import type { MailboxPaths } from "@mailhost/common/mbox/mailboxes";
+import type { SessionLock } from "@mailhost/common/mbox/session-lock";
+import type { FileIdentity, IndexedMessage, MailboxIndex } from "./mailbox-index.ts";
+import { identityOf, isSameFile } from "./mailbox-index.ts";
+import { isIntact } from "./refresh.ts";
+
+/** What a message number leads to. */
+export type Numbered =
+  | { readonly kind: "message"; readonly message: IndexedMessage }
+  | { readonly kind: "deleted" }
+  | { readonly kind: "none" };
+
+/** What a maildrop is made of. */
+export interface MaildropParts {
+  readonly paths: MailboxPaths;
+  /** The mbox as opened at login; undefined when there was none. */
+  readonly file: FileHandle | undefined;
+  /** The index at login; undefined when there was no mbox. */
+  readonly index: MailboxIndex | undefined;
+  readonly lock: SessionLock;
+}
+
+/** An open mailbox. */
+export class Maildrop {
+  readonly paths: MailboxPaths;
+  readonly index: MailboxIndex | undefined;
+  /** Highest number retrieved, 0 for none (LAST of RFC 1460). */
+  lastSeen = 0;
+  readonly #file: FileHandle | undefined;
+  readonly #lock: SessionLock;
+  readonly #deleted = new Set<number>();
+  #octets: number;
+  #deletedOctets = 0;
+  /** The state of the file in which all that the index says was last seen to hold. */
+  #seen: FileIdentity | undefined;
+  #closed = false;
+
+  constructor({ paths, file, index, lock }: MaildropParts) {
+    this.paths = paths;
+    this.index = index;
+    this.#file = file;
+    this.#lock = lock;
+    this.#seen = index?.identity;
+    this.#octets = this.#messages.reduce((sum, m) => sum + m.octets, 0);
+  }
+
+  /** Messages that are not deleted. */
+  get count(): number {
+    return this.#messages.length - this.#deleted.size;
+  }
+
+  /** Octets of the messages that are not deleted. */
+  get octets(): number {
+    return this.#octets;
+  }
+
+  /** Messages marked as deleted, and their octets. */
+  get deletedCount(): number {
+    return this.#deleted.size;
+  }
+
+  get deletedOctets(): number {
+    return this.#deletedOctets;
+  }
+
+  /** The highest number there is, deleted or not. */
+  get highest(): number {
+    return this.#messages.length;
+  }
+
+  /** The message with a number. */
+  message(number: number): Numbered {
+    const message = this.#messages[number - 1];
+    if (message === undefined) return { kind: "none" };
+    return this.#deleted.has(number) ? { kind: "deleted" } : { kind: "message", message };
+  }
+
+  /** The messages that are not deleted, with their numbers. */
+  *visible(): Generator<readonly [number: number, message: IndexedMessage]> {
+    for (let number = 1; number <= this.#messages.length; number++) {
+      if (!this.#deleted.has(number)) yield [number, this.#messages[number - 1]!];
+    }
+  }
+
+  /** The messages that are deleted. */
+  deleted(): IndexedMessage[] {
+    return [...this.#deleted].map((number) => this.#messages[number - 1]!);
+  }
+
+  /** Marks a message that {@link message} found. */
+  delete(number: number): void {
+    const { octets } = this.#messages[number - 1]!;
+    this.#deleted.add(number);
+    this.#octets -= octets;
+    this.#deletedOctets += octets;
+  }
+
+  /** Takes all marks back. */
+  reset(): void {
+    this.#octets += this.#deletedOctets;
+    this.#deletedOctets = 0;
+    this.#deleted.clear();
+    this.lastSeen = 0;
+  }
+
+  /** The mbox, for reading messages; undefined when there was none at login. */
+  get file(): FileHandle | undefined {
+    return this.#file;
+  }
+
+  /**
+   * Whether the file still holds what the session saw: nothing was done to it, or mail was appended. Another program
+   * may have rewritten it; offsets then lead to wrong bytes.
+   *
+   * @throws errors of the system
+   */
+  async isSound(): Promise<boolean> {
+    const [file, index, seen] = [this.#file, this.index, this.#seen];
+    if (file === undefined || index === undefined || seen === undefined) return false;
+    const now = await identityOf(file);
+    if (now.size === seen.size && now.mtimeNs === seen.mtimeNs && (await this.#isInPlace(now))) return true;
+    if (now.size <= seen.size || !(await this.#isInPlace(now)) || !(await isIntact(file, index)))
+      return false;
+    this.#seen = now;
+    return true;
+  }
+
+  /** Gives file and session lock back. A second call does nothing. */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    try {
+      await this.#file?.close();
+    } finally {
+      await this.#lock.release();
+    }
+  }
+
+  get #messages(): readonly IndexedMessage[] {
+    return this.index?.messages ?? [];
+  }
+
+  /** Whether the mailbox's path still leads to the file: another program may have put a new one there. */
+  async #isInPlace(identity: FileIdentity): Promise<boolean> {
+    try {
+      const { dev, ino } = await lstat(this.paths.mbox, { bigint: true });
+      return isSameFile(identity, { ...identity, dev, ino });
+    } catch (error) {
+      if (errnoOf(error) === "ENOENT") return false;
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,90 @@
+/**
+ * Opens a mailbox for a session: the session's lock, then the mbox's lock for as long as its index is brought up to
+ * date. After that the mbox is free, and mail can arrive.
+ */
+import type { FileHandle } from "node:fs/promises";
+import { open } from "node:fs/promises";
+import type { Clock } from "@mailhost/common/clock";
+import { messageOf } from "@mailhost/common/errors";
+import type { Log } from "@mailhost/common/log/log";
+import type { LockedMailbox } from "@mailhost/common/mbox/lock";
+import { lockMailbox } from "@mailhost/common/mbox/lock";
+import type { MailboxPaths } from "@mailhost/common/mbox/mailboxes";
+import { mailboxPaths } from "@mailhost/common/mbox/mailboxes";
+import { MboxError } from "@mailhost/common/mbox/mbox-error";
+import { lockSession } from "@mailhost/common/mbox/session-lock";
+import type { Site } from "@mailhost/common/site";
+import type { IndexStore } from "./index-store.ts";
+import { identityOf, isSameFile, type MailboxIndex } from "./mailbox-index.ts";
+import { Maildrop } from "./maildrop.ts";
+import { refreshIndex } from "./refresh.ts";
+
+/** What opening and updating a mailbox needs. */
+export interface MaildropContext {
+  readonly site: Site;
+  readonly store: IndexStore;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** How long to wait for another program's lock, ms. */
+  readonly lockTimeout: number;
+}
+
+/** How opening went. */
+export type Opened =
+  | { readonly kind: "open"; readonly drop: Maildrop }
+  /** Another session has the mailbox. */
+  | { readonly kind: "in-use" }
+  /** Another program has it locked. */
+  | { readonly kind: "locked" }
+  /** The reason is for the log. */
+  | { readonly kind: "failed"; readonly permanent: boolean; readonly reason: string };
+
+/** Opens the mailbox of an account. A mailbox that does not exist yet is an empty one. */
+export async function openMaildrop(context: MaildropContext, name: string): Promise<Opened> {
+  try {
+    const paths = mailboxPaths(context.site, name);
+    const lock = await lockSession(paths);
+    if (lock === undefined) return { kind: "in-use" };
+    let drop: Maildrop | undefined;
+    try {
+      drop = new Maildrop({ paths, lock, ...(await readMailbox(context, paths)) });
+      return { kind: "open", drop };
+    } finally {
+      if (drop === undefined) await lock.release();
+    }
+  } catch (error) {
+    if (error instanceof MboxError && error.fault === "busy") return { kind: "locked" };
+    const permanent =
+      error instanceof MboxError && (error.fault === "permission" || error.fault === "not-a-file");
+    return { kind: "failed", permanent, reason: messageOf(error) };
+  }
+}
+
+async function readMailbox(
+  context: MaildropContext,
+  paths: MailboxPaths,
+): Promise<{ file: FileHandle | undefined; index: MailboxIndex | undefined }> {
+  const { store, clock, log, lockTimeout: timeout } = context;
+  const box = await lockMailbox(paths, { timeout, clock, log });
+  if (box === undefined) return { file: undefined, index: undefined };
+  let file: FileHandle | undefined;
+  try {
+    const opened = await openToRead(box);
+    file = opened;
+    const { index, how, unchanged } = await refreshIndex(opened, store.read(paths.name));
+    if (how !== "kept") await store.write(paths.name, index, unchanged);
+    file = undefined;
+    return { file: opened, index };
+  } finally {
+    await file?.close();
+    await box.release();
+  }
+}
+
+/** A descriptor of the session's own: the lock's is closed with the lock. */
+async function openToRead(box: LockedMailbox): Promise<FileHandle> {
+  const file = await open(box.paths.mbox, "r");
+  if (isSameFile(await identityOf(file), await identityOf(box.file))) return file;
+  await file.close();
+  throw new MboxError("busy", box.paths.mbox, "was replaced while it was locked");
+}

@@ -1,0 +1,34 @@
+/**
+ * What every session works with: made once by daemon.ts, the same for all.
+ */
+import type { Accounts } from "@mailhost/common/accounts/accounts";
+import type { Clock } from "@mailhost/common/clock";
+import type { DracTable } from "@mailhost/common/drac/drac-table";
+import type { Log } from "@mailhost/common/log/log";
+import type { Settings } from "@mailhost/common/settings/settings";
+import type { Site } from "@mailhost/common/site";
+import type { SiteTables } from "@mailhost/common/tables/site-tables";
+import type { LoginPenalties } from "./auth/login-penalties.ts";
+import type { IndexStore } from "./maildrop/index-store.ts";
+import type { MaildropContext } from "./maildrop/open.ts";
+
+/** The parts that sessions share. Functions are for what a reload may replace. */
+export interface Services {
+  readonly site: Site;
+  readonly settings: () => Settings;
+  readonly accounts: () => Accounts;
+  /** Undefined when DRAC is switched off. */
+  readonly drac: () => DracTable | undefined;
+  /** Whether clients can have TLS at all: certificate and key are there. */
+  readonly hasTls: () => boolean;
+  readonly tables: Pick<SiteTables, "access" | "localHostNames">;
+  readonly store: IndexStore;
+  readonly penalties: LoginPenalties;
+  readonly log: Log;
+  readonly clock: Clock;
+}
+
+/** What opening and updating a mailbox needs of them. */
+export function maildropContext({ site, store, clock, log, settings }: Services): MaildropContext {
+  return { site, store, clock, log, lockTimeout: settings().lockTimeout };
+}

@@ -1,0 +1,34 @@
+/**
+ * QUIT: the end, and after a login the UPDATE state (RFC 1939 section 6). Success is said only when what was deleted
+ * is gone.
+ */
+
+import { updateMaildrop } from "../maildrop/update.ts";
+import { err, ok } from "../protocol/reply.ts";
+import { maildropContext } from "../services.ts";
+import type { Authorization, Over, Transaction } from "../session-state.ts";
+import { logStats } from "./session-log.ts";
+import type { Turn } from "./turn.ts";
+
+/** QUIT. */
+export async function quit(turn: Turn, state: Authorization | Transaction): Promise<Over> {
+  const { services, output } = turn;
+  const over: Over = { kind: "over" };
+  const goodbye = ok(`Pop server at ${services.settings().hostname} signing off.`);
+  if (state.kind === "authorization") {
+    await output.line(goodbye);
+    return over;
+  }
+  const { drop, user } = state;
+  const updated = await updateMaildrop(maildropContext(services), drop);
+  await drop.close();
+  if (updated.kind === "done") {
+    logStats(turn, user, drop, true);
+    await output.line(goodbye);
+    return over;
+  }
+  logStats(turn, user, drop, false);
+  services.log.write("error", `POP mailbox update for ${user} failed! ${updated.reason}`);
+  await output.line(err(`POP mailbox update for ${user} failed! Nothing was deleted.`, "SYS/TEMP"));
+  return over;
+}

@@ -1,0 +1,104 @@
+/**
+ * RETR and TOP: a message on its way from the mbox to the client, a piece at a time, as fast as the client reads.
+ *
+ * Another program may have rewritten the mbox since the login, or may do so while a message is being sent. The first is
+ * answered with a refusal; after the second the connection is cut before the final dot, so that no client takes
+ * wrong bytes for a message.
+ */
+import type { FileHandle } from "node:fs/promises";
+import { messageOf } from "@mailhost/common/errors";
+import { ClientGone } from "../connection/output.ts";
+import type { IndexedMessage } from "../maildrop/mailbox-index.ts";
+import { MailboxChanged, readPieces, readTop, startsAt } from "../maildrop/read-message.ts";
+import { MessageEncoder } from "../protocol/message-encoder.ts";
+import { err, ok } from "../protocol/reply.ts";
+import type { Transaction } from "../session-state.ts";
+import { findMessage } from "./message-number.ts";
+import type { Turn } from "./turn.ts";
+
+const CHANGED = err("mailbox was changed by another program; log in again", "SYS/TEMP");
+const UNREADABLE = err("mailbox can not be read; try again later", "SYS/TEMP");
+
+/** RETR n. */
+export async function retr(turn: Turn, state: Transaction): Promise<Transaction> {
+  const { output, words } = turn;
+  const { drop } = state;
+  const found = findMessage(drop, words[0] ?? "");
+  if (found.kind === "refused") {
+    await output.line(found.reply);
+    return state;
+  }
+  const { message, number } = found;
+  const file = await readableFile(turn, state, message);
+  if (file === undefined) return state;
+  drop.lastSeen = Math.max(drop.lastSeen, number);
+  turn.renewRelay(state.user);
+  await output.line(ok(`${message.octets} octets`));
+  await send(turn, state, readPieces(file, message.head, message.end), message.octets);
+  return state;
+}
+
+/** TOP n lines (RFC 1939 section 7). */
+export async function top(turn: Turn, state: Transaction): Promise<Transaction> {
+  const { output, words } = turn;
+  const [number = "", lines = ""] = words;
+  const found = findMessage(state.drop, number);
+  if (found.kind === "refused") {
+    await output.line(found.reply);
+    return state;
+  }
+  if (!/^[0-9]{1,10}$/.test(lines)) {
+    await output.line(err(`Unknown number of lines: ${lines}`));
+    return state;
+  }
+  const file = await readableFile(turn, state, found.message);
+  if (file === undefined) return state;
+  await output.line(ok("Message follows"));
+  await send(turn, state, readTop(file, found.message, Number(lines)), undefined);
+  return state;
+}
+
+/** The mbox, when the message can be read from it; else the refusal is sent. */
+async function readableFile(
+  { output, services }: Turn,
+  { drop, user }: Transaction,
+  message: IndexedMessage,
+): Promise<FileHandle | undefined> {
+  const { file } = drop;
+  try {
+    if (file !== undefined && (await drop.isSound()) && (await startsAt(file, message))) return file;
+    services.log.write(
+      "warn",
+      `${drop.paths.mbox}: changed by another program during the session of ${user}`,
+    );
+    await output.line(CHANGED);
+  } catch (error) {
+    if (error instanceof ClientGone) throw error;
+    services.log.write("error", `${drop.paths.mbox}: can not be read: ${messageOf(error)}`);
+    await output.line(UNREADABLE);
+  }
+  return undefined;
+}
+
+/**
+ * Sends a message and the dot behind it.
+ *
+ * @param octets what was announced, if anything was
+ * @throws MailboxChanged when what was sent can not be relied on: the connection must be cut
+ */
+async function send(
+  { output }: Turn,
+  { drop }: Transaction,
+  pieces: AsyncIterable<Buffer>,
+  octets: number | undefined,
+): Promise<void> {
+  const encoder = new MessageEncoder();
+  for await (const piece of pieces) await output.bytes(encoder.encode(piece));
+  const rest = encoder.finish();
+  if (octets !== undefined && encoder.octets !== octets) {
+    throw new MailboxChanged(`a message of ${octets} octets came out as ${encoder.octets}`);
+  }
+  if (!(await drop.isSound())) throw new MailboxChanged("changed while a message was being sent");
+  if (rest.length > 0) await output.bytes(rest);
+  await output.line(".");
+}
