@@ -19,7 +19,7 @@ import { logDropped, logStats, logTimeout } from "./verbs/session-log.ts";
 import { VERBS, type Verb } from "./verbs/table.ts";
 import type { Turn } from "./verbs/turn.ts";
 
-/** A fetch renews the relay permission at most this often, ms: each renewal is a write to disk. */
+/** A fetch renews the relay permission at most this often, ms, or four times in its lifetime: each is a write to disk. */
 const RENEWAL = 60_000;
 
 /** One client's session. */
@@ -144,11 +144,12 @@ export class Session {
   }
 
   #renewRelay(user: string): void {
-    const { clock, log } = this.#services;
+    const { clock, log, settings } = this.#services;
     const { ip, hidden } = this.#client;
     const drac = this.#services.drac();
     // A hidden address may be everybody's.
-    if (drac === undefined || hidden || clock.now() - this.#renewedAt < RENEWAL) return;
+    const often = Math.min(RENEWAL, settings().drac.lifetime / 4);
+    if (drac === undefined || hidden || clock.now() - this.#renewedAt < often) return;
     this.#renewedAt = clock.now();
     drac.record(ip, user).then(
       () => log.write("debug", `[drac]: login by ${user} from host ${ip} (${ip})`),

@@ -1,0 +1,84 @@
+/** The encoder against a line-by-line reference, for every short text and at every split. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { MessageEncoder } from "../../src/protocol/message-encoder.ts";
+
+/** What the encoder promises, the slow way: the lines without From-quoting, and as they go over the wire. */
+function reference(text: string): { octets: number; wire: string } {
+  const lines = text.split("\n");
+  if (lines[lines.length - 1] === "") lines.pop();
+  const plain = lines.map((line) => line.replace(/^>(>*From )/, "$1"));
+  return {
+    octets: plain.reduce((sum, line) => sum + line.length + 2, 0),
+    wire: plain.map((line) => `${line.replace(/^\./, "..")}\r\n`).join(""),
+  };
+}
+
+function encode(chunks: readonly string[]): { octets: number; wire: string } {
+  const encoder = new MessageEncoder();
+  const parts = chunks.map((chunk) => encoder.encode(Buffer.from(chunk, "latin1")));
+  const wire = Buffer.concat([...parts, encoder.finish()]).toString("latin1");
+  return { octets: encoder.octets, wire };
+}
+
+function* texts(alphabet: readonly string[], length: number): Generator<string> {
+  if (length === 0) {
+    yield "";
+    return;
+  }
+  for (const rest of texts(alphabet, length - 1)) for (const letter of alphabet) yield rest + letter;
+}
+
+test("every text over a small alphabet up to length 7, whole and cut in two anywhere", () => {
+  for (let length = 0; length <= 7; length++) {
+    for (const text of texts(["\n", "\r", ".", ">", "From "], length)) {
+      const wanted = reference(text);
+      const got = encode([text]);
+      if (got.wire !== wanted.wire || got.octets !== wanted.octets)
+        assert.deepEqual(got, wanted, JSON.stringify(text));
+      const cut = Math.floor(text.length / 2);
+      const halves = encode([text.slice(0, cut), text.slice(cut)]);
+      if (halves.wire !== wanted.wire) assert.deepEqual(halves, wanted, JSON.stringify(text));
+    }
+  }
+});
+
+test("awkward texts at every split into three, and a byte at a time", () => {
+  const samples = [
+    ">>From a\n>From b\nFrom c\n>>>Fro\n>Fr\n>F\n>\n",
+    "..\n.\n\n.x\n...From \n>.From \n",
+    "a\r\nb\rc\r\r\n\r",
+    "no end",
+    ">From ",
+    ">Fro",
+    ">>>",
+    ".",
+    "",
+    "\n",
+  ];
+  for (const text of samples) {
+    const wanted = reference(text);
+    assert.deepEqual(encode(Array.from(text)), wanted, JSON.stringify(text));
+    for (let a = 0; a <= text.length; a++) {
+      for (let b = a; b <= text.length; b++) {
+        assert.deepEqual(
+          encode([text.slice(0, a), text.slice(a, b), text.slice(b)]),
+          wanted,
+          JSON.stringify(text),
+        );
+      }
+    }
+  }
+});
+
+test("all 256 bytes pass", () => {
+  const bytes = String.fromCharCode(...Array.from({ length: 256 }, (_, i) => i));
+  assert.deepEqual(encode([bytes]), reference(bytes));
+});
+
+test("a megabyte of quotes, dots or line ends needs no more than twice its size", () => {
+  for (const letter of [">", ".\n", "\n"]) {
+    const text = letter.repeat(1024 * 1024);
+    assert.equal(encode([text]).wire.length, reference(text).wire.length);
+  }
+});
