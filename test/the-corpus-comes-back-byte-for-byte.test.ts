@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { test } from "node:test";
-import { asFetched, type CorpusMessage, corpus, withoutTrace } from "./corpus/corpus.ts";
+import { asFetched, asRelayed, type CorpusMessage, corpus, withoutTrace } from "./corpus/corpus.ts";
 import { type MailHost, PASSWORD, startHost } from "./harness/host.ts";
 import { loggedIn } from "./harness/pop3-client.ts";
 import { startSink } from "./harness/sink.ts";
@@ -18,17 +18,21 @@ async function sendAll(host: MailHost, messages: readonly CorpusMessage[], to: s
 }
 
 /** Fails with the names of messages that did not come back as they went, and where they differ. */
-function assertSame(messages: readonly CorpusMessage[], back: readonly Buffer[]): void {
+function assertSame(
+  messages: readonly CorpusMessage[],
+  back: readonly Buffer[],
+  expected: (sent: Buffer) => Buffer,
+): void {
   const hash = (bytes: Buffer) => createHash("sha256").update(bytes).digest("hex");
   const missing = new Map<string, CorpusMessage[]>();
   for (const message of messages) {
-    const key = hash(asFetched(message.bytes));
+    const key = hash(expected(message.bytes));
     missing.set(key, [...(missing.get(key) ?? []), message]);
   }
   const strange = back.filter((bytes) => missing.get(hash(bytes))?.pop() === undefined);
   const lost = [...missing.values()].flat();
-  const told = lost.map(({ name, bytes }) => {
-    const wanted = asFetched(bytes);
+  const told = lost.slice(0, 10).map(({ name, bytes }) => {
+    const wanted = expected(bytes);
     const near =
       strange.toSorted((a, b) => agreement(wanted, b) - agreement(wanted, a))[0] ?? Buffer.alloc(0);
     const at = agreement(wanted, near);
@@ -36,7 +40,7 @@ function assertSame(messages: readonly CorpusMessage[], back: readonly Buffer[])
       JSON.stringify(b.subarray(Math.max(0, at - 20), at + 40).toString("latin1"));
     return `${name}: at ${at} of ${wanted.length}: ${around(wanted)} came back as ${around(near)} (${near.length})`;
   });
-  assert.deepEqual(told, [], `${lost.length} messages changed:\n${told.slice(0, 20).join("\n")}`);
+  assert.equal(lost.length, 0, `${lost.length} messages changed:\n${told.join("\n")}`);
   assert.equal(strange.length, 0);
   assert.equal(back.length, messages.length);
 }
@@ -67,7 +71,7 @@ test("the corpus comes back by POP3 byte for byte, trace headers aside", async (
     back.push(bare);
   }
   await session.quit();
-  assertSame(messages, back);
+  assertSame(messages, back, asFetched);
 });
 
 test("the corpus reaches another host byte for byte, our Received aside", async (t) => {
@@ -89,5 +93,5 @@ test("the corpus reaches another host byte for byte, our Received aside", async 
     assert.ok(trace, message.toString("latin1", 0, 300));
     return message.subarray(trace[0].length);
   });
-  assertSame(messages, back);
+  assertSame(messages, back, asRelayed);
 });

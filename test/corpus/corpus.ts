@@ -22,11 +22,22 @@ export function corpus(seed = 20_261_124): readonly CorpusMessage[] {
  * line ends, and a body without a header gets the empty line that keeps it a body.
  */
 export function asFetched(sent: Buffer): Buffer {
-  let text = sent.toString("latin1").replaceAll(/(?<!\r)\n/g, "\r\n");
-  if (!text.endsWith("\r\n")) text += "\r\n";
+  const sentText = sent.toString("latin1");
+  const ended = sentText.endsWith("\r\n") ? sentText : `${sentText}\r\n`;
+  const text = ended.replaceAll(/(?<!\r)\n/g, "\r\n");
   const firstLine = text.slice(0, text.indexOf("\r\n"));
   if (text === "\r\n" || firstLine === "") return Buffer.from(text, "latin1");
   return Buffer.from(/^[!-9;-~]+[ \t]*:/.test(firstLine) ? text : `\r\n${text}`, "latin1");
+}
+
+/** What must reach another host: as fetched, but a CR that is no line end is a blank, which no peer takes for one. */
+export function asRelayed(sent: Buffer): Buffer {
+  return Buffer.from(
+    asFetched(sent)
+      .toString("latin1")
+      .replaceAll(/\r(?!\n)/g, " "),
+    "latin1",
+  );
 }
 
 /** A fetched message without the Return-Path and Received fields that the host put on top; undefined when they are not there. */

@@ -115,10 +115,13 @@ export async function readReply(connection: Connection): Promise<Reply> {
   }
 }
 
-/** The message with its dots doubled and the end mark (RFC 5321 section 4.5.2). Only CRLF ends a line. */
+/**
+ * The message with its dots doubled and the end mark (RFC 5321 section 4.5.2). A dot after a bare LF is doubled too, as
+ * clients do that take LF for a line end, but only CRLF comes before the end mark.
+ */
 export function dotStuffed(message: Buffer | string): Buffer {
   const text = typeof message === "string" ? message : message.toString("latin1");
-  const stuffed = (text.startsWith(".") ? `.${text}` : text).replaceAll("\r\n.", "\r\n..");
+  const stuffed = (text.startsWith(".") ? `.${text}` : text).replaceAll("\n.", "\n..");
   const end = stuffed.endsWith("\r\n") || stuffed === "" ? ".\r\n" : "\r\n.\r\n";
   return Buffer.from(stuffed + end, typeof message === "string" ? "utf8" : "latin1");
 }
