@@ -17,7 +17,9 @@ const WRITE_AND_SEARCH = 3;
  * @param identity who the daemons run as
  */
 export function checkPermissions(site: Site, identity: Identity): Finding[] {
-  const folders = [site.spoolDir, site.queueDir, site.stateDir, site.runDir];
+  // What is in run is made before root is given up; only somebody else needs to be let in there.
+  const run = process.getuid?.() === 0 ? [] : [site.runDir];
+  const folders = [site.spoolDir, site.queueDir, site.stateDir, ...run];
   const files = ["access", "aliases", "local-host-names", "relay-domains"].map((name) =>
     join(site.etcMail, name),
   );

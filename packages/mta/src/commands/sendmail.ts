@@ -4,6 +4,7 @@
 import { userInfo } from "node:os";
 import { systemClock } from "@mailhost/common/clock";
 import { sendControl } from "@mailhost/common/daemon/control";
+import { becomeQueueOwner } from "@mailhost/common/daemon/identity";
 import { messageOf, UserError } from "@mailhost/common/errors";
 import { type Log, openLog, silentLog } from "@mailhost/common/log/log";
 import { loadSettings } from "@mailhost/common/settings/load";
@@ -75,13 +76,16 @@ function runMode(site: Site, flags: SendmailFlags, streams: SendmailStreams): Pr
 }
 
 async function deliver(site: Site, flags: SendmailFlags, streams: SendmailStreams): Promise<number> {
+  const user = userInfo().username;
+  // A message that root sends must be readable for the mta, which is root no longer.
+  becomeQueueOwner(site);
   const log = logOf(site);
   try {
     return await submitMessage({
       site,
       flags,
       input: streams.stdin,
-      user: userInfo().username,
+      user,
       log,
       clock: systemClock,
       complain: streams.stderr,
