@@ -8,6 +8,7 @@
 import {
   closeSync,
   existsSync,
+  fsyncSync,
   mkdirSync,
   openSync,
   readFileSync,
@@ -15,7 +16,7 @@ import {
   rmSync,
   writeFileSync,
 } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import type { Clock } from "@mailhost/common/clock";
 import { errnoOf, messageOf, UserError } from "@mailhost/common/errors";
 import type { Log } from "@mailhost/common/log/log";
@@ -191,9 +192,23 @@ function unusedName(name: string): string {
   return free;
 }
 
+/** Makes the file when it is missing. Its directory entry must be as durable as what will be committed to it. */
+function makeFile(paths: QueuePaths): void {
+  if (existsSync(paths.environment)) return;
+  closeSync(openSync(paths.environment, "a", 0o600));
+  for (const dir of [paths.dir, dirname(paths.dir)]) {
+    const folder = openSync(dir, "r");
+    try {
+      fsyncSync(folder);
+    } finally {
+      closeSync(folder);
+    }
+  }
+}
+
 function openTables(paths: QueuePaths, how: { readOnly: boolean; alone: boolean }): Environment {
   const { readOnly, alone } = how;
-  if (!readOnly) closeSync(openSync(paths.environment, "a", 0o600));
+  if (!readOnly) makeFile(paths);
   let root: RootDatabase;
   try {
     root = open({

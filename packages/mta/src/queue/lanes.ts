@@ -17,7 +17,15 @@ export interface LaneLimits {
   readonly perLane: number;
   /** Attempts under way in one lane after one that was deferred. */
   readonly failing: number;
+  /** The same after one that was put off: the mailer leaves the destination alone, so attempts cost next to nothing. */
+  readonly putOff: number;
 }
+
+/**
+ * What an attempt says of its lane. `none`: nothing was tried, so nothing is known. `put-off`: deferred to a time that
+ * the mailer named, until which it does not call the destination.
+ */
+export type AttemptResult = "delivered" | "deferred" | "put-off" | "none";
 
 /** One lane. */
 export interface Lane {
@@ -113,19 +121,18 @@ export class Lanes {
   /**
    * An attempt is over.
    *
-   * @param result `none`: nothing was tried, so nothing is known of the destination
    * @returns the lane's name when more of it should be looked for in the due index
    */
-  finished({ name }: Lane, result: "delivered" | "deferred" | "none"): string | undefined {
+  finished({ name }: Lane, result: AttemptResult): string | undefined {
     const lane = this.#lane(name);
     lane.active--;
     this.#active--;
     if (result === "delivered") {
       lane.failing = false;
       lane.limit = Math.min(Math.max(lane.limit, this.#limits.first) + 1, this.#limits.perLane);
-    } else if (result === "deferred") {
+    } else if (result !== "none") {
       lane.failing = true;
-      lane.limit = this.#limits.failing;
+      lane.limit = result === "put-off" ? this.#limits.putOff : this.#limits.failing;
     }
     this.#forget(lane);
     return lane.skipped !== undefined && lane.waiting.size <= this.#room() / 2 ? name : undefined;

@@ -9,6 +9,7 @@ import type { Settled } from "../bounce/report.ts";
 import type { Mailer } from "../deliver/mailer.ts";
 import type { Outcome } from "../deliver/outcome.ts";
 import { logDone, logOutcome } from "../log/message-log.ts";
+import type { AttemptResult } from "./lanes.ts";
 import type { QueueEntry, QueueRecipient } from "./queue-entry.ts";
 import type { QueueStore } from "./queue-store.ts";
 import { logReports, type ReportingParts, writeReports } from "./reporting.ts";
@@ -19,9 +20,6 @@ export type Part = string;
 
 /** The part of all mailboxes. */
 export const LOCAL_PART: Part = "local";
-
-/** What an attempt says of its lane. */
-export type AttemptResult = "delivered" | "deferred" | "none";
 
 /** What a round works with. */
 export interface RoundParts extends ReportingParts {
@@ -107,8 +105,7 @@ export class Round {
     if (results.length > 0 || hasFailures || pendingOf(this.entry).length === 0) {
       await this.#record(results, now);
     }
-    if (results.length === 0) return "none";
-    return results.every(({ outcome }) => outcome.kind === "deferred") ? "deferred" : "delivered";
+    return resultOf(results);
   }
 
   #recipientsOf(part: Part, now: number): QueueRecipient[] {
@@ -183,6 +180,13 @@ export class Round {
       }
     }
   }
+}
+
+function resultOf(results: readonly RecipientOutcome[]): AttemptResult {
+  const outcomes = results.map(({ outcome }) => outcome);
+  if (outcomes.length === 0) return "none";
+  if (outcomes.some((outcome) => outcome.kind !== "deferred")) return "delivered";
+  return outcomes.every((o) => o.kind === "deferred" && o.retryAt !== undefined) ? "put-off" : "deferred";
 }
 
 function internalError(relay: string): Outcome {

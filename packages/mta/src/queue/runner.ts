@@ -12,11 +12,11 @@ import type { Settings } from "@mailhost/common/settings/settings";
 import type { Mailer } from "../deliver/mailer.ts";
 import { logHeld } from "../log/message-log.ts";
 import { DueScan } from "./due-scan.ts";
-import { type Lane, Lanes } from "./lanes.ts";
+import { type AttemptResult, type Lane, Lanes } from "./lanes.ts";
 import type { QueueEntry } from "./queue-entry.ts";
 import { type DueRow, dueRowsOf, laneOf, type QueueStore } from "./queue-store.ts";
 import { type ResolveAddress, resolveRemote } from "./reporting.ts";
-import { type AttemptResult, LOCAL_PART, type Part, Round } from "./round.ts";
+import { LOCAL_PART, type Part, Round } from "./round.ts";
 
 /** What the runner works with. */
 export interface RunnerParts {
@@ -50,9 +50,9 @@ export interface Runner {
 }
 
 /** Local attempts under way: in all, and for one mailbox. */
-const LOCAL = { total: 1000, first: 200, perLane: 200, failing: 200 };
-/** Remote attempts under way: in all, and for a destination that nothing is known of or that fails. */
-const REMOTE = { total: 1000, first: 5, failing: 1 };
+const LOCAL = { total: 1000, first: 200, perLane: 200, failing: 200, putOff: 200 };
+/** Remote attempts under way: in all, and for a destination that is new, fails, or is left alone for a time. */
+const REMOTE = { total: 1000, first: 5, failing: 1, putOff: 50 };
 /** The lane and the part of everything that goes to the smart host. */
 const SMART_HOST = "*";
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { Lanes } from "../../src/queue/lanes.ts";
 
-const LIMITS = { total: 10, first: 2, perLane: 4, failing: 1 };
+const LIMITS = { total: 10, first: 2, perLane: 4, failing: 1, putOff: 3 };
 const START = { at: 0, id: "", lane: "" };
 
 function fill(lanes: Lanes, name: string, count: number, from = 0): void {
@@ -72,4 +72,16 @@ test("an id waits once; startAtOnce passes nobody who waits", () => {
   assert.equal(lanes.waiting, 1);
   assert.equal(lanes.startAtOnce("a"), undefined);
   assert.ok(lanes.startAtOnce("b"));
+});
+
+test("messages for a destination that is left alone are put off several at once", () => {
+  const lanes = new Lanes(LIMITS);
+  fill(lanes, "a", 20);
+  lanes.finished(lanes.take()!.lane, "put-off");
+  const taken = [lanes.take(), lanes.take(), lanes.take(), lanes.take()];
+  assert.deepEqual(
+    taken.map((t) => t?.id),
+    ["a1", "a2", "a3", undefined],
+  );
+  assert.ok(taken[0]?.lane.failing);
 });
