@@ -67,12 +67,14 @@ export class Listener {
     this.#stopping = true;
     for (const server of this.#servers) server.close();
     for (const [socket, { session }] of this.#connections) if (session?.hasMailbox !== true) socket.destroy();
-    const cut = () => {
-      for (const socket of this.#connections.keys()) socket.destroy();
-    };
-    const timer = this.#services.clock.after(STOP_PATIENCE, cut);
+    const timer = this.#services.clock.after(STOP_PATIENCE, () => this.cut());
     await Promise.all([...this.#connections.values()].map(({ done }) => done));
     timer.cancel();
+  }
+
+  /** Cuts all connections, whatever they are doing. */
+  cut(): void {
+    for (const socket of this.#connections.keys()) socket.destroy();
   }
 
   #accept(socket: Socket, kind: PortKind): void {

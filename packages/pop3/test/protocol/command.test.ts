@@ -4,7 +4,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { type ClientLine, CommandReader, LONGEST_LINE } from "../../src/protocol/command.ts";
 
-function read(...chunks: readonly (string | Buffer)[]): ClientLine[] {
+function read(...chunks: readonly (string | Uint8Array)[]): ClientLine[] {
   const reader = new CommandReader();
   return chunks.flatMap((chunk) => [...reader.take(Buffer.from(chunk as string))]);
 }

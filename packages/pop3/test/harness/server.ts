@@ -1,0 +1,137 @@
+/**
+ * A POP3 server in this process over a temporary site: real sockets, real mbox files, accounts and tables made up.
+ */
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { TestContext } from "node:test";
+import type { SecureContext } from "node:tls";
+import type { Accounts } from "@mailhost/common/accounts/accounts";
+import { type Clock, systemClock } from "@mailhost/common/clock";
+import type { DracTable } from "@mailhost/common/drac/drac-table";
+import type { Log } from "@mailhost/common/log/log";
+import { parseSettings } from "@mailhost/common/settings/load";
+import type { Settings } from "@mailhost/common/settings/settings";
+import { type Site, siteAt } from "@mailhost/common/site";
+import { LoginPenalties } from "../../src/auth/login-penalties.ts";
+import { Listener, type PortKind } from "../../src/listener.ts";
+import { type IndexStore, openIndexStore } from "../../src/maildrop/index-store.ts";
+import type { Services } from "../../src/services.ts";
+
+export const PASSWORD = "let me in";
+
+/** What a test may set. */
+export interface ServerOptions {
+  /** Text of mailhost.yaml beside the hostname. */
+  readonly settings?: string;
+  readonly clock?: Clock;
+  readonly users?: readonly string[];
+  /** Entries of the access table, keys in lower case. */
+  readonly access?: Readonly<Record<string, string>>;
+  readonly kind?: PortKind;
+  readonly tls?: SecureContext;
+}
+
+/** The server and its surroundings. */
+export interface TestServer {
+  readonly site: Site;
+  readonly port: number;
+  readonly listener: Listener;
+  readonly store: IndexStore;
+  /** Log lines so far. */
+  readonly logged: string[];
+  /** Addresses that DRAC was told of, `IP USER`. */
+  readonly recorded: string[];
+  readonly mbox: (name: string) => string;
+}
+
+/** A folder that goes with the test, laid out as a site. */
+export function temporarySite(t: TestContext): Site {
+  const root = mkdtempSync(join(tmpdir(), "mailhost-pop3-"));
+  t.after(() => rmSync(root, { recursive: true, force: true }));
+  const site = siteAt(root);
+  mkdirSync(site.spoolDir, { recursive: true });
+  mkdirSync(site.stateDir, { recursive: true });
+  return site;
+}
+
+/** A log that keeps its lines. */
+export function memoryLog(lines: string[]): Log {
+  return {
+    write: (level, text) => void lines.push(`${level} ${text}`),
+    close: () => Promise.resolve(),
+  };
+}
+
+/** Starts a server; it stops with the test. */
+export async function startServer(t: TestContext, options: ServerOptions = {}): Promise<TestServer> {
+  const site = temporarySite(t);
+  const logged: string[] = [];
+  const recorded: string[] = [];
+  const log = memoryLog(logged);
+  const clock = options.clock ?? systemClock;
+  const settings: Settings = parseSettings(`hostname: mail.test\n${options.settings ?? ""}`, "mailhost.yaml");
+  const store = openIndexStore(site, { log, clock });
+  const access = new Map(Object.entries(options.access ?? {}));
+  const accounts = testAccounts(options.users ?? ["wang"]);
+  const services: Services = {
+    site,
+    settings: () => settings,
+    accounts: () => accounts,
+    drac: () => testDrac(recorded),
+    hasTls: () => options.tls !== undefined,
+    tables: {
+      access: { file: "access", get: (key) => access.get(key), entries: () => access },
+      localHostNames: { file: "names", has: (domain) => domain === "linuxaid.com.cn", entries: () => [] },
+    },
+    store,
+    penalties: new LoginPenalties(clock),
+    log,
+    clock,
+  };
+  const listener = new Listener(services, () => options.tls);
+  const server = await listener.listen(options.kind ?? "pop3", { host: "127.0.0.1", port: 0 });
+  t.after(async () => {
+    listener.cut();
+    await listener.stop();
+    await store.close();
+  });
+  const { port } = server.address() as AddressInfo;
+  return { site, port, listener, store, logged, recorded, mbox: (name) => join(site.spoolDir, name) };
+}
+
+function testAccounts(users: readonly string[]): Accounts {
+  const find: Accounts["find"] = (name) =>
+    users.includes(name.toLowerCase()) ? { name: name.toLowerCase(), source: "file" } : undefined;
+  return {
+    find,
+    verify: (name, password) => Promise.resolve(password === PASSWORD ? find(name) : undefined),
+    names: () => [...users],
+  };
+}
+
+function testDrac(recorded: string[]): DracTable {
+  return {
+    record: (ip, user) => {
+      recorded.push(`${ip} ${user}`);
+      return Promise.resolve();
+    },
+    permits: () => undefined,
+    list: () => [],
+    remove: () => Promise.resolve(false),
+    close: () => Promise.resolve(),
+  };
+}
+
+/** Writes an mbox of messages given as header and body, LF line ends. */
+export function writeMbox(path: string, messages: readonly string[]): void {
+  writeFileSync(path, messages.map((message, i) => mboxText(message, i)).join(""));
+}
+
+/** A message as it stands in an mbox, its `From ` line a different one for each `second`. */
+export function mboxText(message: string, second = 0): string {
+  const at = new Date(Date.UTC(2026, 10, 24, 21, 0, second));
+  const time = at.toISOString().slice(11, 19);
+  return `From a@example.net Tue Nov 24 ${time} 2026\n${message}\n`;
+}

@@ -1,0 +1,197 @@
+/** When the stored index is believed, when the mailbox is read again, and that ids survive both. */
+import assert from "node:assert/strict";
+import {
+  appendFileSync,
+  closeSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
+import { open } from "node:fs/promises";
+import { join } from "node:path";
+import { type TestContext, test } from "node:test";
+import { systemClock } from "@mailhost/common/clock";
+import type { Site } from "@mailhost/common/site";
+import { open as openEnvironment } from "lmdb";
+import { indexFileFault } from "../../src/maildrop/index-file.ts";
+import { type IndexStore, indexFile, openIndexStore } from "../../src/maildrop/index-store.ts";
+import { refreshIndex } from "../../src/maildrop/refresh.ts";
+import { mboxText, memoryLog, temporarySite } from "../harness/server.ts";
+
+const mail = (body: string) => `Subject: s\nMessage-ID: <${body}@example.net>\n\n${body}\n`;
+const THREE = ["one", "two", "three"].map((body, i) => mboxText(mail(body), i));
+
+interface Mailbox {
+  readonly site: Site;
+  readonly path: string;
+  readonly logged: string[];
+  store: IndexStore;
+  /** A login's look at the mailbox: how the index came about, and the ids. */
+  look(): Promise<{ how: string; uids: string[] }>;
+  reopen(): Promise<void>;
+}
+
+function mailbox(t: TestContext, content: string): Mailbox {
+  const site = temporarySite(t);
+  const path = join(site.spoolDir, "wang");
+  writeFileSync(path, content);
+  const logged: string[] = [];
+  const openStore = () => openIndexStore(site, { log: memoryLog(logged), clock: systemClock });
+  const box: Mailbox = {
+    site,
+    path,
+    logged,
+    store: openStore(),
+    async look() {
+      const file = await open(path, "r");
+      try {
+        const { index, how, unchanged } = await refreshIndex(file, box.store.read("wang"));
+        if (how !== "kept") await box.store.write("wang", index, unchanged);
+        return { how, uids: index.messages.map((m) => m.uid) };
+      } finally {
+        await file.close();
+      }
+    },
+    async reopen() {
+      await box.store.close();
+      box.store = openStore();
+    },
+  };
+  t.after(() => box.store.close());
+  return box;
+}
+
+test("an untouched mailbox is not read again, after a restart neither", async (t) => {
+  const box = mailbox(t, THREE.join(""));
+  const first = await box.look();
+  assert.equal(first.how, "scanned");
+  assert.deepEqual(await box.look(), { ...first, how: "kept" });
+  await box.reopen();
+  assert.deepEqual(await box.look(), { ...first, how: "kept" });
+});
+
+test("of one that grew the end is read", async (t) => {
+  const box = mailbox(t, THREE.join(""));
+  const { uids } = await box.look();
+  appendFileSync(box.path, mboxText(mail("four"), 4));
+  const grown = await box.look();
+  assert.equal(grown.how, "grown");
+  assert.deepEqual(grown.uids.slice(0, 3), uids);
+  assert.equal(grown.uids.length, 4);
+  assert.deepEqual(await box.look(), { ...grown, how: "kept" });
+});
+
+test("growth over the edge of a stored chunk", async (t) => {
+  const many = Array.from({ length: 1023 }, (_, i) => mboxText(mail(`m${i}`), i));
+  const box = mailbox(t, many.join(""));
+  let { uids } = await box.look();
+  for (let i = 0; i < 3; i++) {
+    appendFileSync(box.path, mboxText(mail(`new${i}`), i));
+    const grown = await box.look();
+    assert.equal(grown.how, "grown");
+    assert.deepEqual(grown.uids.slice(0, -1), uids);
+    uids = grown.uids;
+    await box.reopen();
+    assert.equal((await box.look()).how, "kept");
+  }
+});
+
+test("one that shrank, was rewritten in the same size, or grew at the front is read whole and keeps its ids", async (t) => {
+  const box = mailbox(t, THREE.join(""));
+  const [one, two, three] = (await box.look()).uids;
+  writeFileSync(box.path, [THREE[0], THREE[2]].join(""));
+  assert.deepEqual(await box.look(), { how: "scanned", uids: [one, three] });
+  writeFileSync(box.path, [THREE[2], THREE[0]].join(""));
+  assert.deepEqual(await box.look(), { how: "scanned", uids: [three, one] });
+  const before = statSync(box.path);
+  writeFileSync(box.path, [THREE[0], THREE[2]].join(""));
+  utimesSync(box.path, before.atime, before.mtime);
+  assert.deepEqual(await box.look(), { how: "scanned", uids: [one, three] });
+  writeFileSync(box.path, [THREE[1], THREE[0], THREE[2]].join(""));
+  assert.deepEqual(await box.look(), { how: "scanned", uids: [two, one, three] });
+});
+
+test("what readers change in a message changes no id", async (t) => {
+  const box = mailbox(t, THREE.join(""));
+  const { uids } = await box.look();
+  const read = THREE.map((text) => text.replace("Subject", "Status: RO\nX-UIDL: other\nSubject"));
+  writeFileSync(box.path, read.join(""));
+  assert.deepEqual(await box.look(), { how: "scanned", uids });
+});
+
+test("identical messages have ids of their own, and keep them when one goes", async (t) => {
+  const twin = mboxText(mail("same"), 1);
+  const box = mailbox(t, twin + twin + twin);
+  const { uids } = await box.look();
+  assert.equal(new Set(uids).size, 3);
+  appendFileSync(box.path, twin);
+  const grown = await box.look();
+  assert.deepEqual(grown.uids.slice(0, 3), uids);
+  assert.equal(new Set(grown.uids).size, 4);
+});
+
+test("without an index the ids come out the same", async (t) => {
+  const box = mailbox(t, THREE.join(""));
+  const { uids } = await box.look();
+  await box.store.close();
+  for (const name of readdirSync(box.site.stateDir)) rmSync(join(box.site.stateDir, name));
+  box.store = openIndexStore(box.site, { log: memoryLog(box.logged), clock: systemClock });
+  assert.deepEqual(await box.look(), { how: "scanned", uids });
+});
+
+test("damaged values are noticed, logged, and replaced", async (t) => {
+  const box = mailbox(t, THREE.join(""));
+  const first = await box.look();
+  for (const [key, damage] of [
+    [0, (value: Buffer) => value.subarray(1)],
+    [0, (value: Buffer) => Buffer.alloc(value.length)],
+    [1, (value: Buffer) => Buffer.concat([value, value])],
+    [1, (value: Buffer) => Buffer.from(value).fill(0xff, 20, 30)],
+    [1, () => undefined],
+  ] as const) {
+    await box.store.close();
+    const env = openEnvironment<Buffer, [string, number]>({
+      path: indexFile(box.site),
+      noSubdir: true,
+      encoding: "binary",
+    });
+    const changed = damage(env.get(["wang", key])!);
+    if (changed === undefined) await env.remove(["wang", key]);
+    else await env.put(["wang", key], changed);
+    await env.close();
+    box.store = openIndexStore(box.site, { log: memoryLog(box.logged), clock: systemClock });
+    box.logged.length = 0;
+    assert.deepEqual(await box.look(), first);
+    assert.match(box.logged.join("\n"), /index of wang is damaged/);
+    assert.equal((await box.look()).how, "kept");
+  }
+});
+
+test("an index file that is none, or was cut, is moved aside and named", async (t) => {
+  for (const damage of ["garbage", "cut", "zeroed", "empty"] as const) {
+    const box = mailbox(t, THREE.join(""));
+    const first = await box.look();
+    const path = indexFile(box.site);
+    await box.store.close();
+    assert.equal(indexFileFault(path), undefined);
+    if (damage === "garbage") writeFileSync(path, "garbage".repeat(10_000));
+    if (damage === "empty") writeFileSync(path, "");
+    if (damage === "cut") truncateSync(path, readFileSync(path).length - 4096);
+    if (damage === "zeroed") {
+      const fd = openSync(path, "r+");
+      writeSync(fd, Buffer.alloc(4096), 0, 4096, 0);
+      closeSync(fd);
+    }
+    box.store = openIndexStore(box.site, { log: memoryLog(box.logged), clock: systemClock });
+    assert.deepEqual(await box.look(), first);
+    const aside = readdirSync(box.site.stateDir).filter((name) => name.includes(".damaged-"));
+    assert.equal(aside.length, damage === "empty" ? 0 : 1, damage);
+    if (damage !== "empty") assert.match(box.logged[0]!, /^error .*pop3-index\.mdb: .*moved to /);
+  }
+});
