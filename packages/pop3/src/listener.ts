@@ -23,14 +23,23 @@ export const STOP_PATIENCE = 30_000;
 /** The kinds of ports; `pop3s` is encrypted from the first octet. */
 export type PortKind = "pop3" | "pop3s";
 
+/** A connection from its first moment to its last. */
+interface Connection {
+  /** Undefined before the session has begun. */
+  session?: Session;
+  /** All is said; the client may still read it. */
+  leaving: boolean;
+  /** Resolves when it is closed. */
+  done: Promise<void>;
+}
+
 /** All listening ports and their sessions. */
 export class Listener {
   readonly #services: Services;
   readonly #tls: () => SecureContext | undefined;
   readonly #limits = new SessionLimits();
   readonly #servers: Server[] = [];
-  /** Connections that are no session yet or no more, with the socket that ends them. */
-  readonly #connections = new Map<Socket, { session?: Session; done: Promise<void> }>();
+  readonly #connections = new Map<Socket, Connection>();
   #stopping = false;
 
   constructor(services: Services, tls: () => SecureContext | undefined) {
@@ -66,7 +75,9 @@ export class Listener {
   async stop(): Promise<void> {
     this.#stopping = true;
     for (const server of this.#servers) server.close();
-    for (const [socket, { session }] of this.#connections) if (session?.hasMailbox !== true) socket.destroy();
+    for (const [socket, { session, leaving }] of this.#connections) {
+      if (!leaving && session?.hasMailbox !== true) socket.destroy();
+    }
     const timer = this.#services.clock.after(STOP_PATIENCE, () => this.cut());
     await Promise.all([...this.#connections.values()].map(({ done }) => done));
     timer.cancel();
@@ -84,54 +95,43 @@ export class Listener {
       log.write("debug", `pop3: ${socket.remoteAddress ?? "?"}: ${error.message}`),
     );
     const place = this.#limits.enter(this.#services.settings().pop3.maxConnections);
-    if (place === undefined) {
-      this.#turnAway(socket, "Too many sessions; try again later.");
-      return;
-    }
-    const connection: { session?: Session; done: Promise<void> } = { done: Promise.resolve() };
+    const connection: Connection = { leaving: false, done: Promise.resolve() };
     this.#connections.set(socket, connection);
-    connection.done = this.#serve(socket, kind, place, (session) => {
-      connection.session = session;
-    })
+    connection.done = this.#serve(socket, kind, place, connection)
       .catch((error: unknown) => {
         socket.destroy();
         log.write("error", `pop3: ${socket.remoteAddress ?? "?"}: ${messageOf(error)}`);
+        return socket;
       })
-      .finally(() => {
-        place.leave();
-        this.#connections.delete(socket);
-      });
+      .then((stream) => {
+        place?.leave();
+        connection.leaving = true;
+        return this.#farewell(stream);
+      })
+      .finally(() => this.#connections.delete(socket));
   }
 
+  /** Serves a client to the end, and returns the stream that is to be closed. */
   async #serve(
     socket: Socket,
     kind: PortKind,
-    place: Place,
-    begun: (session: Session) => void,
-  ): Promise<void> {
+    place: Place | undefined,
+    connection: Connection,
+  ): Promise<Socket> {
     const services = this.#services;
+    if (place === undefined) return turnAway(socket, "Too many sessions; try again later.");
     const who = await this.#clientOf(socket);
-    if (who === undefined || this.#stopping) {
-      socket.destroy();
-      return;
-    }
-    const { access } = services.tables;
-    const trusted = !who.hidden && (isLoopback(who.ip) || isRelayNetwork(who.ip, access));
+    const secureContext = kind === "pop3s" ? this.#tls() : undefined;
+    const secure = secureContext !== undefined;
+    if (who === undefined || this.#stopping || (kind === "pop3s" && !secure)) return socket.destroy();
+    const trusted = !who.hidden && (isLoopback(who.ip) || isRelayNetwork(who.ip, services.tables.access));
     if (!trusted && !place.countFor(who.ip, services.settings().pop3.maxConnectionsPerClient)) {
-      this.#turnAway(socket, "Too many sessions from your address; try again later.");
-      return;
+      return turnAway(socket, "Too many sessions from your address; try again later.");
     }
-    const secureContext = this.#tls();
-    const secure = kind === "pop3s";
-    if (secure && secureContext === undefined) {
-      socket.destroy();
-      return;
-    }
-    const stream = secure ? encrypted(socket, secureContext!) : socket;
-    const session = new Session(stream, services, { ...who, secure, trusted });
-    begun(session);
-    await session.run();
-    this.#farewell(stream);
+    const stream = secure ? encrypted(socket, secureContext) : socket;
+    connection.session = new Session(stream, services, { ...who, secure, trusted });
+    await connection.session.run();
+    return stream;
   }
 
   /** The client's address: the peer's own, or the one that a forwarder of ours names. */
@@ -149,18 +149,22 @@ export class Listener {
     return { ip: normalizeIp(named.ip) ?? peer, hidden: false };
   }
 
-  #turnAway(socket: Socket, text: string): void {
-    socket.end(`${err(text, "SYS/TEMP")}\r\n`);
-    this.#farewell(socket);
-  }
-
   /** Reads what the client still sends, so that our last words are not lost in a reset, but not for long. */
-  #farewell(socket: Socket): void {
-    if (socket.destroyed) return;
-    socket.resume();
-    const timer = this.#services.clock.after(FAREWELL, () => socket.destroy());
-    socket.once("close", () => timer.cancel());
+  #farewell(socket: Socket): Promise<void> {
+    return new Promise((resolve) => {
+      if (socket.closed) return resolve();
+      const timer = this.#services.clock.after(FAREWELL, () => socket.destroy());
+      socket.once("close", () => {
+        timer.cancel();
+        resolve();
+      });
+      socket.resume();
+    });
   }
+}
+
+function turnAway(socket: Socket, text: string): Socket {
+  return socket.end(`${err(text, "SYS/TEMP")}\r\n`);
 }
 
 /** The TLS side of a connection; what the PROXY header left in the socket is read first. */
