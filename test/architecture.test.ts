@@ -111,7 +111,7 @@ test("only the store touches the queue's tables, and only a few folders lock fil
     if (/queueDir\b/.test(read(file))) {
       assert.match(
         file,
-        /^packages\/(common\/src\/site\.ts|mta\/src\/(queue|commands)\/|launcher\/src\/)/,
+        /^packages\/(common\/src\/(site\.ts|daemon\/)|mta\/src\/(queue|commands)\/|launcher\/src\/)/,
         `${file} knows the queue's folder`,
       );
     }
