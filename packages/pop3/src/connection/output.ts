@@ -7,7 +7,7 @@
 import type { Socket } from "node:net";
 import type { IdleTimer } from "./idle-timer.ts";
 
-/** Characters gathered before they are sent. */
+/** Octets gathered before they are sent. */
 const GATHERED = 16 * 1024;
 
 /** The client is gone; nothing can be sent any more. */
@@ -19,7 +19,9 @@ export class ClientGone extends Error {
 export class Output {
   readonly #socket: Socket;
   readonly #idle: IdleTimer;
-  #gathered: string[] = [];
+  #text: string[] = [];
+  /** Goes before the text. */
+  #chunks: Buffer[] = [];
   #length = 0;
 
   constructor(socket: Socket, idle: IdleTimer) {
@@ -29,43 +31,58 @@ export class Output {
 
   /** Adds a line, its CR LF excluded. Resolves when the next may be added. */
   async line(text: string): Promise<void> {
-    this.#gathered.push(text, "\r\n");
+    this.#text.push(text, "\r\n");
     this.#length += text.length + 2;
     if (this.#length >= GATHERED) await this.flush();
   }
 
-  /** Sends what was gathered. */
+  /** Adds bytes, which are not copied. Resolves when more may be added. */
+  async bytes(data: Buffer): Promise<void> {
+    this.#closeText();
+    this.#chunks.push(data);
+    this.#length += data.length;
+    if (this.#length >= GATHERED) await this.flush();
+  }
+
+  /** Sends what was gathered. Resolves when more may be sent. */
   async flush(): Promise<void> {
     if (this.#length === 0) return;
-    const data = Buffer.from(this.#gathered.join(""));
-    this.#gathered = [];
+    this.#closeText();
+    const [socket, chunks] = [this.#socket, this.#chunks];
+    this.#chunks = [];
     this.#length = 0;
-    await this.#send(data);
-  }
-
-  /** Sends bytes behind what was gathered. Resolves when more may be sent. */
-  async bytes(data: Buffer): Promise<void> {
-    await this.flush();
-    await this.#send(data);
-  }
-
-  async #send(data: Buffer): Promise<void> {
-    const socket = this.#socket;
     if (socket.destroyed) throw new ClientGone();
-    if (socket.write(data)) return;
+    socket.cork();
+    for (const chunk of chunks) socket.write(chunk);
+    socket.uncork();
+    if (socket.writableNeedDrain) await this.#drained();
+  }
+
+  #closeText(): void {
+    if (this.#text.length === 0) return;
+    this.#chunks.push(Buffer.from(this.#text.join("")));
+    this.#text = [];
+  }
+
+  async #drained(): Promise<void> {
     this.#idle.touch();
     this.#idle.arm();
-    await new Promise<void>((resolve) => {
-      const done = () => {
-        socket.off("drain", done);
-        socket.off("close", done);
-        resolve();
-      };
-      socket.on("drain", done);
-      socket.on("close", done);
-    });
+    await drainOrClose(this.#socket);
     this.#idle.disarm();
     this.#idle.touch();
-    if (socket.destroyed) throw new ClientGone();
+    if (this.#socket.destroyed) throw new ClientGone();
   }
+}
+
+function drainOrClose(socket: Socket): Promise<void> {
+  return new Promise((resolve) => {
+    if (socket.destroyed) return resolve();
+    const done = () => {
+      socket.off("drain", done);
+      socket.off("close", done);
+      resolve();
+    };
+    socket.on("drain", done);
+    socket.on("close", done);
+  });
 }

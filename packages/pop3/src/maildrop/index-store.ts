@@ -6,6 +6,7 @@
  */
 import { mkdirSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { setImmediate } from "node:timers/promises";
 import type { Clock } from "@mailhost/common/clock";
 import { messageOf } from "@mailhost/common/errors";
 import type { Log } from "@mailhost/common/log/log";
@@ -18,7 +19,7 @@ import type { IndexedMessage, MailboxIndex } from "./mailbox-index.ts";
 /** Indexes by mailbox name. A mailbox is used by the holder of its session lock only. */
 export interface IndexStore {
   /** The index of a mailbox; undefined when there is none, or it is damaged, which is logged. */
-  read(name: string): MailboxIndex | undefined;
+  read(name: string): Promise<MailboxIndex | undefined>;
   /**
    * Replaces the index of a mailbox in one commit. A failure is logged, not thrown: the mailbox will be read again.
    *
@@ -27,6 +28,9 @@ export interface IndexStore {
   write(name: string, index: MailboxIndex, unchanged: number): Promise<void>;
   close(): Promise<void>;
 }
+
+/** Chunks coded before others get their turn: a large mailbox must not hold up the rest. */
+const CHUNKS_A_TURN = 4;
 
 /** Key of the head; chunks are 1, 2, … */
 const HEAD = 0;
@@ -44,9 +48,9 @@ export function openIndexStore(site: Site, { log, clock }: { log: Log; clock: Cl
   if (fault !== undefined) moveAside(path, fault, log, clock);
   const env = open<Buffer, [string, number]>({ path, noSubdir: true, encoding: "binary" });
   return {
-    read(name) {
+    async read(name) {
       try {
-        const index = readIndex(env, name);
+        const index = await readIndex(env, name);
         if (index !== "damaged") return index;
         log.write("warn", `${path}: the index of ${name} is damaged; the mailbox is read again`);
       } catch (error) {
@@ -74,7 +78,7 @@ function moveAside(path: string, fault: string, log: Log, clock: Clock): void {
 
 type Env = RootDatabase<Buffer, [string, number]>;
 
-function readIndex(env: Env, name: string): MailboxIndex | "damaged" | undefined {
+async function readIndex(env: Env, name: string): Promise<MailboxIndex | "damaged" | undefined> {
   const stored = env.get([name, HEAD]);
   if (stored === undefined) return undefined;
   const head = decodeHead(stored);
@@ -85,6 +89,7 @@ function readIndex(env: Env, name: string): MailboxIndex | "damaged" | undefined
     const before = messages.length;
     if (bytes === undefined || !decodeChunk(bytes, messages, head.identity.size)) return "damaged";
     if (messages.length === before) return "damaged";
+    if (chunk % CHUNKS_A_TURN === 0) await setImmediate();
   }
   if (messages.length !== head.count) return "damaged";
   if (new Set(messages.map((m) => m.uid)).size !== messages.length) return "damaged";
@@ -98,11 +103,14 @@ async function writeIndex(env: Env, name: string, index: MailboxIndex, unchanged
   const chunks = Math.ceil(messages.length / CHUNK);
   // Without a sound head nothing is known of the chunks behind it.
   const first = before === undefined ? 0 : Math.floor(unchanged / CHUNK);
+  const values: Buffer[] = [];
+  for (let chunk = first; chunk < chunks; chunk++) {
+    values.push(encodeChunk(messages, chunk * CHUNK));
+    if (values.length % CHUNKS_A_TURN === 0) await setImmediate();
+  }
   await env.batch(() => {
     void env.put([name, HEAD], encodeHead({ identity, fingerprint, count: messages.length }));
-    for (let chunk = first; chunk < chunks; chunk++) {
-      void env.put([name, chunk + 1], encodeChunk(messages, chunk * CHUNK));
-    }
+    for (const [i, value] of values.entries()) void env.put([name, first + i + 1], value);
     const old = Math.ceil((before ?? 0) / CHUNK);
     for (let chunk = chunks; chunk < old; chunk++) void env.remove([name, chunk + 1]);
   });

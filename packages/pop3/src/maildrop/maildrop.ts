@@ -10,7 +10,7 @@ import { errnoOf } from "@mailhost/common/errors";
 import type { MailboxPaths } from "@mailhost/common/mbox/mailboxes";
 import type { SessionLock } from "@mailhost/common/mbox/session-lock";
 import type { FileIdentity, IndexedMessage, MailboxIndex } from "./mailbox-index.ts";
-import { identityOf, isSameFile } from "./mailbox-index.ts";
+import { identityOf, isSameFile, isUntouched } from "./mailbox-index.ts";
 import { isIntact } from "./refresh.ts";
 
 /** What a message number leads to. */
@@ -127,9 +127,11 @@ export class Maildrop {
     const [file, index, seen] = [this.#file, this.index, this.#seen];
     if (file === undefined || index === undefined || seen === undefined) return false;
     const now = await identityOf(file);
-    if (now.size === seen.size && now.mtimeNs === seen.mtimeNs && (await this.#isInPlace(now))) return true;
-    if (now.size <= seen.size || !(await this.#isInPlace(now)) || !(await isIntact(file, index)))
-      return false;
+    // A file that loses its name gets a new ctime.
+    if (isUntouched(now, seen)) return true;
+    if (!(await this.#isInPlace(now))) return false;
+    const sameBytes = now.size === seen.size && now.mtimeNs === seen.mtimeNs;
+    if (!sameBytes && (now.size <= seen.size || !(await isIntact(file, index)))) return false;
     this.#seen = now;
     return true;
   }

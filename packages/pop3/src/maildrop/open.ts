@@ -71,7 +71,7 @@ async function readMailbox(
   try {
     const opened = await openToRead(box);
     file = opened;
-    const { index, how, unchanged } = await refreshIndex(opened, store.read(paths.name));
+    const { index, how, unchanged } = await refreshIndex(opened, await store.read(paths.name));
     if (how !== "kept") await store.write(paths.name, index, unchanged);
     file = undefined;
     return { file: opened, index };

@@ -14,13 +14,6 @@ export class MailboxChanged extends Error {
   override readonly name = "MailboxChanged";
 }
 
-/** Whether a message still starts where the index says. */
-export async function startsAt(file: FileHandle, { start }: IndexedMessage): Promise<boolean> {
-  const found = Buffer.alloc(FROM.length);
-  const { bytesRead } = await file.read(found, 0, found.length, start);
-  return bytesRead === found.length && found.equals(FROM);
-}
-
 /**
  * Yields the bytes `[from, to)`. Each piece is good until the next is asked for.
  *
@@ -37,31 +30,48 @@ export async function* readPieces(file: FileHandle, from: number, to: number): A
 }
 
 /**
- * Yields a message's header, the empty line behind it, and so many lines of its body (TOP).
+ * Opens a message for reading, `From ` line left out; its first piece is read at once.
+ *
+ * @returns undefined when no message starts where the index says
+ * @throws as {@link readPieces}
+ */
+export async function openMessage(
+  file: FileHandle,
+  { start, head, end }: IndexedMessage,
+): Promise<AsyncGenerator<Buffer> | undefined> {
+  const pieces = readPieces(file, start, end);
+  const first = await pieces.next();
+  if (first.done === true || !first.value.subarray(0, FROM.length).equals(FROM)) return undefined;
+  return behind(first.value, pieces, head - start);
+}
+
+/** A stream without its first `skip` bytes, all of them in its first piece. */
+async function* behind(first: Buffer, rest: AsyncGenerator<Buffer>, skip: number): AsyncGenerator<Buffer> {
+  if (first.length > skip) yield first.subarray(skip);
+  yield* rest;
+}
+
+/**
+ * Of a message that {@link openMessage} opened, its header, the empty line behind it, and so many lines of its body (TOP).
  *
  * @throws as {@link readPieces}
  */
-export async function* readTop(
-  file: FileHandle,
-  message: IndexedMessage,
+export async function* topOf(
+  pieces: AsyncIterable<Buffer>,
+  { head, body }: IndexedMessage,
   lines: number,
 ): AsyncGenerator<Buffer> {
-  const { head, body, end } = message;
-  yield* readPieces(file, head, body);
+  let header = body - head;
   let left = lines;
-  if (left === 0) return;
-  for await (const piece of readPieces(file, body, end)) {
-    let at = 0;
-    while (left > 0) {
+  for await (const piece of pieces) {
+    let at = Math.min(header, piece.length);
+    header -= at;
+    while (header === 0 && left > 0 && at < piece.length) {
       const found = piece.indexOf(LF, at);
-      if (found < 0) break;
-      at = found + 1;
-      left--;
+      at = found < 0 ? piece.length : found + 1;
+      if (found >= 0) left--;
     }
-    if (left === 0) {
-      yield piece.subarray(0, at);
-      return;
-    }
-    yield piece;
+    yield piece.subarray(0, at);
+    if (header === 0 && left === 0) return;
   }
 }

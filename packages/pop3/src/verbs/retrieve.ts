@@ -5,11 +5,10 @@
  * answered with a refusal; after the second the connection is cut before the final dot, so that no client takes
  * wrong bytes for a message.
  */
-import type { FileHandle } from "node:fs/promises";
 import { messageOf } from "@mailhost/common/errors";
 import { ClientGone } from "../connection/output.ts";
 import type { IndexedMessage } from "../maildrop/mailbox-index.ts";
-import { MailboxChanged, readPieces, readTop, startsAt } from "../maildrop/read-message.ts";
+import { MailboxChanged, openMessage, topOf } from "../maildrop/read-message.ts";
 import { MessageEncoder } from "../protocol/message-encoder.ts";
 import { err, ok } from "../protocol/reply.ts";
 import type { Transaction } from "../session-state.ts";
@@ -29,12 +28,12 @@ export async function retr(turn: Turn, state: Transaction): Promise<Transaction>
     return state;
   }
   const { message, number } = found;
-  const file = await readableFile(turn, state, message);
-  if (file === undefined) return state;
+  const pieces = await openPieces(turn, state, message);
+  if (pieces === undefined) return state;
   drop.lastSeen = Math.max(drop.lastSeen, number);
   turn.renewRelay(state.user);
   await output.line(ok(`${message.octets} octets`));
-  await send(turn, state, readPieces(file, message.head, message.end), message.octets);
+  await send(turn, state, pieces, message.octets);
   return state;
 }
 
@@ -51,22 +50,24 @@ export async function top(turn: Turn, state: Transaction): Promise<Transaction> 
     await output.line(err(`Unknown number of lines: ${lines}`));
     return state;
   }
-  const file = await readableFile(turn, state, found.message);
-  if (file === undefined) return state;
+  const pieces = await openPieces(turn, state, found.message);
+  if (pieces === undefined) return state;
   await output.line(ok("Message follows"));
-  await send(turn, state, readTop(file, found.message, Number(lines)), undefined);
+  await send(turn, state, topOf(pieces, found.message, Number(lines)), undefined);
   return state;
 }
 
-/** The mbox, when the message can be read from it; else the refusal is sent. */
-async function readableFile(
+/** The message, when it can be read from the mbox; else the refusal is sent. */
+async function openPieces(
   { output, services }: Turn,
   { drop, user }: Transaction,
   message: IndexedMessage,
-): Promise<FileHandle | undefined> {
+): Promise<AsyncIterable<Buffer> | undefined> {
   const { file } = drop;
   try {
-    if (file !== undefined && (await drop.isSound()) && (await startsAt(file, message))) return file;
+    const sound = file !== undefined && (await drop.isSound());
+    const pieces = sound ? await openMessage(file, message) : undefined;
+    if (pieces !== undefined) return pieces;
     services.log.write(
       "warn",
       `${drop.paths.mbox}: changed by another program during the session of ${user}`,

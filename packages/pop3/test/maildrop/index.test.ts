@@ -51,7 +51,7 @@ function mailbox(t: TestContext, content: string): Mailbox {
     async look() {
       const file = await open(path, "r");
       try {
-        const { index, how, unchanged } = await refreshIndex(file, box.store.read("wang"));
+        const { index, how, unchanged } = await refreshIndex(file, await box.store.read("wang"));
         if (how !== "kept") await box.store.write("wang", index, unchanged);
         return { how, uids: index.messages.map((m) => m.uid) };
       } finally {
