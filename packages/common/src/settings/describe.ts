@@ -37,6 +37,6 @@ function shownDefault(option: Option): string {
     case "accounts":
       return `\`[${(value as readonly string[]).join(", ")}]\``;
     default:
-      return `\`${String(value)}\``;
+      return `\`${String(value as string | number | boolean)}\``;
   }
 }

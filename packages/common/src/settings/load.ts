@@ -96,7 +96,7 @@ function shown(node: unknown): string {
   const value = isScalar(node) ? (node.source ?? node.value) : node;
   return value === null || value === undefined || value === ""
     ? "nothing"
-    : JSON.stringify(String(value)).slice(0, 80);
+    : JSON.stringify(String(value as string | number | boolean)).slice(0, 80);
 }
 
 function readOption(option: Option, node: unknown): Read<unknown> {
