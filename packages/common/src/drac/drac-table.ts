@@ -10,9 +10,9 @@ import { open, type RootDatabase } from "lmdb";
 import type { Clock } from "../clock.ts";
 import { ConfigError, messageOf } from "../errors.ts";
 import { normalizeIp } from "../ip-address.ts";
+import { checkLmdbFile } from "../lmdb-file.ts";
 import type { Log } from "../log/log.ts";
 import type { Site } from "../site.ts";
-import { lmdbFileFault } from "./lmdb-file.ts";
 
 /** One address and until when it may relay. */
 export interface DracEntry {
@@ -123,7 +123,8 @@ export function openDracTable(site: Site, options: DracOptions): DracTable {
 
 function openFile(file: string, options: DracOptions): RootDatabase<Stored, string> {
   try {
-    const fault = existsSync(file) ? lmdbFileFault(file) : undefined;
+    const state = checkLmdbFile(file);
+    const fault = state.kind === "damaged" ? state.reason : undefined;
     if (fault !== undefined && options.readOnly === true) throw new Error(fault);
     if (fault !== undefined) {
       const aside = `${file}.damaged-${options.clock.now()}`;

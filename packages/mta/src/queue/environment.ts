@@ -19,11 +19,11 @@ import {
 import { dirname, join } from "node:path";
 import type { Clock } from "@mailhost/common/clock";
 import { errnoOf, messageOf, UserError } from "@mailhost/common/errors";
+import { checkLmdbFile } from "@mailhost/common/lmdb-file";
 import type { Log } from "@mailhost/common/log/log";
 import type { Site } from "@mailhost/common/site";
 import { EX_IOERR } from "@mailhost/common/sysexits";
 import { type Database, type Key, open, type RootDatabase } from "lmdb";
-import { checkEnvironment } from "./environment-check.ts";
 import { readsWhole } from "./environment-reading.ts";
 import { committed } from "./queue-error.ts";
 
@@ -87,7 +87,7 @@ export async function openEnvironment(
 ): Promise<Environment | undefined> {
   const paths = queuePaths(site);
   if (options.readOnly === true) {
-    const state = checkEnvironment(paths.environment);
+    const state = checkLmdbFile(paths.environment);
     if (state.kind === "absent") return undefined;
     if (state.kind === "damaged") {
       throw new UserError(`${paths.environment}: damaged: ${state.reason}`, EX_IOERR);
@@ -165,7 +165,7 @@ async function moveAsideIfDamaged(
   unclean: boolean,
   options: EnvironmentOptions,
 ): Promise<void> {
-  const state = checkEnvironment(paths.environment);
+  const state = checkLmdbFile(paths.environment);
   let reason = state.kind === "damaged" ? state.reason : undefined;
   if (state.kind === "suspect" && !(await readsWhole(paths.environment, "all"))) reason = state.reason;
   if (state.kind === "sound" && unclean && !(await readsWhole(paths.environment, "tables"))) {

@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
+
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { open, readFile, rm, truncate, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import test from "node:test";
+import { checkLmdbFile } from "@mailhost/common/lmdb-file";
 import { ManualClock } from "@mailhost/common/testing/manual-clock";
 import { queuePaths } from "../../src/queue/environment.ts";
-import { checkEnvironment } from "../../src/queue/environment-check.ts";
 import { type DfFileSystem, nodeDfFileSystem } from "../../src/queue/large-body.ts";
 import { openQueue } from "../../src/queue/lmdb-store.ts";
 import type { QueueEntry } from "../../src/queue/queue-entry.ts";
@@ -287,7 +288,7 @@ test("a sound queue after a crash is kept", async (t) => {
   const again = await openQueue(site, { clock, log });
   t.after(() => again.store.close());
   assert.equal(again.store.get(entry.id)?.id, entry.id);
-  assert.deepEqual(checkEnvironment(paths.environment), { kind: "sound" });
+  assert.deepEqual(checkLmdbFile(paths.environment), { kind: "sound" });
 });
 
 test("space of removed messages is used again", async (t) => {

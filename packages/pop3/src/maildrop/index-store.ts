@@ -9,11 +9,11 @@ import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import type { Clock } from "@mailhost/common/clock";
 import { messageOf } from "@mailhost/common/errors";
+import { checkLmdbFile } from "@mailhost/common/lmdb-file";
 import type { Log } from "@mailhost/common/log/log";
 import type { Site } from "@mailhost/common/site";
 import { open, type RootDatabase } from "lmdb";
 import { CHUNK, decodeChunk, decodeHead, encodeChunk, encodeHead } from "./index-codec.ts";
-import { indexFileFault } from "./index-file.ts";
 import type { IndexedMessage, MailboxIndex } from "./mailbox-index.ts";
 
 /** Indexes by mailbox name. A mailbox is used by the holder of its session lock only. */
@@ -44,8 +44,9 @@ export function indexFile(site: Site): string {
 export function openIndexStore(site: Site, { log, clock }: { log: Log; clock: Clock }): IndexStore {
   mkdirSync(site.stateDir, { recursive: true, mode: 0o750 });
   const path = indexFile(site);
-  const fault = indexFileFault(path);
-  if (fault !== undefined) moveAside(path, fault, log, clock);
+  const state = checkLmdbFile(path);
+  // A cache is not worth the doubt that a `suspect` file leaves.
+  if ("reason" in state) moveAside(path, state.reason, log, clock);
   const env = open<Buffer, [string, number]>({ path, noSubdir: true, encoding: "binary" });
   return {
     async read(name) {

@@ -1,14 +1,14 @@
 /**
- * Looks at an LMDB data file before the native code maps it.
+ * Looks at an LMDB data file before the native code maps it: the queue's, the DRAC table's, the POP3 index's.
  *
  * A damaged file that is mapped can end the process (SIGBUS, SIGSEGV), so the two meta pages are read by hand first:
  * magic number, version, page size, and whether the roots of the trees lie within the file.
  */
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
-import { errnoOf } from "@mailhost/common/errors";
+import { errnoOf } from "./errors.ts";
 
 /** What was found. A `suspect` file is shorter than its last page: it may be whole, only reading it all tells. */
-export type EnvironmentState =
+export type LmdbFileState =
   | { readonly kind: "absent" }
   | { readonly kind: "sound" }
   | { readonly kind: "suspect"; readonly reason: string }
@@ -32,11 +32,11 @@ interface Meta {
 }
 
 /**
- * Judges the data file of an environment.
+ * Judges a data file; an empty one is as good as none.
  *
  * @throws when the file cannot be opened or read for another reason than that it is not there
  */
-export function checkEnvironment(path: string): EnvironmentState {
+export function checkLmdbFile(path: string): LmdbFileState {
   let fd: number;
   try {
     fd = openSync(path, "r");
@@ -48,16 +48,16 @@ export function checkEnvironment(path: string): EnvironmentState {
     const first = readMeta(fd, 0);
     // The metas are read before the length: a writer at work lengthens the file first and names the page afterwards.
     if (first === undefined && fstatSync(fd).size === 0) return { kind: "absent" };
-    if (first === undefined) return { kind: "damaged", reason: "its first page is no page of a queue" };
+    if (first === undefined) return { kind: "damaged", reason: "its first page is no LMDB page" };
     const second = readMeta(fd, first.pageSize);
-    if (second === undefined) return { kind: "damaged", reason: "its second page is no page of a queue" };
+    if (second === undefined) return { kind: "damaged", reason: "its second page is no LMDB page" };
     return judge(first.transaction >= second.transaction ? first : second, fstatSync(fd).size);
   } finally {
     closeSync(fd);
   }
 }
 
-function judge(meta: Meta, length: number): EnvironmentState {
+function judge(meta: Meta, length: number): LmdbFileState {
   const pages = BigInt(Math.floor(length / meta.pageSize));
   if (meta.roots.some((root) => root !== NO_PAGE && root >= pages)) {
     return { kind: "damaged", reason: `its tables lie beyond its end at ${length} octets` };
