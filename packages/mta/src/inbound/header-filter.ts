@@ -139,7 +139,8 @@ export class HeaderFilter {
     if (this.#seen.names.size < MAX_NAMES) this.#seen.names.add(name);
     this.#dropping = this.#rules.drop?.has(name) ?? false;
     this.#keeping = undefined;
-    if (this.#rules.keep?.has(name) !== true) return;
+    // Past the bound nothing is noted down: a header may be nothing but such fields.
+    if (this.#rules.keep?.has(name) !== true || this.#seen.overflow) return;
     this.#keeping = { name, text: "" };
     this.#seen.values.push(this.#keeping);
     this.#keepText(text.slice(text.indexOf(":") + 1));

@@ -81,3 +81,11 @@ test("ten thousand fields are counted and passed on", () => {
   assert.equal(text.length, header.length + "Received: x\r\n\r\n".length);
   assert.equal(seen.hops, 1);
 });
+
+test("a header of nothing but kept fields fills no memory", () => {
+  const filter = new HeaderFilter({ keep: new Set(["message-id"]) });
+  const chunk = Buffer.from("Message-ID:\r\n".repeat(5000));
+  for (let i = 0; i < 40; i += 1) assert.ok(Buffer.concat(filter.push(chunk)).equals(chunk));
+  assert.equal(filter.seen.overflow, true);
+  assert.ok(filter.seen.values.length <= 32 * 1024 + 1);
+});
