@@ -88,6 +88,7 @@ function libraryOptions(kind: PortKind, settings: Settings, tls: TlsFiles | unde
     disableReverseLookup: true,
     socketTimeout: smtp.idleTimeout,
     closeTimeout: STOP_GRACE,
-    ...(smtp.proxyProtocol.length === 0 ? {} : { useProxy: [...smtp.proxyProtocol] }),
+    // Named also when it is empty: an update must take away what was there.
+    useProxy: [...smtp.proxyProtocol],
   };
 }

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { parseSettings } from "@mailhost/common/settings/load";
 import { ManualClock } from "@mailhost/common/testing/manual-clock";
 import { type InboundFixture, type InboundHost, startInbound } from "./fake-inbound.ts";
 
@@ -505,6 +506,15 @@ test("the PROXY header of a known forwarder names the client", async () => {
       socket.destroy();
     },
   );
+});
+
+test("a forwarder that the settings name no longer is a client like any other", async () => {
+  await over({ settings: 'smtp: {proxyProtocol: ["127.0.0.5"]}' }, async (fixture) => {
+    fixture.listener.update(parseSettings("", "mailhost.yaml"), undefined);
+    const c = await fixture.client("127.0.0.5");
+    assert.match(await c.say("PROXY TCP4 127.0.0.1 192.0.2.25 4711 25"), /^500 5\.5\.1 /);
+    assert.match(await c.say("EHLO pc"), /Hello \[127\.0\.0\.5\]/);
+  });
 });
 
 test("stop: an idle session is told, one with a message finishes it", async () => {
