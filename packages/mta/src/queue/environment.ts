@@ -25,6 +25,7 @@ import type { Site } from "@mailhost/common/site";
 import { EX_IOERR } from "@mailhost/common/sysexits";
 import { type Database, type Key, open, type RootDatabase } from "lmdb";
 import { readsWhole } from "./environment-reading.ts";
+import { isAlive } from "./living-process.ts";
 import { committed } from "./queue-error.ts";
 
 /** Paths of the queue. */
@@ -144,16 +145,6 @@ function takeMarker(paths: QueuePaths): Marker {
     });
   }
   return { alone: true, unclean };
-}
-
-function isAlive(pid: number): boolean {
-  if (!Number.isSafeInteger(pid) || pid <= 0) return false;
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return errnoOf(error) === "EPERM";
-  }
 }
 
 /**

@@ -125,19 +125,20 @@ export function removeDf(dir: string, id: string, fs: DfFileSystem): Promise<voi
 }
 
 /**
- * Removes df files that no entry names and that are older than `before`: a crash left them.
+ * Removes df files that nobody wants and that are older than `before`: a crash left them.
  *
+ * @param isWanted an entry names it, or somebody is writing it
  * @returns their ids
  */
 export async function sweepDf(
   dir: string,
   before: number,
-  isQueued: (id: string) => boolean,
+  isWanted: (id: string) => boolean,
   fs: DfFileSystem,
 ): Promise<string[]> {
   const swept: string[] = [];
   for (const name of await readdir(dir)) {
-    if (!isQueueId(name) || isQueued(name)) continue;
+    if (!isQueueId(name) || isWanted(name)) continue;
     const found = await stat(join(dir, name)).catch(() => undefined);
     if (found === undefined || found.mtimeMs >= before) continue;
     await fs.rm(join(dir, name));

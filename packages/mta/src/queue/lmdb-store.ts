@@ -10,6 +10,7 @@ import { copyOf, dueNow, force } from "./entry-changes.ts";
 import { decodeEntry, encodeEntry } from "./entry-codec.ts";
 import { type Environment, openEnvironment } from "./environment.ts";
 import { type DfFileSystem, dfFault, nodeDfFileSystem, readDf, removeDf, sweepDf } from "./large-body.ts";
+import { writerLives } from "./living-process.ts";
 import { createMessageWriter, newEntry, SMALL_MESSAGE } from "./message-writer.ts";
 import type { QueueEntry } from "./queue-entry.ts";
 import { committed, QueueError } from "./queue-error.ts";
@@ -70,10 +71,10 @@ class LmdbStore implements QueueStore {
     this.#nextId = queueIdSource(options.clock);
   }
 
-  /** Removes what a crash left half written. */
+  /** Removes what a crash left half written. What a process that opened the queue before us is writing stays. */
   async sweep(before: number): Promise<void> {
-    const isQueued = (id: string) => this.#env.entries.doesExist(id);
-    const swept = await sweepDf(this.#env.paths.df, before, isQueued, this.#fs);
+    const isWanted = (id: string) => writerLives(id) || this.#env.entries.doesExist(id);
+    const swept = await sweepDf(this.#env.paths.df, before, isWanted, this.#fs);
     for (const id of swept)
       this.#log.write("info", `${id}: message was never accepted; its data file is removed`);
   }
