@@ -21,22 +21,27 @@ export function describeSettings(): string {
   return `${INTRODUCTION}\n| setting | default | meaning |\n| --- | --- | --- |\n${rows.join("\n")}\n`;
 }
 
-/** The default as it would be written in the file. */
 function shownDefault(option: Option): string {
   if (option.path === "hostname") return "the machine's name";
+  const text = writtenDefault(option);
+  return text === undefined ? "unset" : `\`${text}\``;
+}
+
+/** The default as it would be written in the file; undefined: unset. */
+export function writtenDefault(option: Option): string | undefined {
   const value = option.default();
-  if (value === undefined) return "unset";
+  if (value === undefined) return undefined;
   switch (option.kind) {
     case "duration":
-      return `\`${formatDuration(value as number)}\``;
+      return formatDuration(value as number);
     case "size":
-      return `\`${(value as number) / 1024 ** 2}MiB\``;
+      return `${(value as number) / 1024 ** 2}MiB`;
     case "addresses":
-      return `\`[${(value as readonly ListenAddress[]).map((a) => JSON.stringify(formatListenAddress(a))).join(", ")}]\``;
+      return `[${(value as readonly ListenAddress[]).map((a) => JSON.stringify(formatListenAddress(a))).join(", ")}]`;
     case "strings":
     case "accounts":
-      return `\`[${(value as readonly string[]).join(", ")}]\``;
+      return `[${(value as readonly string[]).join(", ")}]`;
     default:
-      return `\`${String(value as string | number | boolean)}\``;
+      return String(value as string | number | boolean);
   }
 }
