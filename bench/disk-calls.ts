@@ -5,14 +5,17 @@
 import { readFileSync } from "node:fs";
 
 /** Calls that are traced; `strace -e trace=` takes them. */
-export const TRACED = "openat,fsync,fdatasync,msync,sync_file_range,write,pwrite64,pwritev,writev";
+export const TRACED = "openat,fsync,fdatasync,msync,sync_file_range,pwrite64,pwritev";
 
 /** How often each was called. */
 export type SyncCounts = Readonly<
   Record<"fsync" | "fdatasync" | "msync" | "sync_file_range" | "O_DSYNC write", number>
 >;
 
-/** Reads a log of `strace -f -qq -o FILE` from an offset on. The files opened with O_DSYNC are known from its beginning. */
+/**
+ * Reads a log of `strace -f -y -qq -o FILE` from an offset on. The files opened with O_DSYNC are known from its beginning; a
+ * descriptor counts together with its path, for its number is another file's in another process, and later.
+ */
 export function countSyncs(file: string, from: number): SyncCounts {
   const counts = { fsync: 0, fdatasync: 0, msync: 0, sync_file_range: 0, "O_DSYNC write": 0 };
   const text = readFileSync(file, "latin1");
@@ -20,10 +23,10 @@ export function countSyncs(file: string, from: number): SyncCounts {
   let offset = 0;
   for (const line of text.split("\n")) {
     offset += line.length + 1;
-    const opened = /openat\(.*O_D?SYNC.*\) = (\d+)/.exec(line);
+    const opened = /openat\(.*O_D?SYNC.*\) = (\d+<[^>]*>)/.exec(line);
     if (opened !== null) synced.add(opened[1]!);
     if (offset <= from) continue;
-    const call = /^\d+ +(\w+)\((\d*)/.exec(line);
+    const call = /^\d+ +(\w+)\((\d*<[^>]*>)?/.exec(line);
     if (call === null) continue;
     const [, name = "", descriptor = ""] = call;
     if (name in counts) counts[name as keyof typeof counts] += 1;

@@ -106,6 +106,8 @@ function measureSyncs(peer: SmtpPeer, messages: number, connections: number) {
     const server = await peer.start(scope, [
       findProgram("strace")!,
       "-f",
+      "-y",
+      "--seccomp-bpf",
       "-qq",
       "-e",
       `trace=${TRACED}`,
