@@ -11,6 +11,7 @@ import {
   fsyncSync,
   mkdirSync,
   openSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -76,8 +77,8 @@ export interface EnvironmentOptions {
 const MAP_SIZE = 4 * 1024 ** 3;
 
 /**
- * Opens the environment, making it when it is missing. A damaged one is moved to `queue.mdb.damaged-TIME`, named in the
- * log, and a new one begun.
+ * Opens the environment, making it when it is missing. A damaged one is moved to `queue.mdb.damaged-TIME`, and its large
+ * messages to `queue.mdb.damaged-TIME-df`; it is named in the log, and a new one begun.
  *
  * @returns undefined when it is to be read only and there is none
  * @throws UserError when it cannot be opened or, read only, is damaged
@@ -170,6 +171,11 @@ async function moveAsideIfDamaged(
   const aside = unusedName(`${paths.environment}.damaged-${time}`);
   renameSync(paths.environment, aside);
   if (existsSync(paths.lock)) renameSync(paths.lock, `${aside}-lock`);
+  if (readdirSync(paths.df).length > 0) {
+    // They belong to entries that went with the file: the new queue would sweep them out as nobody's.
+    renameSync(paths.df, `${aside}-df`);
+    makeFolders(paths);
+  }
   options.log.write(
     "error",
     `SYSERR(queue): ${paths.environment} is damaged: ${reason}; moved to ${aside}, a new queue is begun`,
