@@ -51,16 +51,23 @@ export async function start(parts: DaemonParts): Promise<Daemon> {
     isOurName: (name: string) =>
       findLocalDomain(domainKey(name), settings.hostname, tables.localHostNames, ownAddresses) !== undefined,
     isOurAddress: (ip: string, port: number) => isBoundHere(ip, port, bound, ownAddresses()),
+    isTaken: (id: string) => [...leaving.keys()].some((old) => old.runner.isUnderWay(id)),
     clock,
     log,
   });
+  /** Engines of settings that have gone, which finish what they have begun; it may take minutes. */
+  const leaving = new Map<DeliveryEngine, Promise<void>>();
   let engine: DeliveryEngine = startEngine(engineParts());
 
-  let swapping = Promise.resolve();
-  /** One engine at a time: two would deliver the same message twice. */
-  const swapEngine = async () => {
-    await engine.stop();
+  /** The new engine goes on at once and leaves to the old one what is under way there: nothing is delivered twice. */
+  const swapEngine = () => {
+    const old = engine;
     engine = startEngine(engineParts());
+    const stopped = old
+      .stop()
+      .catch((error: unknown) => log.write("error", `mta: delivery did not end well: ${messageOf(error)}`))
+      .finally(() => leaving.delete(old));
+    leaving.set(old, stopped);
   };
 
   const inbound: InboundParts = {
@@ -95,10 +102,11 @@ export async function start(parts: DaemonParts): Promise<Daemon> {
       }
       if (engineDiffers(before, changed)) {
         accounts = openAccounts(site, changed.accounts);
-        // An attempt under way may take minutes; neither the reload nor a stop behind it waits for that.
-        swapping = swapping.then(swapEngine).catch((error: unknown) => {
-          log.write("error", `mta: delivery with the new settings cannot begin: ${messageOf(error)}`);
-        });
+        try {
+          swapEngine();
+        } catch (error) {
+          log.write("error", `mta: delivery goes on with the old settings: ${messageOf(error)}`);
+        }
       }
       for (const listener of listeners) listener.update(changed, tls);
     },
@@ -106,8 +114,7 @@ export async function start(parts: DaemonParts): Promise<Daemon> {
     runQueue: () => engine.runner.runAll(),
     async stop() {
       await Promise.all(listeners.map((listener) => listener.stop()));
-      await swapping;
-      await engine.stop();
+      await Promise.all([engine.stop(), ...leaving.values()]);
       await queue.store.close();
       await drac?.close();
       await tables.close();

@@ -1,6 +1,6 @@
 /**
  * Everything that takes mail out of the queue: resolver, mailers, runner, built from one version of the settings. When
- * the settings change, the old engine finishes what it has begun and a new one goes on.
+ * the settings change, the old engine finishes what it has begun while a new one goes on with the rest.
  */
 import type { Accounts } from "@mailhost/common/accounts/accounts";
 import type { Clock } from "@mailhost/common/clock";
@@ -26,6 +26,8 @@ export interface EngineParts {
   readonly resolve: ResolveAddress;
   readonly isOurName: (name: string) => boolean;
   readonly isOurAddress: (ip: string, port: number) => boolean;
+  /** As in the runner's parts. */
+  readonly isTaken: (id: string) => boolean;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -62,6 +64,7 @@ export function startEngine(parts: EngineParts): DeliveryEngine {
     log,
     hostname: settings.hostname,
     resolve: parts.resolve,
+    isTaken: parts.isTaken,
   });
   return {
     resolver,

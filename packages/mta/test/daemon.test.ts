@@ -68,3 +68,44 @@ test("a message comes in by SMTP and lies in the mailbox; settings are reloaded;
   }
   assert.equal(log.filter((l) => l.includes("stat=Sent")).length, 2, log.join("\n"));
 });
+
+test("after a reload mail goes on at once; what hangs under the old settings is not begun a second time", async () => {
+  const site = makeSite();
+  const bound = boundPort();
+  const log: string[] = [];
+  const logger: Log = { write: (_level, line) => void log.push(line), close: () => Promise.resolve() };
+  const callers: net.Socket[] = [];
+  const silent = net.createServer((socket) => void callers.push(socket));
+  await new Promise<void>((done) => silent.listen(0, "127.0.0.2", done));
+  const { port } = silent.address() as net.AddressInfo;
+  const yaml = `${YAML}relay: {port: ${port}}\n`;
+  const settings = parseSettings(yaml, "mailhost.yaml");
+  const daemon = await start({
+    site,
+    settings,
+    listeners: { smtp: [bound.fd] },
+    log: logger,
+    clock: systemClock,
+  });
+  const logged = async (pattern: RegExp) => {
+    while (!log.some((line) => pattern.test(line))) await new Promise((done) => setTimeout(done, 5));
+  };
+  try {
+    const client = await SmtpClient.connect(bound.port);
+    await client.say("EHLO pc");
+    assert.match(await client.send("joe@linuxaid.com.cn", "x@[127.0.0.2]", "\r\nhangs\r\n"), /^250 /);
+    while (callers.length === 0) await new Promise((done) => setTimeout(done, 5));
+    await daemon.reload?.(parseSettings(`${yaml}queue: {interval: 1m}\n`, "mailhost.yaml"));
+    assert.match(await client.send("a@b.example", "joe@linuxaid.com.cn", "\r\nhello\r\n"), /^250 /);
+    await logged(/to=<joe@linuxaid\.com\.cn>.*stat=Sent/);
+    assert.equal(callers.length, 1);
+    callers[0]!.end("421 4.3.2 closing\r\n");
+    await logged(/to=<x@\[127\.0\.0\.2\]>.*stat=Deferred/);
+    client.end();
+  } finally {
+    silent.close();
+    for (const caller of callers) caller.destroy();
+    await daemon.stop();
+    removeSite(site);
+  }
+});

@@ -29,6 +29,8 @@ export interface RunnerParts {
   readonly hostname: string;
   /** Where reports go; by default to the host of the sender's domain, which is wrong for senders of our own. */
   readonly resolve?: ResolveAddress;
+  /** True while another runner, which starts nothing more, has a message under way: it is left alone. */
+  readonly isTaken?: (id: string) => boolean;
   /** Remote attempts under way at once, 1,000. */
   readonly maxRemote?: number;
   /** How often the due index is looked at for messages of other processes (ms), 1,000. */
@@ -43,6 +45,8 @@ export interface Runner {
   wake(): void;
   /** Attempts everything that is not held, whatever its destinations wait for. */
   runAll(): void;
+  /** True while attempts on a message are under way or not recorded yet. */
+  isUnderWay(id: string): boolean;
   /** Starts nothing more; resolves when the attempts under way are recorded. */
   stop(): Promise<void>;
   /** Resolves when nothing is under way or due. */
@@ -122,6 +126,10 @@ class QueueRunner implements Runner {
     );
   }
 
+  isUnderWay(id: string): boolean {
+    return this.#rounds.has(id);
+  }
+
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#timer?.cancel();
@@ -145,8 +153,12 @@ class QueueRunner implements Runner {
   }
 
   #isBusy(row: DueRow): boolean {
-    if (this.#unreadable.has(row.id)) return true;
+    if (this.#isNotOurs(row)) return true;
     return this.#rounds.get(row.id)?.isActive(partOf(this.#nameOf(row.lane))) ?? false;
+  }
+
+  #isNotOurs({ id }: DueRow): boolean {
+    return this.#unreadable.has(id) || this.#parts.isTaken?.(id) === true;
   }
 
   /** Starts whatever may start. */
@@ -246,9 +258,8 @@ class QueueRunner implements Runner {
   }
 
   #hasDue(): boolean {
-    const limit = this.#unreadable.size === 0 ? 1 : 1000;
-    const rows = this.#parts.store.dueRows(this.#parts.clock.now(), limit);
-    return rows.some((row) => !this.#unreadable.has(row.id));
+    const rows = this.#parts.store.dueRows(this.#parts.clock.now(), 1000);
+    return rows.some((row) => !this.#isNotOurs(row));
   }
 
   #tellIdle(): void {
