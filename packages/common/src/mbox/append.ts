@@ -1,16 +1,19 @@
 /**
  * Appends a batch of messages to a locked mbox: all of them, on stable storage, or none.
  *
- * The journal gets the old length first. Messages are streamed through one buffer, so that neither a large message nor
+ * Each write is announced in the journal first. Messages are streamed through one buffer, so that neither a large message nor
  * a large batch is ever in memory; one fdatasync covers them all. When anything fails, the mbox is cut back to its old
- * length while the lock is still held; should that fail too, the journal keeps the old length and whoever locks next
- * cuts (recover.ts).
+ * length while the lock is still held; should that fail too, the journal keeps what it says and whoever locks next
+ * cuts (replay.ts).
  */
 import type { FileHandle } from "node:fs/promises";
+import { crc32 } from "node:zlib";
 import { messageOf } from "../errors.ts";
 import { readWhole, writeWhole } from "../fs/whole-io.ts";
+import { announceChunk, CHUNK_HEAD, LARGEST_CHUNK } from "./append-journal.ts";
 import { messageHead } from "./from-line.ts";
-import { bootId, openJournal, writeRecord } from "./journal.ts";
+import type { AppendRecord } from "./journal.ts";
+import { bootId, openJournal } from "./journal.ts";
 import type { LockedMailbox } from "./lock.ts";
 import { encodedBound, MboxEncoder } from "./mbox-encoder.ts";
 import { asMboxError, MboxError } from "./mbox-error.ts";
@@ -26,8 +29,6 @@ export interface MboxMessage {
   stream(): AsyncIterable<Buffer>;
 }
 
-/** Bytes that go to the file in one write. */
-const BATCH = 256 * 1024;
 /** Bytes that are encoded at a time. */
 const SLICE = 32 * 1024;
 const LINE_END = Buffer.from("\n");
@@ -60,8 +61,11 @@ async function appendWith(
   const { file } = box;
   const { dev: device, ino: inode, size: length } = await file.stat();
   try {
-    await writeRecord(journal, { kind: "append", device, inode, boot: bootId(), length });
-    await writeMessages(file, length, messages, box.paths.mbox);
+    const separator = await missingSeparator(file, length);
+    const plan = { device, inode, boot: bootId(), length, separator: separator.length };
+    const batch = new Batch(file, journal, plan);
+    await batch.put(separator);
+    await writeMessages(batch, messages, box.paths.mbox);
     await file.datasync();
     await journal.truncate(0);
   } catch (error) {
@@ -82,14 +86,7 @@ async function cutBack(file: FileHandle, journal: FileHandle, length: number): P
   await journal.truncate(0);
 }
 
-async function writeMessages(
-  file: FileHandle,
-  length: number,
-  messages: readonly MboxMessage[],
-  path: string,
-): Promise<void> {
-  const batch = new Batch(file, length);
-  await batch.put(await missingSeparator(file, length));
+async function writeMessages(batch: Batch, messages: readonly MboxMessage[], path: string): Promise<void> {
   for (const message of messages) {
     await batch.put(messageHead(message.sender, message.receivedAt));
     const encoder = new MboxEncoder();
@@ -119,40 +116,61 @@ async function missingSeparator(file: FileHandle, length: number): Promise<Buffe
   return Buffer.from(ends.endsWith("\n") ? "\n" : "\n\n");
 }
 
+/** What all announcements of a batch have in common. */
+type Plan = Omit<AppendRecord, "kind" | "start" | "bytes" | "before">;
+
 /** Bytes on their way to the end of the file, gathered into large writes. */
 class Batch {
   readonly #file: FileHandle;
-  readonly #buffer = Buffer.allocUnsafe(BATCH);
+  readonly #journal: FileHandle;
+  readonly #plan: Plan;
+  /** Room for the announcement, then the bytes. */
+  readonly #buffer = Buffer.allocUnsafe(CHUNK_HEAD + LARGEST_CHUNK);
+  readonly #bytes = this.#buffer.subarray(CHUNK_HEAD);
   #used = 0;
   #position: number;
+  #writes = 0;
+  /** CRC-32 of what has been written. */
+  #sum = 0;
 
-  constructor(file: FileHandle, position: number) {
+  constructor(file: FileHandle, journal: FileHandle, plan: Plan) {
     this.#file = file;
-    this.#position = position;
+    this.#journal = journal;
+    this.#plan = plan;
+    this.#position = plan.length;
   }
 
   async put(bytes: Buffer): Promise<void> {
-    if (this.#used + bytes.length > BATCH) await this.flush();
-    this.#used += bytes.copy(this.#buffer, this.#used);
+    if (this.#used + bytes.length > LARGEST_CHUNK) await this.flush();
+    this.#used += bytes.copy(this.#bytes, this.#used);
   }
 
   async encode(encoder: MboxEncoder, chunk: Buffer): Promise<void> {
     for (let from = 0; from < chunk.length; from += SLICE) {
       const slice = chunk.subarray(from, from + SLICE);
-      if (this.#used + encodedBound(slice.length) > BATCH) await this.flush();
-      this.#used = encoder.encode(slice, this.#buffer, this.#used);
+      if (this.#used + encodedBound(slice.length) > LARGEST_CHUNK) await this.flush();
+      this.#used = encoder.encode(slice, this.#bytes, this.#used);
     }
   }
 
   async finish(encoder: MboxEncoder): Promise<void> {
-    if (this.#used + encodedBound(0) > BATCH) await this.flush();
-    this.#used = encoder.finish(this.#buffer, this.#used);
+    if (this.#used + encodedBound(0) > LARGEST_CHUNK) await this.flush();
+    this.#used = encoder.finish(this.#bytes, this.#used);
   }
 
   async flush(): Promise<void> {
     if (this.#used === 0) return;
-    await writeWhole(this.#file, this.#buffer.subarray(0, this.#used), this.#position);
-    this.#position += this.#used;
+    const [start, bytes] = [this.#position, this.#bytes.subarray(0, this.#used)];
+    const record = { ...this.#plan, kind: "append", start, bytes: bytes.length, before: this.#sum } as const;
+    await announceChunk(
+      this.#journal,
+      this.#writes++,
+      record,
+      this.#buffer.subarray(0, CHUNK_HEAD + bytes.length),
+    );
+    await writeWhole(this.#file, bytes, start);
+    this.#sum = crc32(bytes, this.#sum);
+    this.#position += bytes.length;
     this.#used = 0;
   }
 }

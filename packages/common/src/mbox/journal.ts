@@ -25,11 +25,19 @@ export interface JournalSubject {
   readonly boot: string;
 }
 
-/** A batch is being appended. */
+/** A batch is being appended, and these bytes of it are about to be written; see append-journal.ts. */
 export interface AppendRecord extends JournalSubject {
   readonly kind: "append";
   /** Length of the mbox before, bytes. */
   readonly length: number;
+  /** So many of the first bytes only end the mail that was there before. */
+  readonly separator: number;
+  /** Offset in the mbox of the bytes to be written. */
+  readonly start: number;
+  /** How many they are. */
+  readonly bytes: number;
+  /** CRC-32 of what the batch has written before, `[length, start)`. */
+  readonly before: number;
 }
 
 /** Messages are being removed. Behind this record come the steps, see remove-steps.ts. */
@@ -96,8 +104,8 @@ export function frame(payload: object): Buffer {
   return Buffer.concat([head, json, digestOf(json)]);
 }
 
-/** Writes a record at the start of an empty journal; the caller syncs. Returns the bytes that it takes. */
-export async function writeRecord(journal: FileHandle, record: JournalRecord): Promise<number> {
+/** Writes a removal's record at the start of an empty journal; the caller syncs. Returns the bytes that it takes. */
+export async function writeRecord(journal: FileHandle, record: RemoveRecord): Promise<number> {
   const bytes = frame(record);
   await writeWhole(journal, bytes, 0);
   return bytes.length;

@@ -18,7 +18,8 @@ import { createHash } from "node:crypto";
 import type { FileHandle } from "node:fs/promises";
 import { readWhole, writeWhole } from "../fs/whole-io.ts";
 import type { RemoveRecord } from "./journal.ts";
-import { frame, readFrame } from "./journal.ts";
+import { frame, readFrame, writeRecord } from "./journal.ts";
+import { asMboxError } from "./mbox-error.ts";
 
 /** One step. */
 export interface RemoveStep {
@@ -36,6 +37,8 @@ export interface RemoveStep {
 
 /** Bytes of a slot in front of its data. */
 const SLOT_HEAD = 512;
+/** Bytes of a step where the disk has no room for more. */
+export const SMALL_STEP = 64 * 1024;
 /** Bytes copied at a time. */
 const COPY = 256 * 1024;
 const BLOCK = 4096;
@@ -85,11 +88,7 @@ export async function lastStep(
  * Makes sure that the journal has room on its disk for every step to come, so that a full disk is found out before the
  * mbox is touched and not in the middle of a move.
  */
-export async function reserveSlots(
-  journal: FileHandle,
-  record: RemoveRecord,
-  recordLength: number,
-): Promise<void> {
+async function reserveSlots(journal: FileHandle, record: RemoveRecord, recordLength: number): Promise<void> {
   const zeros = Buffer.alloc(COPY);
   let offset = 0;
   for (const slot of [0, 1]) {
@@ -101,6 +100,34 @@ export async function reserveSlots(
     }
     offset += step.length;
   }
+}
+
+/**
+ * Announces a removal in an empty journal and carries it out. Where the disk has no room for steps of `step` bytes,
+ * smaller ones are taken.
+ *
+ * @throws errors of the system; as long as the journal is empty then, nothing was touched
+ */
+export async function startRemoval(
+  file: FileHandle,
+  journal: FileHandle,
+  plan: Omit<RemoveRecord, "step">,
+  step: number,
+): Promise<void> {
+  const record = { ...plan, step };
+  let recordLength: number;
+  try {
+    recordLength = await writeRecord(journal, record);
+    await reserveSlots(journal, record, recordLength);
+    await journal.sync();
+  } catch (error) {
+    await journal.truncate(0);
+    await journal.sync();
+    const { fault } = asMboxError("", error);
+    if (step <= SMALL_STEP || (fault !== "no-space" && fault !== "quota")) throw error;
+    return await startRemoval(file, journal, plan, SMALL_STEP);
+  }
+  await finishRemoval(file, journal, record, recordLength, undefined);
 }
 
 /** Moves what stays and cuts the rest off, going on from `done`, the last step that was carried out. */

@@ -5,13 +5,10 @@
  * A kill or a power loss at any point leaves, once the journal has been replayed, the mbox as it was or as it was to be.
  * Where nothing has to move (all messages go, or the last ones) one truncate does it, and the journal is not needed.
  */
-import type { FileHandle } from "node:fs/promises";
-import type { RemoveRecord } from "./journal.ts";
-import { bootId, openJournal, writeRecord } from "./journal.ts";
+import { bootId, openJournal } from "./journal.ts";
 import type { LockedMailbox } from "./lock.ts";
-import type { MboxError } from "./mbox-error.ts";
 import { asMboxError } from "./mbox-error.ts";
-import { finishRemoval, reserveSlots } from "./remove-steps.ts";
+import { startRemoval } from "./remove-steps.ts";
 import { replayJournal } from "./replay.ts";
 
 /** Bytes from `start` up to `end`. */
@@ -22,8 +19,6 @@ export interface ByteRange {
 
 /** Bytes of a step that goes through the journal. */
 export const REMOVE_STEP = 16 * 1024 * 1024;
-/** What is tried next where the disk has no room for that. */
-const SMALL_STEP = 64 * 1024;
 
 /**
  * Removes byte ranges.
@@ -60,7 +55,7 @@ export async function removeMessages(
         target: first.start,
         keep,
       } as const;
-      await move(box.file, journal, record, step);
+      await startRemoval(box.file, journal, record, step);
     } finally {
       await journal.close();
     }
@@ -68,28 +63,6 @@ export async function removeMessages(
     if (error instanceof RangeError) throw error;
     throw asMboxError(box.paths.mbox, error);
   }
-}
-
-async function move(
-  file: FileHandle,
-  journal: FileHandle,
-  plan: Omit<RemoveRecord, "step">,
-  step: number,
-): Promise<void> {
-  const record = { ...plan, step };
-  let recordLength: number;
-  try {
-    recordLength = await writeRecord(journal, record);
-    await reserveSlots(journal, record, recordLength);
-    await journal.sync();
-  } catch (error) {
-    await journal.truncate(0);
-    await journal.sync();
-    const { fault }: MboxError = asMboxError("", error);
-    if (step <= SMALL_STEP || (fault !== "no-space" && fault !== "quota")) throw error;
-    return await move(file, journal, plan, SMALL_STEP);
-  }
-  await finishRemoval(file, journal, record, recordLength, undefined);
 }
 
 /** What lies behind the first range and in none. */

@@ -2,18 +2,20 @@
  * Finishes or undoes what a journal says was being done to an mbox when somebody died. The caller holds the kernel's
  * lock on the mbox: nobody is at work on it.
  *
- * - an append is undone: the mbox is cut back to its old length, for the batch was not acknowledged and comes again
+ * - an append is undone: its bytes are taken out again, for the batch was not acknowledged and comes again
  * - a removal whose plan is whole is finished, from the last step that was announced
  * - a record that is not whole, or speaks of another file than the one that stands there now, is dropped
  */
 import type { FileHandle } from "node:fs/promises";
 import type { FileSystem } from "../fs/file-system.ts";
 import type { Log } from "../log/log.ts";
-import type { AppendRecord, JournalRecord, RemoveRecord } from "./journal.ts";
+import type { Announced } from "./append-journal.ts";
+import { endOfOurs, lastChunk } from "./append-journal.ts";
+import type { JournalRecord, RemoveRecord } from "./journal.ts";
 import { bootId, openJournal, readFrame } from "./journal.ts";
 import type { MailboxPaths } from "./mailboxes.ts";
 import { asMboxError } from "./mbox-error.ts";
-import { carryOut, finishRemoval, isUncut, lastStep } from "./remove-steps.ts";
+import { carryOut, finishRemoval, isUncut, lastStep, SMALL_STEP, startRemoval } from "./remove-steps.ts";
 
 /** An mbox whose journal is to be replayed. */
 export interface ReplayedMailbox {
@@ -47,30 +49,44 @@ export async function replayJournal(box: ReplayedMailbox): Promise<void> {
 
 /** Does what the journal's record asks for and says what that was. */
 async function replay(box: ReplayedMailbox, journal: FileHandle): Promise<string> {
+  const append = await lastChunk(journal);
   const framed = await readFrame(journal, 0);
-  if (framed === undefined) return "a change had not begun, nothing to mend";
-  const record = framed.payload as JournalRecord;
+  const record = append?.record ?? (framed?.payload as JournalRecord | undefined);
+  if (record === undefined) return "a change had not begun, nothing to mend";
   const stat = await box.file.stat();
   const sameBoot = record.boot !== "" && record.boot === bootId();
   // A device may get another number when the system starts again; an inode does not.
   if (record.inode !== stat.ino || (sameBoot && record.device !== stat.dev)) {
     return "has been replaced since a change began, left as it is";
   }
-  if (record.kind === "append") return await undoAppend(box.file, record, stat.size, sameBoot);
-  return await redoRemoval(box.file, journal, record, framed.length);
+  if (append !== undefined) return await undoAppend(box.file, journal, append, stat.size, sameBoot);
+  return await redoRemoval(box.file, journal, record as RemoveRecord, framed!.length);
 }
 
 async function undoAppend(
   file: FileHandle,
-  record: AppendRecord,
+  journal: FileHandle,
+  announced: Announced,
   size: number,
   sameBoot: boolean,
 ): Promise<string> {
   if (!sameBoot) return "the system went down during or after an append, left as it is";
-  if (size <= record.length) return "an append had not begun, nothing to mend";
-  await file.truncate(record.length);
-  await file.sync();
-  return `an unfinished append was undone, ${size} bytes cut back to ${record.length}`;
+  const { length, separator, device, inode, boot } = announced.record;
+  if (size <= length) return "an append had not begun, nothing to mend";
+  const end = await endOfOurs(file, journal, announced);
+  if (end === undefined) return "another program rewrote it after an append was cut short, left as it is";
+  if (end === length) return "an append had not begun, and another program has appended, nothing to mend";
+  if (end === size) {
+    await file.truncate(length);
+    await file.sync();
+    return `an unfinished append was undone, ${size} bytes cut back to ${length}`;
+  }
+  // Another program's mail lies behind, and needs what ends the mail before it.
+  const target = Math.min(length + separator, end);
+  const plan = { kind: "remove", device, inode, boot, length: size, target, keep: [[end, size]] } as const;
+  await journal.truncate(0);
+  await startRemoval(file, journal, plan, SMALL_STEP);
+  return `an unfinished append was undone, ${end - target} bytes taken out before another program's mail`;
 }
 
 async function redoRemoval(

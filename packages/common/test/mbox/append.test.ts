@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { statSync, writeFileSync } from "node:fs";
+import { appendFileSync, statSync, writeFileSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { test } from "node:test";
 import fc from "fast-check";
@@ -13,6 +13,7 @@ import {
   content,
   journalLength,
   keptLog,
+  leaveAppend,
   locked,
   mailbox,
   message,
@@ -215,6 +216,57 @@ test("killed at any call, the next to lock finds the old mbox or the whole batch
     await box.release();
   }
   assert.deepEqual(seen, new Set([OLD]), "what was not acknowledged is undone");
+});
+
+test("mail that another program appends after a crash stays, wherever the append was cut short", async (t) => {
+  const site = temporarySite(t);
+  const foreign = `${HEAD}B: foreign\n\ntext\n\n`;
+  const { fileSystem } = await appendWith(site, undefined, "whole");
+  for (let at = 2; at <= fileSystem.calls.length; at++) {
+    const { paths } = await appendWith(site, { at, how: "kill" }, `kill-${at}`);
+    appendFileSync(paths.mbox, foreign);
+    await (await locked(paths)).release();
+    const kept = content(paths);
+    const rest = kept.slice(0, -foreign.length);
+    assert.ok(kept.endsWith(foreign), `killed at ${at}: ${kept}`);
+    // What ended the mail before it may stay: the mail behind needs it.
+    assert.ok([OLD, `${OLD}\n`, `${OLD}\n\n`].includes(rest), `killed at ${at}: ${kept}`);
+    assert.equal(journalLength(paths), 0);
+  }
+});
+
+test("of a batch of many writes all are undone, and mail behind stays", async (t) => {
+  const site = temporarySite(t);
+  const large = message(`A: b\r\n\r\n${"0123456789abcde\r\n".repeat(60_000)}`, "a@example.com", 65_536);
+  for (const foreign of ["", `${HEAD}B: foreign\n\n`]) {
+    for (let at = 4; ; at++) {
+      const paths = mailbox(site, `large-${at}-${foreign.length}`, OLD);
+      const fileSystem = faultyFileSystem({ at, how: "kill" });
+      const box = { ...(await locked(paths)), fileSystem, log: keptLog() };
+      const file = await fileSystem.open(paths.mbox, 2);
+      const killed = await appendMessages({ ...box, file }, [large]).then(
+        () => false,
+        () => true,
+      );
+      await fileSystem.closeAll();
+      await box.release();
+      if (!killed) break;
+      appendFileSync(paths.mbox, foreign);
+      await (await locked(paths)).release();
+      const kept = content(paths);
+      assert.ok(kept.startsWith(OLD) && kept.endsWith(foreign), `killed at ${at}`);
+      assert.ok(kept.length <= OLD.length + 2 + foreign.length, `killed at ${at}: ${kept.length} bytes`);
+    }
+  }
+});
+
+test("a mailbox that another program rewrote after a crash is left as it is", async (t) => {
+  const site = temporarySite(t);
+  const paths = mailbox(site, "user", `${OLD}and what another program made of it`);
+  leaveAppend(paths, OLD.length, Buffer.from("something else"));
+  await (await locked(paths)).release();
+  assert.equal(content(paths), `${OLD}and what another program made of it`);
+  assert.equal(journalLength(paths), 0);
 });
 
 test("a message that can not be read is an error, and nothing of the batch stays", async (t) => {

@@ -1,7 +1,7 @@
 /**
  * A mail host's folders in a temporary place, and mailboxes in them.
  */
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import type { TestContext } from "node:test";
@@ -9,6 +9,8 @@ import { systemClock } from "../../src/clock.ts";
 import type { FileSystem } from "../../src/fs/file-system.ts";
 import type { Log } from "../../src/log/log.ts";
 import type { MboxMessage } from "../../src/mbox/append.ts";
+import { CHUNK_HEAD } from "../../src/mbox/append-journal.ts";
+import { bootId, frame } from "../../src/mbox/journal.ts";
 import type { LockedMailbox } from "../../src/mbox/lock.ts";
 import { lockMailbox } from "../../src/mbox/lock.ts";
 import type { MailboxPaths } from "../../src/mbox/mailboxes.ts";
@@ -74,6 +76,27 @@ export function journalLength(paths: MailboxPaths): number {
 export function writeJournal(paths: MailboxPaths, bytes: Buffer): void {
   mkdirSync(dirname(paths.journal), { recursive: true });
   writeFileSync(paths.journal, bytes);
+}
+
+/**
+ * Leaves what a process leaves that dies while it appends to an mbox of `length` bytes: a journal that announces the
+ * bytes behind that length, or those given.
+ */
+export function leaveAppend(paths: MailboxPaths, length: number, ours?: Buffer): void {
+  const { dev: device, ino: inode } = statSync(paths.mbox);
+  const bytes = ours ?? readFileSync(paths.mbox).subarray(length);
+  const record = frame({
+    kind: "append",
+    device,
+    inode,
+    length,
+    separator: 0,
+    start: length,
+    bytes: bytes.length,
+    before: 0,
+    boot: bootId(),
+  });
+  writeJournal(paths, Buffer.concat([record, Buffer.alloc(CHUNK_HEAD - record.length), bytes]));
 }
 
 /** Midnight of 24 November 2026, UTC, in ms. */

@@ -1,25 +1,19 @@
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, statSync, unlinkSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, unlinkSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
 import { bootId, frame } from "../../src/mbox/journal.ts";
-import type { MailboxPaths } from "../../src/mbox/mailboxes.ts";
 import { recoverAllMailboxes } from "../../src/mbox/recover.ts";
 import { ManualClock } from "../../src/testing/manual-clock.ts";
 import {
   content,
   journalLength,
   keptLog,
+  leaveAppend,
   locked,
   mailbox,
   temporarySite,
   writeJournal,
 } from "./mailbox-fixture.ts";
-
-/** Leaves what a process leaves that dies while it appends to an mbox of `length` bytes. */
-function leaveAppend(paths: MailboxPaths, length: number): void {
-  const { dev: device, ino: inode } = statSync(paths.mbox);
-  writeJournal(paths, frame({ kind: "append", device, inode, length, boot: bootId() }));
-}
 
 const recover = async (site: Parameters<typeof recoverAllMailboxes>[0], later = 0, log = keptLog()) =>
   await recoverAllMailboxes(site, { clock: new ManualClock(Date.now() + later), log });
