@@ -4,12 +4,14 @@
  * winston writes the file. Every process of the host opens it for appending, so lines of several never mix. Message
  * text and secrets never reach it: control characters are escaped here, once, for all callers.
  */
-import { mkdirSync } from "node:fs";
+import { closeSync, mkdirSync, openSync } from "node:fs";
 import { hostname } from "node:os";
 import { dirname } from "node:path";
 import winston from "winston";
 import type { Clock } from "../clock.ts";
 import { systemClock } from "../clock.ts";
+import { messageOf, UserError } from "../errors.ts";
+import { EX_CANTCREAT } from "../sysexits.ts";
 
 /** Severities, as syslog's. */
 export type Level = "error" | "warn" | "info" | "debug";
@@ -39,14 +41,21 @@ export interface LogOptions {
 
 const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
-/** Opens the log file, making its folder when it is missing. */
+/** Permissions of the file: it names who writes to whom. */
+const MODE = 0o640;
+
+/**
+ * Opens the log file, making it and its folder when they are missing.
+ *
+ * @throws UserError when the file cannot be written
+ */
 export function openLog(options: LogOptions): Log {
-  mkdirSync(dirname(options.file), { recursive: true });
+  makeFile(options.file);
   const clock = options.clock ?? systemClock;
   const host = hostname().split(".")[0] ?? "localhost";
   const transport = new winston.transports.File({
     filename: options.file,
-    options: { flags: "a", mode: 0o640 },
+    options: { flags: "a", mode: MODE },
   });
   const logger = winston.createLogger({
     level: options.level >= 14 ? "debug" : "info",
@@ -78,6 +87,18 @@ export function openLog(options: LogOptions): Log {
         logger.end();
       }),
   };
+}
+
+/** Winston says nothing of a file that it cannot open, and never closes it: so it is tried here first. */
+function makeFile(file: string): void {
+  try {
+    mkdirSync(dirname(file), { recursive: true });
+    closeSync(openSync(file, "a", MODE));
+  } catch (error) {
+    throw new UserError(`${file}: the log cannot be written: ${messageOf(error)}`, EX_CANTCREAT, {
+      cause: error,
+    });
+  }
 }
 
 /** A log that drops everything, for tests and one-shot commands. */

@@ -70,3 +70,12 @@ test("debug lines from level 14 on; every line is there at close, in order", asy
 test("times", () => {
   assert.equal(syslogTime(new Date(2026, 5, 3, 4, 5, 6).getTime()), "Jun  3 04:05:06");
 });
+
+test("a log that cannot be written is named", (t) => {
+  const dir = mkdtempSync(join(tmpdir(), "log-"));
+  t.after(() => rmSync(dir, { recursive: true }));
+  assert.throws(
+    () => openLog({ file: dir, tag: "sendmail", format: "sendmail", level: 9 }),
+    (error: Error) => error.message.startsWith(`${dir}: the log cannot be written: `),
+  );
+});

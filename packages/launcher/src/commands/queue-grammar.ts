@@ -35,6 +35,6 @@ export function queueGrammar(parser: Argv, { terminal, done }: CommandParts): Ar
         act("remove", args as CommonOptions),
       )
       .example("$0 queue", "the same as list")
-      .example("$0 queue hold 6AF3K2Q8M1", "keep one back"),
+      .example("$0 queue hold 6AP0Y4G7007303", "keep one back"),
   );
 }

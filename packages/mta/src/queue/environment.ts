@@ -20,10 +20,10 @@ import {
 import { dirname, join } from "node:path";
 import type { Clock } from "@mailhost/common/clock";
 import { errnoOf, messageOf, UserError } from "@mailhost/common/errors";
-import { checkLmdbFile } from "@mailhost/common/lmdb-file";
+import { checkLmdbFile, type LmdbFileState } from "@mailhost/common/lmdb-file";
 import type { Log } from "@mailhost/common/log/log";
 import type { Site } from "@mailhost/common/site";
-import { EX_IOERR } from "@mailhost/common/sysexits";
+import { EX_IOERR, EX_NOPERM } from "@mailhost/common/sysexits";
 import { type Database, type Key, open, type RootDatabase } from "lmdb";
 import { readsWhole } from "./environment-reading.ts";
 import { isAlive } from "./living-process.ts";
@@ -89,7 +89,7 @@ export async function openEnvironment(
 ): Promise<Environment | undefined> {
   const paths = queuePaths(site);
   if (options.readOnly === true) {
-    const state = checkLmdbFile(paths.environment);
+    const state = inspect(paths);
     if (state.kind === "absent") return undefined;
     if (state.kind === "damaged") {
       throw new UserError(`${paths.environment}: damaged: ${state.reason}`, EX_IOERR);
@@ -107,6 +107,26 @@ export async function openEnvironment(
   } catch (error) {
     if (marker.alone) rmSync(paths.marker, { force: true });
     throw error;
+  }
+}
+
+/**
+ * Looks at the file before it is mapped.
+ *
+ * @throws UserError when it may not be read
+ */
+function inspect(paths: QueuePaths): LmdbFileState {
+  try {
+    return checkLmdbFile(paths.environment);
+  } catch (error) {
+    const denied = errnoOf(error) === "EACCES";
+    throw new UserError(
+      denied
+        ? `${paths.dir}: you are not permitted to see the queue`
+        : `${paths.environment}: ${messageOf(error)}`,
+      denied ? EX_NOPERM : EX_IOERR,
+      { cause: error },
+    );
   }
 }
 
@@ -157,7 +177,7 @@ async function moveAsideIfDamaged(
   unclean: boolean,
   options: EnvironmentOptions,
 ): Promise<void> {
-  const state = checkLmdbFile(paths.environment);
+  const state = inspect(paths);
   let reason = state.kind === "damaged" ? state.reason : undefined;
   if (state.kind === "suspect" && !(await readsWhole(paths.environment, "all"))) reason = state.reason;
   if (state.kind === "sound" && unclean && !(await readsWhole(paths.environment, "tables"))) {
