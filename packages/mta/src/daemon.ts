@@ -33,7 +33,9 @@ export async function start(parts: DaemonParts): Promise<Daemon> {
   const { site, log, clock } = parts;
   let settings = parts.settings;
   const tables = openSiteTables(site, { log });
-  let accounts: Accounts = openAccounts(site, settings.accounts);
+  const accountsOf = ({ accounts: sources }: Settings) =>
+    openAccounts(site, sources, (fault) => log.write("error", `${fault.message}; it changes nothing`));
+  let accounts: Accounts = accountsOf(settings);
   let drac = openDrac(parts, settings);
   const queue = await openQueue(site, { clock, log });
   const ownAddresses = cachedInterfaces(() => clock.now());
@@ -101,7 +103,7 @@ export async function start(parts: DaemonParts): Promise<Daemon> {
         drac = openDrac(parts, changed);
       }
       if (engineDiffers(before, changed)) {
-        accounts = openAccounts(site, changed.accounts);
+        accounts = accountsOf(changed);
         try {
           swapEngine();
         } catch (error) {
@@ -124,7 +126,8 @@ export async function start(parts: DaemonParts): Promise<Daemon> {
 
 function openDrac(parts: DaemonParts, settings: Settings): DracTable | undefined {
   if (!settings.drac.enabled) return undefined;
-  return openDracTable(parts.site, { lifetime: settings.drac.lifetime, clock: parts.clock });
+  const { site, clock, log } = parts;
+  return openDracTable(site, { lifetime: settings.drac.lifetime, clock, log });
 }
 
 /** Listens on every inherited descriptor; `bound` is told where that is. */

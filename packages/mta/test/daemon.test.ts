@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readFile } from "node:fs/promises";
+import { chmod, readFile } from "node:fs/promises";
 import * as net from "node:net";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -61,6 +61,10 @@ test("a message comes in by SMTP and lies in the mailbox; settings are reloaded;
     );
     assert.match(await client.say("EHLO pc"), /SIZE 1048576/);
     assert.match(await client.send("a@b.example", "joe@linuxaid.com.cn", "\r\nagain\r\n"), /^250 /);
+    await chmod(site.usersFile, 0o644);
+    await client.say("MAIL FROM:<a@b.example>");
+    assert.match(await client.say("RCPT TO:<joe@linuxaid.com.cn>"), /^250 /);
+    assert.equal(log.filter((l) => l.includes("mode 0644 lets others at the hashes")).length, 1);
     client.end();
   } finally {
     await daemon.stop();
