@@ -51,12 +51,20 @@ interface Reading {
  */
 const CLOCK_GRAIN = 50;
 
+/**
+ * Files that cannot be used are read again after this, ms, although they did not change: what was wrong may have been the
+ * system (no descriptor left, a full temporary folder) and not the file.
+ */
+const TRY_AGAIN = 5000;
+
 /** A {@link Table} that follows its files. */
 export class LiveTable implements Table {
   readonly #parts: LiveTableParts;
   #seen = "";
   /** False while a change could have left size and times as they were. */
   #settled = false;
+  /** When files that cannot be used are read again. */
+  #tryAgainAt = Number.POSITIVE_INFINITY;
   #version: Version;
   /** False until the files have been good once. */
   #good = false;
@@ -111,7 +119,7 @@ export class LiveTable implements Table {
     const textMark = fileMark(text);
     const compiledMark = compiled === undefined ? ABSENT : fileMark(compiled.file);
     const seen = `${textMark.signature}|${compiledMark.signature}`;
-    if (seen === this.#seen && this.#settled) return;
+    if (seen === this.#seen && this.#settled && Date.now() < this.#tryAgainAt) return;
     const first = this.#seen === "";
     this.#seen = seen;
     this.#settled = [textMark, compiledMark].every((m) => Math.abs(Date.now() - m.changedAt) >= CLOCK_GRAIN);
@@ -124,6 +132,7 @@ export class LiveTable implements Table {
 
   #take(reading: Reading, first: boolean): void {
     const { version } = reading;
+    this.#tryAgainAt = version === undefined ? Date.now() + TRY_AGAIN : Number.POSITIVE_INFINITY;
     this.#report(reading);
     if (version === undefined) {
       // Nothing good has been seen yet: the sound lines of the text are the best there is.

@@ -209,3 +209,26 @@ test("keys given twice: the first counts, and a warning says so", (t) => {
   assert.equal(tables.warnings().length, 1);
   assert.deepEqual(tables.check(), []);
 });
+
+test("a rebuilt .db that could not be read for want of space is read again by itself", async (t) => {
+  const { tables, path, lines } = fixture(t, { access: "202.99.11 RELAY\n" });
+  assert.equal(tables.access.get("202.99.11"), "RELAY");
+  await writeCompiledTable(path("access.db"), new Map([["202.99.11", "REJECT"]]), "map", {
+    text: "",
+    readAt: Date.now(),
+  });
+  for (const name of ["access", "access.db"]) backdate(path(name));
+  const temporary = process.env.TMPDIR;
+  process.env.TMPDIR = path("no-such-folder");
+  try {
+    assert.equal(tables.access.get("202.99.11"), "RELAY");
+  } finally {
+    if (temporary === undefined) delete process.env.TMPDIR;
+    else process.env.TMPDIR = temporary;
+  }
+  assert.equal(tables.access.get("202.99.11"), "RELAY");
+  const later = Date.now() + 5000;
+  t.mock.method(Date, "now", () => later);
+  assert.equal(tables.access.get("202.99.11"), "REJECT");
+  assert.equal(lines.filter((line) => line.includes("cannot be read")).length, 1);
+});
