@@ -47,7 +47,9 @@ export function commandLine(
     .wrap(null)
     .exitProcess(false)
     .fail((message: string | undefined, error: Error | undefined) => {
-      throw error ?? new UserError(lowerFirst(message ?? "wrong usage"), EX_USAGE);
+      // What the parser itself throws, for an option without its value, is wrong usage too.
+      if (error !== undefined && error.name !== "YError") throw error;
+      throw new UserError(lowerFirst(message ?? error?.message ?? "wrong usage"), EX_USAGE);
     })
     .epilogue(
       "Exit codes are those of sysexits(3): 64 usage, 65 data, 69 unavailable, 75 try again, 77 permission, 78 settings.",

@@ -16,6 +16,7 @@ describe("the mailhost command", () => {
       [["user", "add"], /not enough non-option arguments/i],
       [["trace", "a@b"], /missing required argument: from-ip/i],
       [["start", "--root", "/a", "--root", "/b"], /--root: give one directory/],
+      [["start", "--root"], /not enough arguments following: root/],
     ];
     for (const [argv, expected] of wrong) {
       const terminal = recordedTerminal();
