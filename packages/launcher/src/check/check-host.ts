@@ -12,8 +12,10 @@ import type { Settings } from "@mailhost/common/settings/settings";
 import { formatListenAddress } from "@mailhost/common/settings/units";
 import { type Site, sitePath } from "@mailhost/common/site";
 import { openSiteTables } from "@mailhost/common/tables/site-tables";
+import { noSite } from "../start/folders.ts";
 import { bindPort, listenersOf, NEED_TLS } from "../start/ports.ts";
 import { type Finding, findingOf } from "./finding.ts";
+import { checkMailboxes } from "./mailboxes.ts";
 import { checkPermissions } from "./permissions.ts";
 import { checkRelaying } from "./relaying.ts";
 
@@ -21,6 +23,7 @@ import { checkRelaying } from "./relaying.ts";
 export async function checkHost(site: Site): Promise<Finding[]> {
   let settings: Settings;
   let identity: Identity;
+  if (!existsSync(site.etcMail)) return [findingOf("settings", noSite(site))];
   try {
     settings = loadSettings(site);
     identity = identityOf(site, settings);
@@ -36,6 +39,7 @@ export async function checkHost(site: Site): Promise<Finding[]> {
     ...checkNames(settings, site),
     ...(await checkTables(site, settings)),
     ...checkPermissions(site, identity),
+    ...checkMailboxes(site),
     ...checkTls(site, settings),
     ...(await checkPorts(site, settings)),
   ];

@@ -9,6 +9,7 @@ import { reasonOf } from "../start/folders.ts";
 import type { Finding } from "./finding.ts";
 
 const READ = 4;
+const WRITE = 2;
 const WRITE_AND_SEARCH = 3;
 
 /**
@@ -25,6 +26,7 @@ export function checkPermissions(site: Site, identity: Identity): Finding[] {
   );
   const findings = [
     ...folders.flatMap((path) => checkFolder(path, identity)),
+    ...checkLog(site, identity),
     ...[site.settingsFile, ...files].flatMap((path) => checkReadable(path, identity)),
     ...checkUsersFile(site, identity),
   ];
@@ -54,6 +56,16 @@ function checkFolder(path: string, identity: Identity): Finding[] {
   return may(at, identity, WRITE_AND_SEARCH)
     ? []
     : [{ level: "error", about, text: `${path}: ${identity.user} cannot write in it` }];
+}
+
+function checkLog({ logFile }: Site, identity: Identity): Finding[] {
+  // Root makes it and hands it over.
+  if (process.getuid?.() === 0) return [];
+  const at = look(logFile);
+  if (at === undefined) return checkFolder(dirname(logFile), identity);
+  return typeof at === "object" && may(at, identity, WRITE)
+    ? []
+    : [{ level: "error", about: "permissions", text: `${logFile}: ${identity.user} cannot write it` }];
 }
 
 function checkReadable(path: string, identity: Identity): Finding[] {

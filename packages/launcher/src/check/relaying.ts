@@ -8,8 +8,11 @@ import { findLocalDomain, interfaceAddresses } from "@mailhost/mta/policy/local-
 import { decideRecipient, type PolicyFacts } from "@mailhost/mta/policy/relay-decision";
 import type { Finding } from "./finding.ts";
 
-/** Addresses of nobody (RFC 5737, RFC 3849): whoever they may be, they are not on the LAN. */
-const STRANGERS = ["192.0.2.77", "198.51.100.77", "203.0.113.77", "2001:db8:77::77"];
+/**
+ * Addresses of nobody (RFC 5737, RFC 5180, RFC 9637): whoever they may be, they are not on the LAN. None is in
+ * 2001:db8, which is the example of an IPv6 network everywhere.
+ */
+const STRANGERS = ["192.0.2.77", "198.51.100.77", "203.0.113.77", "2001:2::77", "3fff:77::77"];
 
 /** A recipient that can not be ours (RFC 2606), and the routes that have fooled mailers. */
 function foreignRecipients(hostname: string): string[] {

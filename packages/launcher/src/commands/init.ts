@@ -8,11 +8,11 @@ import { errnoOf, UserError } from "@mailhost/common/errors";
 import { loadSettings } from "@mailhost/common/settings/load";
 import type { Read } from "@mailhost/common/settings/units";
 import type { Site } from "@mailhost/common/site";
-import { EX_CANTCREAT, EX_OK, EX_USAGE } from "@mailhost/common/sysexits";
+import { EX_OK, EX_USAGE } from "@mailhost/common/sysexits";
 import { readDomain } from "../init/domain.ts";
 import { isPrivateOrNarrow, readNetwork } from "../init/network.ts";
 import { type NewSite, type SiteFile, siteFiles } from "../init/site-files.ts";
-import { reasonOf } from "../start/folders.ts";
+import { exitCodeOf, reasonOf } from "../start/folders.ts";
 import type { Terminal } from "../terminal.ts";
 
 /** What was given on the command line. */
@@ -36,7 +36,7 @@ export function initCommand(site: Site, args: InitArguments, terminal: Terminal)
   try {
     mkdirSync(site.etcMail, { recursive: true, mode: 0o755 });
   } catch (error) {
-    throw new UserError(`cannot make ${site.etcMail}: ${reasonOf(error)}`, EX_CANTCREAT);
+    throw new UserError(`cannot make ${site.etcMail}: ${reasonOf(error)}`, exitCodeOf(error));
   }
   for (const file of siteFiles(made)) {
     const path = join(site.etcMail, file.name);
@@ -93,7 +93,7 @@ function writeNew(path: string, file: SiteFile): boolean {
     return true;
   } catch (error) {
     if (errnoOf(error) === "EEXIST") return false;
-    throw new UserError(`cannot write ${path}: ${reasonOf(error)}`, EX_CANTCREAT);
+    throw new UserError(`cannot write ${path}: ${reasonOf(error)}`, exitCodeOf(error));
   }
 }
 

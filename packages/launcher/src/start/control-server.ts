@@ -9,8 +9,8 @@ import { CONTROL_LINE_LIMIT, type ControlAnswer, SOCKET_PATH_LIMIT } from "@mail
 import type { Identity } from "@mailhost/common/daemon/identity";
 import { messageOf, UserError } from "@mailhost/common/errors";
 import type { Site } from "@mailhost/common/site";
-import { EX_CANTCREAT, EX_CONFIG } from "@mailhost/common/sysexits";
-import { reasonOf } from "./folders.ts";
+import { EX_CONFIG } from "@mailhost/common/sysexits";
+import { exitCodeOf, reasonOf } from "./folders.ts";
 
 /** How long a client may keep its connection without a word (ms). */
 const IDLE_LIMIT = 10_000;
@@ -54,7 +54,7 @@ export async function openControlSocket(
     if (identity !== undefined) chownSync(path, identity.uid, identity.gid);
   } catch (error) {
     server.close();
-    throw new UserError(`cannot make the control socket ${path}: ${reasonOf(error)}`, EX_CANTCREAT);
+    throw new UserError(`cannot make the control socket ${path}: ${reasonOf(error)}`, exitCodeOf(error));
   }
   return server;
 }

@@ -32,6 +32,14 @@ interface Folder {
   readonly gid?: number;
 }
 
+/** What is said of a root without settings and tables. */
+export function noSite(site: Site): UserError {
+  return new UserError(
+    `there is no ${site.etcMail}; \`mailhost init --domain example.com --lan 192.168.1\` writes one`,
+    EX_CONFIG,
+  );
+}
+
 const REASONS: Readonly<Record<string, string>> = {
   EACCES: "permission denied",
   EPERM: "not permitted",
@@ -48,6 +56,12 @@ export function reasonOf(error: unknown): string {
   return REASONS[errnoOf(error) ?? ""] ?? messageOf(error);
 }
 
+/** The exit code for something that could not be made: a matter of permission, or of the place. */
+export function exitCodeOf(error: unknown): number {
+  const code = errnoOf(error);
+  return code === "EACCES" || code === "EPERM" ? EX_NOPERM : EX_CANTCREAT;
+}
+
 /**
  * Makes what is missing and hands our own folders to the identity that the daemons will have.
  *
@@ -55,12 +69,6 @@ export function reasonOf(error: unknown): string {
  * @throws UserError naming the path and the reason
  */
 export function prepareFolders(site: Site, identity: Identity | undefined, uid: number): void {
-  if (!isFolder(site.etcMail)) {
-    throw new UserError(
-      `there is no ${site.etcMail}; \`mailhost init --domain example.com --lan 192.168.1\` writes one`,
-      EX_CONFIG,
-    );
-  }
   for (const folder of foldersOf(site, identity, uid)) {
     makeFolder(folder, identity);
     if (folder.ours && identity !== undefined) handOver(folder.path, identity);
@@ -68,8 +76,13 @@ export function prepareFolders(site: Site, identity: Identity | undefined, uid: 
   makeLogFile(site, identity);
 }
 
-/** Makes `run` alone: the pid file in it says whether anything else may be touched. */
+/**
+ * Makes `run` alone: the pid file in it says whether anything else may be touched.
+ *
+ * @throws UserError when there is no site: a mistyped root stays as it is
+ */
 export function prepareRunFolder(site: Site, identity: Identity | undefined): void {
+  if (!isFolder(site.etcMail)) throw noSite(site);
   makeFolder({ path: site.runDir, mode: 0o755, ours: site.root !== "/" }, identity);
 }
 
@@ -119,7 +132,7 @@ function makeFolder(folder: Folder, identity: Identity | undefined): void {
     // After the change of owner, which clears the set-group-id bit; and whatever the umask is.
     chmodSync(folder.path, folder.mode);
   } catch (error) {
-    throw new UserError(`cannot make the folder ${folder.path}: ${reasonOf(error)}`, EX_CANTCREAT);
+    throw new UserError(`cannot make the folder ${folder.path}: ${reasonOf(error)}`, exitCodeOf(error));
   }
 }
 
@@ -137,7 +150,7 @@ function makeLogFile(site: Site, identity: Identity | undefined): void {
       chownSync(site.logFile, identity.uid, identity.gid);
     }
   } catch (error) {
-    throw new UserError(`cannot write the log ${site.logFile}: ${reasonOf(error)}`, EX_CANTCREAT);
+    throw new UserError(`cannot write the log ${site.logFile}: ${reasonOf(error)}`, exitCodeOf(error));
   }
 }
 

@@ -13,8 +13,8 @@ import { lockPidFile, type PidFile } from "@mailhost/common/daemon/pid-file";
 import { UserError } from "@mailhost/common/errors";
 import type { Log } from "@mailhost/common/log/log";
 import type { Site } from "@mailhost/common/site";
-import { EX_CANTCREAT, EX_UNAVAILABLE } from "@mailhost/common/sysexits";
-import { reasonOf } from "./folders.ts";
+import { EX_UNAVAILABLE } from "@mailhost/common/sysexits";
+import { exitCodeOf, reasonOf } from "./folders.ts";
 
 const POLL = 50;
 
@@ -91,7 +91,7 @@ function tryPidFile(path: string): ReturnType<typeof lockPidFile> {
   try {
     return lockPidFile(path);
   } catch (error) {
-    throw new UserError(`cannot make ${path}: ${reasonOf(error)}`, EX_CANTCREAT);
+    throw new UserError(`cannot make ${path}: ${reasonOf(error)}`, exitCodeOf(error));
   }
 }
 

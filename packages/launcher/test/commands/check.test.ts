@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -60,6 +60,39 @@ describe("mailhost check", () => {
       assert.equal(code, 78, JSON.stringify(files));
       assert.match(errors[0]!, /^relaying: open relay: .* may send to <someone@outside\.example>/);
     }
+  });
+
+  test("the network of all examples is no open relay", async (t) => {
+    const { code, errors } = await check(makeSite(t, { access: "IPv6:2001:db8 RELAY\n" }));
+    assert.deepEqual({ code, errors }, { code: 0, errors: [] });
+    const wide = await check(makeSite(t, { access: "IPv6:2001 RELAY\n" }));
+    assert.match(wide.errors[0]!, /open relay: 2001:2::77/);
+  });
+
+  test("a root without etc/mail is an error, and nothing is made there", async (t) => {
+    const site = makeSite(t, {});
+    rmSync(join(site.root, "etc"), { recursive: true });
+    const { code, errors } = await check(site);
+    assert.equal(code, 78);
+    assert.match(errors[0]!, /there is no .*etc\/mail; `mailhost init/);
+    assert.equal(await run(["start", "--root", site.root], recordedTerminal()), 78);
+    assert.deepEqual(readdirSync(site.root), []);
+  });
+
+  test("a mailbox that begins with something else is named", async (t) => {
+    const site = makeSite(t, {});
+    mkdirSync(site.spoolDir, { recursive: true });
+    writeFileSync(join(site.spoolDir, "wang"), "\0\0\0\0\0\0From nobody");
+    writeFileSync(join(site.spoolDir, "li"), "From li Tue Nov 24 21:59:01 2026\n\n");
+    writeFileSync(join(site.spoolDir, "empty"), "");
+    const { code, warnings } = await check(site);
+    assert.equal(code, 0);
+    assert.deepEqual(
+      warnings.filter((w) => w.startsWith("mailboxes")),
+      [
+        `mailboxes: ${site.spoolDir}/wang: damaged: it begins with no message; what is before its first From line is kept and shown to nobody`,
+      ],
+    );
   });
 
   test("a port in use and hashes that anybody can read", async (t) => {
