@@ -6,7 +6,7 @@ import { openAccounts } from "@mailhost/common/accounts/accounts";
 import { domainKey } from "@mailhost/common/address";
 import { systemClock } from "@mailhost/common/clock";
 import { type DracTable, openDracTable } from "@mailhost/common/drac/drac-table";
-import { messageOf, type SmtpReply } from "@mailhost/common/errors";
+import { messageOf, type SmtpReply, UserError } from "@mailhost/common/errors";
 import type { Log } from "@mailhost/common/log/log";
 import { mailboxPaths } from "@mailhost/common/mbox/mailboxes";
 import { loadSettings } from "@mailhost/common/settings/load";
@@ -51,7 +51,12 @@ interface Step {
   readonly outcome: string;
 }
 
-/** Prints the steps and the verdict. @returns the exit code: 64 when an address cannot be read, else 0 */
+/**
+ * Prints the steps and the verdict.
+ *
+ * @returns the exit code
+ * @throws UserError (64) when an address cannot be read
+ */
 export async function traceCommand(
   site: Site,
   args: TraceArguments,
@@ -60,9 +65,9 @@ export async function traceCommand(
   const ip = args.fromIp.toLowerCase();
   const recipient = readPathCommand("TO", `TO:<${args.recipient}>`);
   const sender = readPathCommand("FROM", `FROM:<${args.mailFrom ?? ""}>`);
-  if (isIP(ip) === 0) return wrong(out, `${args.fromIp}: not an IP address`);
-  if (!recipient.ok) return wrong(out, `${args.recipient}: ${recipient.reply.text}`);
-  if (!sender.ok) return wrong(out, `${args.mailFrom ?? ""}: ${sender.reply.text}`);
+  if (isIP(ip) === 0) throw wrong(`${args.fromIp}: not an IP address`);
+  if (!recipient.ok) throw wrong(`${args.recipient}: ${recipient.reply.text}`);
+  if (!sender.ok) throw wrong(`${args.mailFrom ?? ""}: ${sender.reply.text}`);
   const settings = loadSettings(site);
   const notes: Step[] = [];
   const log: Log = {
@@ -86,15 +91,21 @@ export async function traceCommand(
   }
 }
 
-function wrong(out: (line: string) => void, text: string): number {
-  out(text);
-  return EX_USAGE;
+function wrong(text: string): UserError {
+  return new UserError(text, EX_USAGE);
 }
 
 function openDrac(site: Site, settings: Settings, notes: Step[]): DracTable | undefined {
   if (!settings.drac.enabled) return undefined;
   try {
-    return openDracTable(site, { lifetime: settings.drac.lifetime, clock: systemClock, readOnly: true });
+    const table = openDracTable(site, {
+      lifetime: settings.drac.lifetime,
+      clock: systemClock,
+      readOnly: true,
+    });
+    // Reading is what shows a damaged file.
+    table.list();
+    return table;
   } catch (error) {
     notes.push({ step: "drac", outcome: `the table cannot be read: ${messageOf(error)}` });
     return undefined;

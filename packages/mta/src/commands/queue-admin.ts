@@ -3,7 +3,7 @@
  */
 import { systemClock } from "@mailhost/common/clock";
 import { sendControl } from "@mailhost/common/daemon/control";
-import { messageOf } from "@mailhost/common/errors";
+import { messageOf, UserError } from "@mailhost/common/errors";
 import { silentLog } from "@mailhost/common/log/log";
 import type { Site } from "@mailhost/common/site";
 import { EX_DATAERR, EX_OK } from "@mailhost/common/sysexits";
@@ -31,8 +31,8 @@ type Out = (line: string) => void;
 /**
  * Does it.
  *
- * @returns the exit code: 65 when no message has the id
- * @throws UserError when the queue cannot be opened
+ * @returns the exit code
+ * @throws UserError when the queue cannot be opened, and with 65 when no message has the id
  */
 export async function queueCommand(site: Site, args: QueueArguments, out: Out): Promise<number> {
   switch (args.action) {
@@ -83,7 +83,7 @@ function summary(entry: QueueEntry): string {
 function show(site: Site, args: QueueArguments, out: Out): Promise<number> {
   return viewQueue(site, async (store) => {
     const entry = args.id === undefined ? undefined : store?.get(args.id);
-    if (store === undefined || entry === undefined) return unknown(args, out);
+    if (store === undefined || entry === undefined) throw unknown(args);
     if (args.json === true) {
       out(JSON.stringify(entry, undefined, 2));
       return EX_OK;
@@ -92,7 +92,8 @@ function show(site: Site, args: QueueArguments, out: Out): Promise<number> {
     out("");
     try {
       const { bytes } = await readOriginal(store.body(entry), false, HEADER_SHOWN);
-      for (const line of bytes.toString().split("\r\n").slice(0, -1)) out(printable(line));
+      for (const line of bytes.toString().split("\r\n").slice(0, -1))
+        out(line.split("\t").map(printable).join("\t"));
     } catch (error) {
       out(`the message cannot be read: ${messageOf(error)}`);
     }
@@ -170,17 +171,20 @@ async function change(
   const { id } = args;
   const exists = await viewQueue(site, (store) => id !== undefined && store?.get(id) !== undefined);
   if (id === undefined || !exists || !(await changeQueue(site, silentLog, (store) => act(store, id)))) {
-    return unknown(args, out);
+    throw unknown(args);
   }
   out(`${id} ${done}`);
   return EX_OK;
 }
 
-function unknown(args: QueueArguments, out: Out): number {
-  if (args.id === undefined) out(`queue ${args.action}: which message? give its id`);
-  else if (isQueueId(args.id)) out(`${args.id}: no such message in the queue`);
-  else out(`${args.id}: not a queue id; mailhost queue list shows them`);
-  return EX_DATAERR;
+function unknown({ action, id }: QueueArguments): UserError {
+  const text =
+    id === undefined
+      ? `queue ${action}: which message? give its id`
+      : isQueueId(id)
+        ? `${id}: no such message in the queue`
+        : `${id}: not a queue id; mailhost queue list shows them`;
+  return new UserError(text, EX_DATAERR);
 }
 
 function time(ms: number): string {
