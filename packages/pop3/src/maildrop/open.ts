@@ -72,6 +72,7 @@ async function readMailbox(
     const opened = await openToRead(box);
     file = opened;
     const { index, how, unchanged } = await refreshIndex(opened, await store.read(paths.name));
+    if (how === "scanned") tellOfJunk(index, paths, log);
     if (how !== "kept") await store.write(paths.name, index, unchanged);
     file = undefined;
     return { file: opened, index };
@@ -79,6 +80,16 @@ async function readMailbox(
     await file?.close();
     await box.release();
   }
+}
+
+/** What stands before the first From line is no message: it stays where it is, and an administrator is told. */
+function tellOfJunk({ identity, messages }: MailboxIndex, { mbox }: MailboxPaths, log: Log): void {
+  const junk = messages[0]?.start ?? identity.size;
+  if (junk === 0) return;
+  log.write(
+    "warn",
+    `${mbox}: damaged: its first ${junk} octets belong to no message; they are kept where they are and shown to nobody`,
+  );
 }
 
 /** A descriptor of the session's own: the lock's is closed with the lock. */
