@@ -10,6 +10,7 @@ import { open, type RootDatabase } from "lmdb";
 import type { Clock } from "../clock.ts";
 import { ConfigError, messageOf } from "../errors.ts";
 import { normalizeIp } from "../ip-address.ts";
+import { committed } from "../lmdb-commit.ts";
 import { checkLmdbFile } from "../lmdb-file.ts";
 import type { Log } from "../log/log.ts";
 import type { Site } from "../site.ts";
@@ -87,12 +88,12 @@ export function openDracTable(site: Site, options: DracOptions): DracTable {
       const least = Math.min(LEAST_RENEWAL, lifetime / 100);
       if (old?.user === user && Math.abs(old.expiresAt - expiresAt) < least) return;
       const to = writable();
-      await to.put(key, { user, expiresAt });
+      await committed(to.put(key, { user, expiresAt }));
       if (now >= nextSweep) {
         nextSweep = now + lifetime;
         await sweep(to, now);
       }
-      await to.flushed;
+      await committed(to.flushed);
     },
     permits(ip) {
       const key = normalizeIp(ip);
@@ -111,8 +112,8 @@ export function openDracTable(site: Site, options: DracOptions): DracTable {
       const from = writable();
       from.resetReadTxn();
       if (key === undefined || from.get(key) === undefined) return false;
-      await from.remove(key);
-      await from.flushed;
+      await committed(from.remove(key));
+      await committed(from.flushed);
       return true;
     },
     async close() {
@@ -131,7 +132,12 @@ function openFile(file: string, options: DracOptions): RootDatabase<Stored, stri
       renameSync(file, aside);
       options.log?.write("error", `${file}: damaged (${fault}); kept as ${aside}, begun anew`);
     }
-    return open<Stored, string>({ path: file, noSubdir: true, readOnly: options.readOnly === true });
+    return open<Stored, string>({
+      path: file,
+      noSubdir: true,
+      readOnly: options.readOnly === true,
+      eventTurnBatching: false,
+    });
   } catch (error) {
     throw new ConfigError(file, 0, `cannot be opened: ${messageOf(error)}`);
   }
@@ -143,12 +149,13 @@ async function sweep(db: RootDatabase<Stored, string>, now: number): Promise<voi
     .filter(({ value }) => !(value.expiresAt > now))
     .map(({ key }) => key);
   if (expired.length === 0) return;
-  await db.transaction(() => {
+  const sweeping = db.transaction(() => {
     for (const key of expired) {
       const value = db.get(key);
       if (value !== undefined && !(value.expiresAt > now)) db.removeSync(key);
     }
   });
+  await committed(sweeping);
 }
 
 /** A stored value as an entry; undefined for none and for anything of another shape. */

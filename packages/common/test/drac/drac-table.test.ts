@@ -148,3 +148,14 @@ test("a damaged file is kept aside and named, and a new table begun", async (t) 
   assert.equal(next.permits("10.0.0.1"), undefined);
   assert.match(lines[1]!, /beyond its end|no LMDB page/);
 });
+
+test("on a full disk a record is refused, and the process goes on", (t) => {
+  const { root } = fixture(t);
+  const child = fileURLToPath(new URL("./full-disk-drac.ts", import.meta.url));
+  const node = [process.execPath, "--conditions=@mailhost/source", "--import", "tsx", child, root];
+  // 128 blocks of 512 bytes: writes past 64 KiB fail.
+  const output = execFileSync("sh", ["-c", 'ulimit -S -f 128 && exec "$0" "$@"', ...node], {
+    stdio: ["ignore", "pipe", "ignore"],
+  });
+  assert.equal(output.toString(), "refused: true, kept: true\nroom again: 1\n");
+});

@@ -4,6 +4,7 @@
  */
 import type { Clock } from "@mailhost/common/clock";
 import type { SmtpReply } from "@mailhost/common/errors";
+import { committed } from "@mailhost/common/lmdb-commit";
 import type { Database } from "lmdb";
 
 /** A destination in trouble. */
@@ -54,7 +55,7 @@ export function openHostStatus(db: Database, options: { interval: number; clock:
     if (clock.now() - sweptAt < longest) return;
     sweptAt = clock.now();
     const old = list().filter((host) => host.until + longest * FORGET_AFTER < clock.now());
-    await Promise.all(old.map((host) => db.remove(host.key)));
+    await committed(Promise.all(old.map((host) => db.remove(host.key))));
   };
 
   return {
@@ -69,11 +70,11 @@ export function openHostStatus(db: Database, options: { interval: number; clock:
       const failures = (known?.failures ?? 0) + 1;
       const wait = Math.min(interval * 2 ** Math.min(failures - 1, 30), longest);
       const next: WaitingHost = { key, failures, until: clock.now() + wait, reply };
-      await db.put(key, next);
+      await committed(db.put(key, next));
       return next.until;
     },
     async succeeded(key) {
-      if (get(key) !== undefined) await db.remove(key);
+      if (get(key) !== undefined) await committed(db.remove(key));
     },
     list,
   };

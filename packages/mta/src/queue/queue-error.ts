@@ -3,6 +3,7 @@
  */
 import { statfs } from "node:fs/promises";
 import { errnoOf, messageOf } from "@mailhost/common/errors";
+import { commitCause } from "@mailhost/common/lmdb-commit";
 
 /** The queue could not store a change. `code` is the system's error code where one is known: `ENOSPC`, `EIO`. */
 export class QueueError extends Error {
@@ -29,7 +30,7 @@ export async function committed<T>(commit: Promise<T>, dir: string): Promise<T> 
   try {
     return await commit;
   } catch (error) {
-    const cause = await causeOf(error);
+    const cause = await commitCause(error);
     const space = await statfs(dir).catch(() => undefined);
     const full = space !== undefined && space.bavail * space.bsize < NEARLY_FULL;
     const code = full ? "ENOSPC" : (errnoOf(cause) ?? "EIO");
@@ -39,14 +40,4 @@ export async function committed<T>(commit: Promise<T>, dir: string): Promise<T> 
       { cause },
     );
   }
-}
-
-/** The error behind lmdb's `Commit failed`: it comes as a rejected promise that must not be left unhandled. */
-async function causeOf(error: unknown): Promise<unknown> {
-  const inner = (error as { commitError?: Promise<unknown> }).commitError;
-  if (inner === undefined) return error;
-  return inner.then(
-    () => error,
-    (cause: unknown) => cause,
-  );
 }

@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import type { Clock } from "@mailhost/common/clock";
 import { messageOf } from "@mailhost/common/errors";
+import { committed } from "@mailhost/common/lmdb-commit";
 import { checkLmdbFile } from "@mailhost/common/lmdb-file";
 import type { Log } from "@mailhost/common/log/log";
 import type { Site } from "@mailhost/common/site";
@@ -47,7 +48,14 @@ export function openIndexStore(site: Site, { log, clock }: { log: Log; clock: Cl
   const state = checkLmdbFile(path);
   // A cache is not worth the doubt that a `suspect` file leaves.
   if ("reason" in state) moveAside(path, state.reason, log, clock);
-  const env = open<Buffer, [string, number]>({ path, noSubdir: true, encoding: "binary" });
+  /** Mailboxes whose stored index is older than their session believes: their next write is a whole one. */
+  const stale = new Set<string>();
+  const env = open<Buffer, [string, number]>({
+    path,
+    noSubdir: true,
+    encoding: "binary",
+    eventTurnBatching: false,
+  });
   return {
     async read(name) {
       try {
@@ -61,8 +69,10 @@ export function openIndexStore(site: Site, { log, clock }: { log: Log; clock: Cl
     },
     async write(name, index, unchanged) {
       try {
-        await writeIndex(env, name, index, unchanged);
+        await writeIndex(env, name, index, stale.has(name) ? 0 : unchanged);
+        stale.delete(name);
       } catch (error) {
+        stale.add(name);
         log.write("warn", `${path}: the index of ${name} can not be written: ${messageOf(error)}`);
       }
     },
@@ -109,10 +119,12 @@ async function writeIndex(env: Env, name: string, index: MailboxIndex, unchanged
     values.push(encodeChunk(messages, chunk * CHUNK));
     if (values.length % CHUNKS_A_TURN === 0) await setImmediate();
   }
-  await env.batch(() => {
-    void env.put([name, HEAD], encodeHead({ identity, fingerprint, count: messages.length }));
-    for (const [i, value] of values.entries()) void env.put([name, first + i + 1], value);
+  // Within a transaction each write is carried out at once, and only the commit is left to fail.
+  const commit = env.transaction(() => {
+    env.putSync([name, HEAD], encodeHead({ identity, fingerprint, count: messages.length }));
+    for (const [i, value] of values.entries()) env.putSync([name, first + i + 1], value);
     const old = Math.ceil((before ?? 0) / CHUNK);
-    for (let chunk = chunks; chunk < old; chunk++) void env.remove([name, chunk + 1]);
+    for (let chunk = chunks; chunk < old; chunk++) env.removeSync([name, chunk + 1]);
   });
+  await committed(commit);
 }

@@ -1,5 +1,6 @@
 /** When the stored index is believed, when the mailbox is read again, and that ids survive both. */
 import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
 import {
   appendFileSync,
   closeSync,
@@ -16,6 +17,8 @@ import {
 import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { systemClock } from "@mailhost/common/clock";
 import { checkLmdbFile } from "@mailhost/common/lmdb-file";
 import type { Site } from "@mailhost/common/site";
@@ -24,6 +27,7 @@ import { type IndexStore, indexFile, openIndexStore } from "../../src/maildrop/i
 import { refreshIndex } from "../../src/maildrop/refresh.ts";
 import { mboxText, memoryLog, temporarySite } from "../harness/server.ts";
 
+const run = promisify(execFile);
 const mail = (body: string) => `Subject: s\nMessage-ID: <${body}@example.net>\n\n${body}\n`;
 const THREE = ["one", "two", "three"].map((body, i) => mboxText(mail(body), i));
 
@@ -194,4 +198,18 @@ test("an index file that is none, or was cut, is moved aside and named", async (
     assert.equal(aside.length, damage === "empty" ? 0 : 1, damage);
     if (damage !== "empty") assert.match(box.logged[0]!, /^error .*pop3-index\.mdb: .*moved to /);
   }
+});
+
+test("a disk too full for an index is logged, ends nothing, and leaves no mixture of two indexes", async (t) => {
+  const site = temporarySite(t);
+  const child = fileURLToPath(new URL("./full-disk-child.ts", import.meta.url));
+  const node = [process.execPath, "--conditions=@mailhost/source", "--import", "tsx", child, site.root];
+  // 128 blocks of 512 bytes: writes past 64 KiB fail.
+  const { stdout } = await run("sh", ["-c", 'ulimit -S -f 128 && exec "$0" "$@"', ...node]);
+  assert.deepEqual(stdout.trim().split("\n"), [
+    "small: 10",
+    "warn: can not be written",
+    "large: 10",
+    "room again: 5000, all new",
+  ]);
 });
