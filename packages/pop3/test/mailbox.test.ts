@@ -1,6 +1,6 @@
 /** What a session's mailbox keeps its word on: numbers, octets, ids, deletions. */
 import assert from "node:assert/strict";
-import { appendFileSync, existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { appendFileSync, existsSync, readFileSync, renameSync, truncateSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
 import { connected, loggedIn } from "./harness/client.ts";
 import { mboxText, PASSWORD, startServer, writeMbox } from "./harness/server.ts";
@@ -132,6 +132,25 @@ test("after another program rewrote the mbox no wrong byte is sent, and QUIT sti
   assert.equal(await client.command("TOP 2 0"), refused);
   assert.match(await client.quit(), /^\+OK/);
   assert.equal(readFileSync(path, "latin1"), [rest[0], rest[2]].join(""));
+});
+
+test("a delivery that fails and is undone disturbs no session", async (t) => {
+  const server = await startServer(t);
+  const path = server.mbox("wang");
+  writeMbox(path, MESSAGES);
+  const before = readFileSync(path, "latin1");
+  const client = await loggedIn(server.port);
+  const whole = await client.list("RETR 1");
+  // Seen while it was longer, and not seen at all.
+  writeFileSync(path, `${before}From a@example.com Tue Nov 24 00:00:00 2026\nhalf a`, "latin1");
+  assert.deepEqual(await client.list("RETR 1"), whole);
+  truncateSync(path, Buffer.byteLength(before, "latin1"));
+  assert.deepEqual(await client.list("RETR 1"), whole);
+  appendFileSync(path, "more");
+  truncateSync(path, Buffer.byteLength(before, "latin1"));
+  assert.deepEqual(await client.list("RETR 1"), whole);
+  assert.match(await client.command("TOP 2 0"), /^\+OK/);
+  client.drop();
 });
 
 test("a new file under the mailbox's name is noticed", async (t) => {

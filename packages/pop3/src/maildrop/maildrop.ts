@@ -11,7 +11,7 @@ import type { MailboxPaths } from "@mailhost/common/mbox/mailboxes";
 import type { SessionLock } from "@mailhost/common/mbox/session-lock";
 import type { FileIdentity, IndexedMessage, MailboxIndex } from "./mailbox-index.ts";
 import { identityOf, isSameFile, isUntouched } from "./mailbox-index.ts";
-import { isIntact } from "./refresh.ts";
+import { isIntact, isUnchanged } from "./refresh.ts";
 
 /** What a message number leads to. */
 export type Numbered =
@@ -118,8 +118,8 @@ export class Maildrop {
   }
 
   /**
-   * Whether the file still holds what the session saw: nothing was done to it, or mail was appended. Another program
-   * may have rewritten it; offsets then lead to wrong bytes.
+   * Whether the file still holds what the session saw: nothing was done to it, or mail was appended, or a delivery
+   * failed and was undone. Another program may have rewritten it; offsets then lead to wrong bytes.
    *
    * @throws errors of the system
    */
@@ -131,7 +131,10 @@ export class Maildrop {
     if (isUntouched(now, seen)) return true;
     if (!(await this.#isInPlace(now))) return false;
     const sameBytes = now.size === seen.size && now.mtimeNs === seen.mtimeNs;
-    if (!sameBytes && (now.size <= seen.size || !(await isIntact(file, index)))) return false;
+    if (!sameBytes && now.size < index.identity.size) return false;
+    // One that only grew keeps what it had; one that did not may have been rewritten in its old size.
+    const holds = now.size > seen.size ? isIntact : isUnchanged;
+    if (!sameBytes && !(await holds(file, index))) return false;
     this.#seen = now;
     return true;
   }
