@@ -15,6 +15,7 @@ import { readWhole } from "../fs/whole-io.ts";
 import type { Log } from "../log/log.ts";
 import { journalIsEmpty } from "./journal.ts";
 import { tryKernelLock } from "./kernel-lock.ts";
+import { disownDirectory, isOwnDirectory, lockDirectoryCalls, ownDirectory } from "./lock-directory.ts";
 import type { MailboxPaths } from "./mailboxes.ts";
 import { isStillAt, openMbox } from "./open-mbox.ts";
 import { replayJournal } from "./replay.ts";
@@ -54,6 +55,7 @@ export async function takeDotlock(paths: MailboxPaths, parts: DotlockParts): Pro
       lockfilePath: paths.lock,
       realpath: false,
       retries: 0,
+      fs: lockDirectoryCalls,
       stale: Number.POSITIVE_INFINITY,
       update: RENEWAL,
       onCompromised: (error) => {
@@ -65,7 +67,11 @@ export async function takeDotlock(paths: MailboxPaths, parts: DotlockParts): Pro
     throw error;
   }
   const made = await look(fileSystem, paths.lock);
-  const isOurs = async () => (await look(fileSystem, paths.lock))?.ino === made?.ino && made !== undefined;
+  if (made !== undefined) ownDirectory(paths.lock, made);
+  const isOurs = async () => {
+    const now = await look(fileSystem, paths.lock);
+    return now !== undefined && isOwnDirectory(paths.lock, now);
+  };
   return {
     isOurs,
     async release() {
@@ -79,6 +85,8 @@ export async function takeDotlock(paths: MailboxPaths, parts: DotlockParts): Pro
         });
       } catch (error) {
         log.write("error", `${paths.lock}: can not be removed: ${messageOf(error)}`);
+      } finally {
+        disownDirectory(paths.lock);
       }
     },
   };

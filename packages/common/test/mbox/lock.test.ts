@@ -5,6 +5,7 @@ import {
   mkdirSync,
   readFileSync,
   renameSync,
+  rmdirSync,
   statSync,
   symlinkSync,
   unlinkSync,
@@ -17,6 +18,7 @@ import { test } from "node:test";
 import type { Clock } from "../../src/clock.ts";
 import { systemClock } from "../../src/clock.ts";
 import { nodeFileSystem } from "../../src/fs/file-system.ts";
+import { takeDotlock } from "../../src/mbox/dotlock.ts";
 import type { LockedMailbox } from "../../src/mbox/lock.ts";
 import { lockMailbox } from "../../src/mbox/lock.ts";
 import type { MailboxPaths } from "../../src/mbox/mailboxes.ts";
@@ -243,4 +245,20 @@ test("a lock that somebody touches is still given up", async (t) => {
   await box.release();
   assert.equal(existsSync(paths.lock), false);
   assert.equal(content(paths), "text");
+});
+
+test("one that was held up while its lock was broken leaves the lock of the next alone", async (t) => {
+  const paths = mailbox(temporarySite(t), "user", "text");
+  const parts = { fileSystem: nodeFileSystem, clock: systemClock, log: keptLog() };
+  const held = await takeDotlock(paths, parts);
+  assert.equal(await held?.isOurs(), true);
+  // Another process finds it stale and takes it; the file system may well give the same inode again.
+  const { birthtimeMs } = statSync(paths.lock);
+  do {
+    rmdirSync(paths.lock);
+    mkdirSync(paths.lock);
+  } while (statSync(paths.lock).mtimeMs < birthtimeMs + 100);
+  assert.equal(await held?.isOurs(), false);
+  await held?.release();
+  assert.ok(existsSync(paths.lock));
 });
