@@ -10,7 +10,7 @@ import { nodeFileSystem } from "../fs/file-system.ts";
 import type { Log } from "../log/log.ts";
 import type { Site } from "../site.ts";
 import type { DotlockParts } from "./dotlock.ts";
-import { breakStaleDotlock } from "./dotlock.ts";
+import { breakStaleDotlock, takeDotlock } from "./dotlock.ts";
 import { journalIsEmpty, openJournal } from "./journal.ts";
 import { tryKernelLock } from "./kernel-lock.ts";
 import type { MailboxPaths } from "./mailboxes.ts";
@@ -62,6 +62,18 @@ async function replayLeftJournal(paths: MailboxPaths, parts: DotlockParts): Prom
       log.write("warn", `${paths.mbox}: is locked, its unfinished change is left to the next that locks it`);
     return broken;
   }
+  // Nobody's lock is left, after a restart of the system for one: without ours a program that heeds only that walks in.
+  // A directory keeps it out, and whoever made it is dead, or has the kernel's lock.
+  const dotlock = await takeDotlock(paths, parts);
+  try {
+    return await replayUnderKernelLock(paths, parts);
+  } finally {
+    await dotlock?.release();
+  }
+}
+
+async function replayUnderKernelLock(paths: MailboxPaths, parts: DotlockParts): Promise<boolean> {
+  const { fileSystem, log } = parts;
   const file = await openMbox(fileSystem, paths.mbox, undefined);
   if (file === undefined) {
     const journal = await openJournal(fileSystem, paths.journal);

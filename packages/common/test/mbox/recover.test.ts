@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { existsSync, mkdirSync, unlinkSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
+import type { FileSystem } from "../../src/fs/file-system.ts";
+import { nodeFileSystem } from "../../src/fs/file-system.ts";
 import { bootId, frame } from "../../src/mbox/journal.ts";
 import { recoverAllMailboxes } from "../../src/mbox/recover.ts";
 import { ManualClock } from "../../src/testing/manual-clock.ts";
@@ -41,6 +43,28 @@ test("journals are replayed at once, however fresh the directory that the dead p
   assert.match(log.lines.join("\n"), /one: an unfinished append was undone, 21 bytes cut back to 10/);
   assert.equal(await recover(site, 16_000), 1);
   assert.equal(existsSync(one.lock), false);
+});
+
+test("a mailbox that nobody has locked is locked while its journal is replayed", async (t) => {
+  const site = temporarySite(t);
+  const paths = mailbox(site, "user", "old mail");
+  leaveAppend(paths, 3);
+  const seen: boolean[] = [];
+  const watched: FileSystem = {
+    ...nodeFileSystem,
+    open: async (path, flags, mode) => {
+      if (path === paths.mbox) seen.push(existsSync(paths.lock));
+      return await nodeFileSystem.open(path, flags, mode);
+    },
+  };
+  await recoverAllMailboxes(site, {
+    clock: new ManualClock(Date.now()),
+    log: keptLog(),
+    fileSystem: watched,
+  });
+  assert.deepEqual(seen, [true]);
+  assert.equal(existsSync(paths.lock), false);
+  assert.equal(content(paths), "old");
 });
 
 test("whoever locks a mailbox, or breaks its lock, replays its journal", async (t) => {
