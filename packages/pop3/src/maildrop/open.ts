@@ -2,6 +2,7 @@
  * Opens a mailbox for a session: the session's lock, then the mbox's lock for as long as its index is brought up to
  * date. After that the mbox is free, and mail can arrive.
  */
+import { constants } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
 import { open } from "node:fs/promises";
 import type { Clock } from "@mailhost/common/clock";
@@ -92,9 +93,14 @@ function tellOfJunk({ identity, messages }: MailboxIndex, { mbox }: MailboxPaths
   );
 }
 
-/** A descriptor of the session's own: the lock's is closed with the lock. */
+const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
+
+/**
+ * A descriptor of the session's own: the lock's is closed with the lock. A pipe or a link that was put in the mbox's
+ * place this moment is neither waited for nor followed.
+ */
 async function openToRead(box: LockedMailbox): Promise<FileHandle> {
-  const file = await open(box.paths.mbox, "r");
+  const file = await open(box.paths.mbox, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
   if (isSameFile(await identityOf(file), await identityOf(box.file))) return file;
   await file.close();
   throw new MboxError("busy", box.paths.mbox, "was replaced while it was locked");
