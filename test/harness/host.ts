@@ -2,7 +2,6 @@
  * A whole mail host for one test: the built `mailhost start` on a root of its own below the temporary folder, on free
  * loopback ports, with the article's tables and a DNS server of its own. Whatever happens, nothing of it is left behind.
  */
-import { type ChildProcess, spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -10,6 +9,7 @@ import { fileURLToPath } from "node:url";
 import type { Endpoint } from "./connection.ts";
 import { type DnsServer, startDnsServer, type ZoneEntry } from "./dns-server.ts";
 import { eventually } from "./eventually.ts";
+import { HostProcess, type ProcessName } from "./host-process.ts";
 import { type MboxEntry, readMbox } from "./mbox-reader.ts";
 import { type Ran, runProgram } from "./programs.ts";
 
@@ -56,13 +56,12 @@ export interface HostOptions {
   readonly zone?: Readonly<Record<string, ZoneEntry>>;
 }
 
-/** A child process of the launcher, by the name of its pid file; the launcher itself is `mailhost`. */
-export type ProcessName = "mailhost" | "mta" | "pop3";
-
 /** A root with files in it that no host runs on yet. */
 export interface Site {
   readonly root: string;
   readonly dns: DnsServer;
+  /** The command line of `mailhost ARGS --root ROOT`, to run it below another program. */
+  commandLine(args: readonly string[]): string[];
   path(name: string): string;
   write(name: string, text: string): void;
   read(name: string): string;
@@ -86,6 +85,8 @@ export interface MailHost extends Site {
   readonly pop3: Endpoint;
   /** What it printed. */
   readonly output: string;
+  /** The ready line's addresses of a kind, all of them. */
+  listening(kind: string): Endpoint[];
   pid(name: ProcessName): number;
   /** True while the process that the pid file names is there. */
   alive(name: ProcessName): boolean;
@@ -182,6 +183,7 @@ function siteOver(root: string, dns: DnsServer): Site {
       mkdirSync(dirname(path(name)), { recursive: true });
       writeFileSync(path(name), text);
     },
+    commandLine: (args) => [process.execPath, BIN.mailhost, ...args, "--root", root],
     mailhost: (args, input = "") =>
       runProgram(process.execPath, [BIN.mailhost, ...args, "--root", root], { input }),
     command: (name, args, input = "") =>
@@ -208,142 +210,4 @@ function siteOver(root: string, dns: DnsServer): Site {
       );
     },
   };
-}
-
-/** The launcher's process and what is known of it. */
-class HostProcess {
-  readonly #site: Site;
-  readonly #prefix: readonly string[];
-  #child: ChildProcess | undefined;
-  #exit: Promise<number> = Promise.resolve(0);
-  output = "";
-  #ports = new Map<string, Endpoint>();
-
-  constructor(site: Site, prefix: readonly string[]) {
-    this.#site = site;
-    this.#prefix = prefix;
-  }
-
-  get smtp(): Endpoint {
-    return this.#port("smtp");
-  }
-  get submission(): Endpoint {
-    return this.#port("submission");
-  }
-  get pop3(): Endpoint {
-    return this.#port("pop3");
-  }
-
-  #port(kind: string): Endpoint {
-    const endpoint = this.#ports.get(kind);
-    if (endpoint === undefined) throw new Error(`the host has no port for ${kind}`);
-    return endpoint;
-  }
-
-  async start(): Promise<void> {
-    const [command = "", ...args] = [
-      ...this.#prefix,
-      ...[process.execPath, BIN.mailhost, "start", "--root", this.#site.root],
-    ];
-    const child = spawn(command, args, { stdio: ["ignore", "pipe", "pipe"] });
-    this.#child = child;
-    this.output = "";
-    let over = false;
-    const collect = (chunk: Buffer) => (this.output += chunk.toString());
-    child.stdout.on("data", collect);
-    child.stderr.on("data", collect);
-    this.#exit = new Promise((done) =>
-      child.on("close", (code) => {
-        over = true;
-        done(code ?? -1);
-      }),
-    );
-    const ready = await eventually(
-      () => /^mailhost ready (.*)$/m.exec(this.output)?.[1] ?? (over ? "" : undefined),
-      { within: 20_000, what: `the ready line; it printed\n${this.output}` },
-    ).catch((error: unknown) => {
-      throw new Error(`no ready line; it printed\n${this.output}`, { cause: error });
-    });
-    if (ready === undefined || over) throw new Error(`the host ended; it printed\n${this.output}`);
-    this.#ports = readPorts(ready);
-  }
-
-  pid(name: ProcessName): number {
-    const pid = Number.parseInt(this.#site.read(`run/${name}.pid`), 10);
-    if (!(pid > 1)) throw new Error(`run/${name}.pid holds no process id`);
-    return pid;
-  }
-
-  alive(name: ProcessName): boolean {
-    try {
-      return isMailhost(this.pid(name));
-    } catch {
-      return false;
-    }
-  }
-
-  signal(name: ProcessName, signal: NodeJS.Signals): void {
-    process.kill(name === "mailhost" ? this.#launcher() : this.pid(name), signal);
-  }
-
-  /** The launcher's process id; under a prefix our child is not the launcher. */
-  #launcher(): number {
-    return this.#prefix.length === 0 ? this.#child!.pid! : this.pid("mailhost");
-  }
-
-  async ended(within = 40_000): Promise<number> {
-    let code: number | undefined;
-    void this.#exit.then((n) => (code = n));
-    await eventually(() => code !== undefined, {
-      within,
-      what: `the end of the host; it printed\n${this.output}`,
-    });
-    return code!;
-  }
-
-  stop(within?: number): Promise<number> {
-    if (this.#child?.exitCode === null && this.#child.signalCode === null) this.signal("mailhost", "SIGTERM");
-    return this.ended(within);
-  }
-
-  async restart(): Promise<void> {
-    await this.stop();
-    await this.start();
-  }
-
-  /** Ends everything, gently first. Never throws: the test has its result already. */
-  async destroy(): Promise<void> {
-    const pids = (["mailhost", "mta", "pop3"] as const).flatMap((name) => {
-      try {
-        return [this.pid(name)];
-      } catch {
-        return [];
-      }
-    });
-    await this.stop(10_000).catch(() => this.#child?.kill("SIGKILL"));
-    for (const pid of pids) {
-      if (isMailhost(pid)) process.kill(pid, "SIGKILL");
-    }
-    this.#child?.stdout?.destroy();
-    this.#child?.stderr?.destroy();
-  }
-}
-
-/** True while a process of that id is one of ours and not some other program with the same number. */
-export function isMailhost(pid: number): boolean {
-  try {
-    return readFileSync(`/proc/${pid}/cmdline`, "latin1").includes("mailhost");
-  } catch {
-    return false;
-  }
-}
-
-/** `smtp=127.0.0.1:2525 pop3=…` as endpoints; the first of several. */
-function readPorts(line: string): Map<string, Endpoint> {
-  const ports = new Map<string, Endpoint>();
-  for (const part of line.split(" ")) {
-    const match = /^(\w+)=\[?([^\],]+?)\]?:(\d+)(,|$)/.exec(part);
-    if (match !== null) ports.set(match[1]!, { host: match[2]!, port: Number(match[3]) });
-  }
-  return ports;
 }

@@ -19,6 +19,7 @@ const PACKAGES = {
   mpop: "mpop",
   msmtp: "msmtp",
   procmail: "procmail",
+  setpriv: "util-linux",
   strace: "strace",
   swaks: "swaks",
 } as const;
