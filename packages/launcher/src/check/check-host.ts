@@ -67,7 +67,10 @@ async function checkTables(site: Site, settings: Settings): Promise<Finding[]> {
   try {
     const faults = tables.check().map((fault) => findingOf("tables", fault));
     const good: Finding = { level: "ok", about: "tables", text: "access, aliases and domains are readable" };
-    return [...(faults.length > 0 ? faults : [good]), ...checkRelaying(settings, tables)];
+    const warnings = tables
+      .warnings()
+      .map(({ message }): Finding => ({ level: "warning", about: "tables", text: message }));
+    return [...(faults.length > 0 ? faults : [good]), ...warnings, ...checkRelaying(settings, tables)];
   } finally {
     await tables.close();
   }

@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, type TestContext, test } from "node:test";
 import { type Site, siteAt } from "@mailhost/common/site";
+import { rebuildAliases } from "@mailhost/mta/commands/newaliases";
 import type { Finding } from "../../src/check/finding.ts";
 import { run } from "../../src/main.ts";
 import { SETTINGS } from "../fixtures/fake-host.ts";
@@ -60,6 +61,18 @@ describe("mailhost check", () => {
       assert.equal(code, 78, JSON.stringify(files));
       assert.match(errors[0]!, /^relaying: open relay: .* may send to <someone@outside\.example>/);
     }
+  });
+
+  test("a text that is newer than its .db is warned of, for the .db rules", async (t) => {
+    const site = makeSite(t, { aliases: "postmaster: root\n" });
+    const nowhere = { write: () => true };
+    assert.equal(await rebuildAliases(site, { stdout: nowhere, stderr: nowhere }), 0);
+    const text = join(site.etcMail, "aliases");
+    writeFileSync(text, "postmaster: wang\n");
+    utimesSync(text, Date.now() / 1000 + 60, Date.now() / 1000 + 60);
+    const { code, warnings } = await check(site);
+    assert.equal(code, 0);
+    assert.match(warnings.join("\n"), /^tables: .*aliases.*newer/m);
   });
 
   test("the network of all examples is no open relay", async (t) => {
