@@ -95,6 +95,16 @@ test("newaliases and makemap in Sendmail's words, with its exit codes", async (t
   assert.equal((await site.command("makemap", ["hash", site.path("x")], "no value\nkey\n")).code, 65);
 });
 
+test("every command says with --help how it is used", async (t) => {
+  const site = await prepareSite(t);
+  for (const name of ["mailq", "newaliases", "makemap", "sendmail"] as const) {
+    const ran = await site.command(name, ["--help"]);
+    assert.equal(ran.code, 0, name);
+    assert.match(ran.stdout, new RegExp(`^usage: ${name} `, "i"));
+  }
+  assert.match((await site.mailhost(["start", "--help"])).stdout, /^mailhost start/);
+});
+
 test("an empty queue, in the words of each command", async (t) => {
   const site = await prepareSite(t);
   const empty = `${site.path("var/spool/mqueue")} is empty\n\t\tTotal requests: 0\n`;

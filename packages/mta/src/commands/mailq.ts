@@ -16,6 +16,8 @@ export interface MailqOptions {
   readonly json?: boolean;
 }
 
+const USAGE = "usage: mailq [-v] [--json] [--root DIR]";
+
 const WEEKDAYS = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
 const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
@@ -86,6 +88,10 @@ function isPending(recipient: QueueRecipient): boolean {
 /** The command: `mailq [-v] [--json] [--root DIR]`. */
 export async function run(args: readonly string[]): Promise<number> {
   const out = (line: string) => void process.stdout.write(`${line}\n`);
+  if (args[0] === "--help") {
+    out(USAGE);
+    return EX_OK;
+  }
   try {
     const { root, ...options } = readArguments(args);
     return await printMailq(siteAt(root), options, out);
@@ -106,7 +112,7 @@ function readArguments(args: readonly string[]): MailqOptions & { root: string }
     else if (arg === "--json") json = true;
     else if (arg.startsWith("--root=")) root = arg.slice("--root=".length);
     else if (arg === "--root" && i + 1 < args.length) root = args[++i]!;
-    else throw new UserError(`${arg}: usage: mailq [-v] [--json] [--root DIR]`, EX_USAGE);
+    else throw new UserError(`${arg}: ${USAGE}`, EX_USAGE);
   }
   return { root, verbose, json };
 }

@@ -62,6 +62,10 @@ function readArguments(argv: readonly string[]) {
  * @returns its exit code
  */
 export async function run(argv: readonly string[], io: CommandIo = process): Promise<number> {
+  if (argv[0] === "--help") {
+    io.stdout.write(USAGE);
+    return EX_OK;
+  }
   let parsed: ReturnType<typeof readArguments>;
   try {
     parsed = readArguments(argv);

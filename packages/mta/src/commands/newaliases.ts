@@ -25,12 +25,18 @@ export interface CommandOutput {
   readonly stderr: { write(text: string): unknown };
 }
 
+const USAGE = "Usage: newaliases [-v] [--root DIR]\n";
+
 /**
  * Runs the command.
  *
  * @returns its exit code: 65 when the aliases have faults
  */
 export async function run(argv: readonly string[], io: CommandOutput = process): Promise<number> {
+  if (argv[0] === "--help") {
+    io.stdout.write(USAGE);
+    return EX_OK;
+  }
   let root: string;
   try {
     const { values } = parseArgs({
@@ -39,7 +45,7 @@ export async function run(argv: readonly string[], io: CommandOutput = process):
     });
     root = values.root ?? process.env.MAILHOST_ROOT ?? DEFAULT_ROOT;
   } catch (error) {
-    io.stderr.write(`newaliases: ${messageOf(error)}\nUsage: newaliases [--root DIR]\n`);
+    io.stderr.write(`newaliases: ${messageOf(error)}\n${USAGE}`);
     return EX_USAGE;
   }
   return rebuildAliases(siteAt(root), io);

@@ -37,6 +37,10 @@ export async function run(
   argv: readonly string[],
   streams: SendmailStreams = PROCESS_STREAMS,
 ): Promise<number> {
+  if (argv[0] === "--help") {
+    streams.stdout(SENDMAIL_USAGE);
+    return EX_OK;
+  }
   const read = readSendmailFlags(argv);
   if (!read.ok) {
     streams.stderr(read.reason);
