@@ -1,4 +1,4 @@
-// time limit: 260 s
+// time limit: 300 s
 /**
  * kill -9 of the mta, the pop3 daemon and the launcher at random moments of a load: every acknowledged message is in a
  * mailbox or in the queue whenever one looks, and in its mailbox in the end.
@@ -162,8 +162,8 @@ async function fetchAndDelete(
   users: readonly string[],
   seen: Set<string>,
   over: () => boolean,
-): Promise<number> {
-  let deleted = 0;
+  onDeleted: (count: number) => void,
+): Promise<void> {
   while (!over()) {
     for (const user of users) {
       try {
@@ -177,7 +177,7 @@ async function fetchAndDelete(
             seen.add(mark);
             await session.command(`DELE ${n}`);
           }
-          if ((await session.quit()).startsWith("+OK")) deleted += count;
+          if ((await session.quit()).startsWith("+OK")) onDeleted(count);
         } finally {
           session.close();
         }
@@ -188,24 +188,33 @@ async function fetchAndDelete(
       }
     }
   }
-  return deleted;
 }
 
 test("with clients that fetch and delete meanwhile, nothing is lost or torn either", {
-  timeout: 80_000,
+  timeout: 120_000,
 }, async (t) => {
   const host = await loadedHost(t);
   const seen = new Set<string>();
   let over = false;
-  const clients = Promise.all(USERS.map((user) => fetchAndDelete(host, [user], seen, () => over)));
+  let deleted = 0;
+  const isOver = () => over;
+  const clients = Promise.all(
+    USERS.map((user) => fetchAndDelete(host, [user], seen, isOver, (count) => (deleted += count))),
+  );
   const { acknowledged, deaths } = await campaign(host, {
     messages: 800,
     kills: 8,
     targets: ["pop3", "pop3", "mta", "mailhost"],
     random: randomFrom(SEED + 1),
     fetched: seen,
-  }).finally(() => (over = true));
-  const deleted = (await clients).reduce((sum, n) => sum + n, 0);
+  })
+    // The locks of the dead are broken 15 s after their last sign of life: not every client had its turn during the load.
+    .then(async (result) => {
+      await eventually(() => deleted > 0, { within: 45_000, what: "messages that were fetched and deleted" });
+      return result;
+    })
+    .finally(() => (over = true));
+  await clients;
   await queueIsEmpty(host);
   const marks = marksInMailboxes(host);
   const lost = acknowledged.filter((a) => !marks.has(a.mark) && !seen.has(a.mark));
@@ -213,5 +222,4 @@ test("with clients that fetch and delete meanwhile, nothing is lost or torn eith
   t.diagnostic(
     `seed ${SEED + 1}, deaths ${JSON.stringify([...deaths])}, ${deleted} fetched and deleted, ${marks.size} left`,
   );
-  assert.ok(deleted > 0);
 });
