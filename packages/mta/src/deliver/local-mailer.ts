@@ -11,8 +11,8 @@ import { messageOf, type SmtpReply } from "@mailhost/common/errors";
 import type { Log } from "@mailhost/common/log/log";
 import { appendMessages } from "@mailhost/common/mbox/append";
 import { type LockedMailbox, lockMailbox } from "@mailhost/common/mbox/lock";
-import { mailboxPaths } from "@mailhost/common/mbox/mailboxes";
-import { asMboxError, type MboxFault } from "@mailhost/common/mbox/mbox-error";
+import { type MailboxPaths, mailboxPaths } from "@mailhost/common/mbox/mailboxes";
+import { asMboxError, MboxError, type MboxFault } from "@mailhost/common/mbox/mbox-error";
 import type { Site } from "@mailhost/common/site";
 import type { QueueEntry } from "../queue/queue-entry.ts";
 import type { MessageBody } from "../queue/queue-store.ts";
@@ -41,7 +41,7 @@ const MAILER = "local";
 /** Makes the mailer. */
 export function createLocalMailer(parts: LocalMailerParts): Mailer {
   const batches = new MailboxBatches<Letter, Outcome>({
-    write: (batch) => writeBatch(batch, parts),
+    write: (batch, givePlaceUp) => writeBatch(batch, parts, givePlaceUp),
     sizeOf: (letter) => letter.body.size,
   });
   return {
@@ -68,13 +68,17 @@ async function deliver(attempt: Attempt, batches: MailboxBatches<Letter, Outcome
 }
 
 /** Writes a batch to its mailbox. Every message gets an outcome; nothing is thrown. */
-async function writeBatch(batch: Batch<Letter>, parts: LocalMailerParts): Promise<Outcome[]> {
+async function writeBatch(
+  batch: Batch<Letter>,
+  parts: LocalMailerParts,
+  givePlaceUp: () => void,
+): Promise<Outcome[]> {
   const all = (outcome: Outcome) => batch.items.map(() => outcome);
   try {
     const account = parts.accounts.find(batch.name);
     if (account === undefined) return all(unknownUser());
-    const { clock, log, lockTimeout: timeout, site } = parts;
-    const box = await lockMailbox(mailboxPaths(site, batch.name), { timeout, clock, log, create: true });
+    const { log, site } = parts;
+    const box = await lock(mailboxPaths(site, batch.name), parts, givePlaceUp);
     if (box === undefined) return all(deferred("4.2.0", "mailbox cannot be made"));
     try {
       await giveToOwner(box, account.uid);
@@ -85,6 +89,22 @@ async function writeBatch(batch: Batch<Letter>, parts: LocalMailerParts): Promis
   } catch (error) {
     return all(outcomeOf(error, parts.log));
   }
+}
+
+/** Locks a mailbox. One that somebody else has locked is waited for without keeping other mailboxes waiting. */
+async function lock(
+  paths: MailboxPaths,
+  { clock, log, lockTimeout: timeout }: LocalMailerParts,
+  givePlaceUp: () => void,
+): Promise<LockedMailbox | undefined> {
+  const options = { clock, log, create: true };
+  try {
+    return await lockMailbox(paths, { ...options, timeout: 0 });
+  } catch (error) {
+    if (!(error instanceof MboxError && error.fault === "busy")) throw error;
+  }
+  givePlaceUp();
+  return lockMailbox(paths, { ...options, timeout });
 }
 
 /** A mailbox that root has just made for a system account is the account's. */

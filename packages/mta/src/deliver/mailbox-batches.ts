@@ -11,11 +11,15 @@ export interface Batch<T> {
 
 /** How batches are made and written. */
 export interface BatchParts<T, R> {
-  /** Writes a batch; one result an item, in their order. */
-  write(batch: Batch<T>): Promise<R[]>;
+  /**
+   * Writes a batch; one result an item, in their order.
+   *
+   * @param givePlaceUp to be called before a long wait: another mailbox is written meanwhile
+   */
+  write(batch: Batch<T>, givePlaceUp: () => void): Promise<R[]>;
   /** Octets of an item. */
   sizeOf(item: T): number;
-  /** Mailboxes at once, 32. */
+  /** Mailboxes that are written at once, 32; those whose writer gave its place up do not count. */
   readonly parallel?: number;
 }
 
@@ -78,8 +82,17 @@ export class MailboxBatches<T, R> {
       const mailbox = this.#turns.shift();
       if (mailbox === undefined) return;
       this.#running++;
-      void this.#write(mailbox).then(() => {
-        this.#running--;
+      let placed = true;
+      const leave = () => {
+        if (placed) this.#running--;
+        placed = false;
+      };
+      const givePlaceUp = () => {
+        leave();
+        this.#next();
+      };
+      void this.#write(mailbox, givePlaceUp).then(() => {
+        leave();
         if (mailbox.jobs.length > 0) this.#turns.push(mailbox);
         else this.#mailboxes.delete(mailbox.name);
         if (this.#mailboxes.size === 0) for (const done of this.#idle.splice(0)) done();
@@ -88,10 +101,11 @@ export class MailboxBatches<T, R> {
     }
   }
 
-  async #write(mailbox: Mailbox<T, R>): Promise<void> {
+  async #write(mailbox: Mailbox<T, R>, givePlaceUp: () => void): Promise<void> {
     const jobs = this.#take(mailbox);
     try {
-      const results = await this.#parts.write({ name: mailbox.name, items: jobs.map((job) => job.item) });
+      const batch = { name: mailbox.name, items: jobs.map((job) => job.item) };
+      const results = await this.#parts.write(batch, givePlaceUp);
       for (const [i, job] of jobs.entries()) {
         const result = results[i];
         if (result === undefined) job.reject(new Error(`no result for item ${i} of ${mailbox.name}`));

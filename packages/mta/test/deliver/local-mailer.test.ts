@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { mkdirSync } from "node:fs";
-import { mkdir, readFile, rmdir, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rm, rmdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import test, { type TestContext } from "node:test";
 import type { Account } from "@mailhost/common/accounts/accounts";
@@ -13,14 +13,14 @@ import { bodyOf, entryOf, listLog, local, remote, temporarySite } from "../queue
 
 const KNOWN = new Set(["bob", "eve"]);
 
-async function mailer(t: TestContext) {
+async function mailer(t: TestContext, lockTimeout = 0) {
   const site = await temporarySite(t);
   mkdirSync(site.spoolDir, { recursive: true });
   mkdirSync(site.stateDir, { recursive: true });
   const log = listLog();
   const find = (name: string): Account | undefined =>
-    KNOWN.has(name) ? { name, source: "file" } : undefined;
-  const made = createLocalMailer({ site, accounts: { find }, lockTimeout: 0, clock: systemClock, log });
+    KNOWN.has(name) || name.startsWith("user") ? { name, source: "file" } : undefined;
+  const made = createLocalMailer({ site, accounts: { find }, lockTimeout, clock: systemClock, log });
   t.after(() => made.close());
   return { site, log, mailer: made, mbox: (name: string) => readFile(join(site.spoolDir, name), "utf8") };
 }
@@ -87,6 +87,18 @@ test("a mailbox that another program has locked is a temporary failure", async (
   assert.deepEqual([busy?.kind, busy?.reply.code, busy?.reply.enhanced], ["deferred", 451, "4.2.0"]);
   await rmdir(join(m.site.spoolDir, "bob.lock"));
   assert.equal((await deliver(m.mailer, [local("bob@x")]))[0]?.kind, "delivered");
+});
+
+test("mailboxes that are locked keep no other waiting, however many they are", async (t) => {
+  const m = await mailer(t, 60_000);
+  const locks = Array.from({ length: 40 }, (_, i) => join(m.site.spoolDir, `user${i}.lock`));
+  for (const lock of locks) await writeFile(lock, "");
+  let over = 0;
+  const waiting = locks.map((_, i) => deliver(m.mailer, [local(`user${i}@x`)]).finally(() => over++));
+  assert.equal((await deliver(m.mailer, [local("bob@x")]))[0]?.kind, "delivered");
+  assert.equal(over, 0);
+  for (const lock of locks) await rm(lock);
+  for (const [outcome] of await Promise.all(waiting)) assert.equal(outcome?.kind, "delivered");
 });
 
 test("a mailbox that is no file is a temporary failure, and named in the log", async (t) => {
