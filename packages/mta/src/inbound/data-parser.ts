@@ -10,6 +10,8 @@ type Done = (error?: Error | null) => void;
 /** The parser of one connection. */
 export class DataParser extends SMTPStream {
   #decoder = new DataDecoder();
+  /** Told of each piece of a message that came in. */
+  onoctets: (octets: number) => void = () => undefined;
 
   override startDataMode(maxBytes?: number | string | null): ReturnType<SMTPStream["startDataMode"]> {
     this.#decoder = new DataDecoder();
@@ -18,6 +20,7 @@ export class DataParser extends SMTPStream {
 
   override _feedDataStream(chunk: Buffer, done: Done): void {
     const stream = this._dataStream;
+    this.onoctets(chunk.length);
     const { content, rest } = this.#decoder.push(chunk);
     this._countDataBytes(content.length);
     if (rest !== undefined) {

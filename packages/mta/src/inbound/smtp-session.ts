@@ -20,6 +20,7 @@ import { type ClientName, NO_NAME } from "./client-names.ts";
 import { DataParser } from "./data-parser.ts";
 import { type InboundParts, policyFacts } from "./inbound-parts.ts";
 import { mailDate } from "./mail-date.ts";
+import { ProgressDeadline } from "./progress-deadline.ts";
 import { clientText } from "./received-header.ts";
 import type { SmtpListener } from "./smtp-listener.ts";
 import type { Transaction } from "./transaction.ts";
@@ -64,6 +65,7 @@ export class SmtpSession extends SMTPConnection {
   #wrong = 0;
   #harmless = 0;
   #inARow = 0;
+  #deadline: ProgressDeadline | undefined;
   #leave: (() => void) | undefined;
   #whenReady: (() => void) | undefined;
 
@@ -159,6 +161,12 @@ export class SmtpSession extends SMTPConnection {
   }
 
   override init(): void {
+    this.#deadline = new ProgressDeadline({
+      clock: this.inbound.clock,
+      limit: this.inbound.settings().smtp.idleTimeout,
+      isServerAtWork: () => this._handlerPending || (this.takingMessage && !this.#isReceiving()),
+      onLate: () => this.send(421, "Timeout - closing connection"),
+    });
     this._setListeners(() => {
       const counted =
         clientIsTrustedNetwork({ ip: this.remoteAddress, name: "" }, policyFacts(this.inbound)) === undefined;
@@ -200,6 +208,7 @@ export class SmtpSession extends SMTPConnection {
 
   override _createParser(): DataParser {
     const parser = new DataParser({ maxCommandLength: 4096 });
+    parser.onoctets = (octets) => this.#deadline?.received(octets);
     parser.oncommand = (command, callback) => this._onCommand(command, callback);
     parser.on("error", (error) => this.send(421, error.message));
     return parser;
@@ -222,6 +231,7 @@ export class SmtpSession extends SMTPConnection {
       return;
     }
     this._handlerPending = true;
+    this.#deadline?.progress();
     this.#run(command)
       .catch((error: unknown) => {
         this.inbound.log.write("error", `session with ${this.relayText}: ${messageOf(error)}`);
@@ -229,6 +239,7 @@ export class SmtpSession extends SMTPConnection {
       })
       .finally(() => {
         this._handlerPending = false;
+        this.#deadline?.progress();
         this.#inARow += 1;
         if (this.#inARow % COMMANDS_IN_A_ROW === 0) setImmediate(next);
         else next();
@@ -237,7 +248,13 @@ export class SmtpSession extends SMTPConnection {
 
   override _onClose(): void {
     this.#leave?.();
+    this.#deadline?.stop();
     super._onClose();
+  }
+
+  /** The client is sending its message, and not waiting for what becomes of it. */
+  #isReceiving(): boolean {
+    return this._parser !== false && this._parser._dataMode;
   }
 
   async #run(command: Buffer): Promise<void> {

@@ -397,12 +397,12 @@ test("nonsense slows a session down and ends it", async () => {
     const c = await fixture.client();
     for (let i = 0; i < 10; i += 1) assert.match(await c.say("FOO"), /^500 5\.5\.1/);
     c.write("FOO\r\n");
-    while (clock.waiting === 0) await new Promise(setImmediate);
+    while (clock.waiting < 2) await new Promise(setImmediate);
     await clock.advance(1000);
     assert.match(await c.reply(), /^500 5\.5\.1/);
     for (let i = 11; i < 24; i += 1) {
       c.write("FOO\r\n");
-      while (clock.waiting === 0) await new Promise(setImmediate);
+      while (clock.waiting < 2) await new Promise(setImmediate);
       await clock.advance(30_000);
       assert.match(await c.reply(), /^500/);
     }
@@ -454,7 +454,8 @@ test("a client's name: confirmed, forged, and one that keeps the DNS waiting", a
       await c.say("EHLO pc");
       c.write("MAIL FROM:<a@b.test>\r\n");
       if (ip === "127.0.0.6") {
-        while (clock.waiting === 0) await new Promise(setImmediate);
+        // The sessions before are gone, and with them their deadlines; ours and the wait for the name are left.
+        while (fixture.listener.connections.size > 1 || clock.waiting < 2) await new Promise(setImmediate);
         await clock.advance(1000);
       }
       await c.reply();
