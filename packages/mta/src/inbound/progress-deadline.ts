@@ -10,8 +10,8 @@ export interface DeadlineParts {
   /** Time for one command or one {@link DATA_PIECE}, ms. */
   readonly limit: number;
   /** True while the client waits for us: that time does not count. */
-  isServerAtWork(): boolean;
-  onLate(): void;
+  readonly isServerAtWork: () => boolean;
+  readonly onLate: () => void;
 }
 
 /** Octets of a message that count as progress. The slowest of modems sends them in seconds. */
