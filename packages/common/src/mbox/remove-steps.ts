@@ -75,6 +75,8 @@ export async function lastStep(
     const step = (await readFrame(journal, at))?.payload as RemoveStep | undefined;
     if (step === undefined || (last !== undefined && last.number > step.number)) continue;
     if (step.stored !== undefined) {
+      // Room for the slots may not have come to the disk before the power went: then the announcement did, and its bytes not.
+      if ((await journal.stat()).size < at + SLOT_HEAD + step.length) continue;
       const hash = createHash("sha256");
       await copy(journal, [[at + SLOT_HEAD, step.length]], undefined, 0, hash);
       if (hash.digest("hex") !== step.stored) continue;
