@@ -100,7 +100,7 @@ export const OPTIONS: readonly Option[] = [
     kind: "duration",
     default: fixed(5 * MINUTE),
     min: 1000,
-    doc: "How long an SMTP session may be silent (RFC 5321 section 4.5.3.2.7).",
+    doc: "How long an SMTP client may take for a command, or for the next 4 KiB of a message (RFC 5321 section 4.5.3.2.7).",
   },
   {
     path: "smtp.proxyProtocol",

@@ -23,7 +23,7 @@ export interface Settings {
     readonly maxHops: number;
     readonly maxConnections: number;
     readonly maxConnectionsPerClient: number;
-    /** How long a session may be idle. */
+    /** How long a client may take for a command, or for the next 4 KiB of a message. */
     readonly idleTimeout: number;
     /** Peers whose PROXY header names the real client (a load balancer, a container's port forwarder). */
     readonly proxyProtocol: readonly string[];
