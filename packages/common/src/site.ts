@@ -16,8 +16,12 @@ export interface Site {
   readonly settingsFile: string;
   /** Accounts with no system account, `name:hash` a line, mode 0600: `etc/mail/users`. */
   readonly usersFile: string;
+  /** Sendmail's own settings, read where there is no mailhost.yaml: `etc/mail/sendmail.cf`. */
+  readonly sendmailCf: string;
   /** The queue: `var/spool/mqueue`. */
   readonly queueDir: string;
+  /** Where ordinary users' `sendmail` leaves messages for the queue: `var/spool/clientmqueue`. */
+  readonly dropDir: string;
   /** One mbox a user: `var/spool/mail`. */
   readonly spoolDir: string;
   /** DRAC table, POP3 index, mbox journals: `var/lib/mailhost`. */
@@ -47,7 +51,9 @@ export function siteAt(root: string): Site {
     etcMail,
     settingsFile: join(etcMail, "mailhost.yaml"),
     usersFile: join(etcMail, "users"),
+    sendmailCf: join(etcMail, "sendmail.cf"),
     queueDir: join(top, "var/spool/mqueue"),
+    dropDir: join(top, "var/spool/clientmqueue"),
     spoolDir: join(top, "var/spool/mail"),
     stateDir: join(top, "var/lib/mailhost"),
     logFile: join(top, "var/log/mail.log"),

@@ -32,7 +32,7 @@ const KINDS: readonly PortKind[] = ["smtp", "submission", "smtps"];
 export async function start(parts: DaemonParts): Promise<Daemon> {
   const { site, log, clock } = parts;
   let settings = parts.settings;
-  const tables = openSiteTables(site, { log });
+  const tables = openSiteTables(site, { log, settings });
   const accountsOf = ({ accounts: sources }: Settings) =>
     openAccounts(site, sources, (fault) => log.write("error", `${fault.message}; it changes nothing`));
   let accounts: Accounts = accountsOf(settings);

@@ -31,6 +31,7 @@ import {
   type Verdict,
 } from "./policy/relay-decision.ts";
 import { formatReply, replyAbout } from "./policy/reply.ts";
+import { targetName } from "./queue/queue-entry.ts";
 import { type ResolvedRecipient, resolveRecipient } from "./recipients/resolve.ts";
 import { findRoute } from "./route/route.ts";
 
@@ -74,7 +75,7 @@ export async function traceCommand(
     write: (_level, text) => void notes.push({ step: "note", outcome: text }),
     close: () => Promise.resolve(),
   };
-  const tables = openSiteTables(site, { log });
+  const tables = openSiteTables(site, { log, settings });
   const drac = openDrac(site, settings, notes);
   try {
     const tracer = new Tracer(site, settings, tables, drac);
@@ -204,6 +205,8 @@ class Tracer {
   }
 
   async #destination({ address, target }: ResolvedRecipient): Promise<string> {
+    if (target.kind === "program" || target.kind === "file")
+      return `<${address}> to ${target.kind} ${targetName(target)}`;
     if (target.kind === "mailbox")
       return `<${address}> to mailbox ${mailboxPaths(this.#site, target.name).mbox}`;
     const route = await findRoute(target.domain, {

@@ -22,7 +22,7 @@ export async function start(parts: DaemonParts): Promise<Daemon> {
   let tls = readTlsFiles(site, settings.tls);
   let accounts: Accounts = open(parts, settings);
   let drac = openDrac(parts, settings);
-  const tables = openSiteTables(site, { log });
+  const tables = openSiteTables(site, { log, settings: parts.settings });
   const store = openIndexStore(site, { log, clock });
   const services: Services = {
     site,

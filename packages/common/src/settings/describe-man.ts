@@ -18,6 +18,8 @@ const VALUES: Readonly<Record<Kind, string>> = {
   addresses: "addresses",
   strings: "texts",
   accounts: "sources",
+  choice: "word",
+  path: "path",
   logFormat: "format",
 };
 
@@ -77,6 +79,12 @@ A list of
 an IPv6 address stands in brackets.
 .It Ar texts
 A list of texts.
+.It Ar word
+One of the words that are named with the setting.
+.It Ar path
+A path, or
+.Ql false
+for none.
 .It Ar sources
 A list of
 .Ql file
@@ -144,7 +152,8 @@ function item(option: Option): string {
     text === undefined
       ? `${unset}${range}`
       : `Default:\n.Ql ${literal(text)}${range === "." ? " ." : ` ${range}`}`;
-  return `.It Ic ${option.path} : Ar ${VALUES[option.kind]}\n${sentence(option.doc)}\n${standard}\n`;
+  const choices = option.choices === undefined ? "" : `${sentence(`One of ${option.choices.join(", ")}.`)}\n`;
+  return `.It Ic ${option.path} : Ar ${VALUES[option.kind]}\n${sentence(option.doc)}\n${choices}${standard}\n`;
 }
 
 /** The bounds in words, without those that go without saying. */

@@ -17,8 +17,15 @@ packages/common/src/settings/options.ts; a test keeps it so.
 
 /** The page, in Markdown. */
 export function describeSettings(): string {
-  const rows = OPTIONS.map((o) => `| \`${o.path}\` | ${shownDefault(o)} | ${o.doc.replaceAll("|", "\\|")} |`);
+  const rows = OPTIONS.map(
+    (o) => `| \`${o.path}\` | ${shownDefault(o)} | ${documented(o).replaceAll("|", "\\|")} |`,
+  );
   return `${INTRODUCTION}\n| setting | default | meaning |\n| --- | --- | --- |\n${rows.join("\n")}\n`;
+}
+
+/** The sentence, with the words that a choice is between. */
+function documented({ doc, choices }: Option): string {
+  return choices === undefined ? doc : `${doc} One of ${choices.join(", ")}.`;
 }
 
 function shownDefault(option: Option): string {
@@ -35,7 +42,7 @@ export function writtenDefault(option: Option): string | undefined {
     case "duration":
       return formatDuration(value as number);
     case "size":
-      return `${(value as number) / 1024 ** 2}MiB`;
+      return value === 0 ? "0" : `${(value as number) / 1024 ** 2}MiB`;
     case "addresses":
       return `[${(value as readonly ListenAddress[]).map((a) => JSON.stringify(formatListenAddress(a))).join(", ")}]`;
     case "strings":

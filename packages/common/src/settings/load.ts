@@ -131,6 +131,17 @@ function readOption(option: Option, node: unknown): Read<unknown> {
           ? { ok: true, value: item }
           : { ok: false, expected: "a list of file and system" },
       );
+    case "choice": {
+      const choices = option.choices ?? [];
+      return text !== undefined && choices.includes(text)
+        ? { ok: true, value: text }
+        : { ok: false, expected: `one of ${choices.join(", ")}` };
+    }
+    case "path":
+      if (one === false) return { ok: true, value: "" };
+      return text === undefined || text === ""
+        ? { ok: false, expected: "a path, or false" }
+        : { ok: true, value: text };
     case "logFormat":
       return text === "sendmail" || text === "json"
         ? { ok: true, value: text }

@@ -3,32 +3,11 @@
  * against it, and docs/configuration.md is printed from it.
  */
 import { hostname } from "node:os";
+import type { Option } from "./option.ts";
+import { SENDMAIL_OPTIONS } from "./sendmail-options.ts";
 import type { ListenAddress } from "./settings.ts";
 
-/** The kinds of values; each names how its text is read. */
-export type Kind =
-  | "string"
-  | "boolean"
-  | "integer"
-  | "duration"
-  | "size"
-  | "addresses"
-  | "strings"
-  | "accounts"
-  | "logFormat";
-
-/** One setting. */
-export interface Option {
-  /** Dotted path in mailhost.yaml, `smtp.maxRecipients`. */
-  readonly path: string;
-  readonly kind: Kind;
-  /** The default, in the type of {@link Settings}; undefined: unset. */
-  readonly default: () => unknown;
-  /** Lowest and highest value of a number, in ms or octets where it has a unit. */
-  readonly min?: number;
-  readonly max?: number;
-  readonly doc: string;
-}
+export type { Kind, Option } from "./option.ts";
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
@@ -38,8 +17,7 @@ const MIB = 1024 ** 2;
 const on = (port: number) => (): readonly ListenAddress[] => [{ host: "0.0.0.0", port }];
 const fixed = (value: unknown) => () => value;
 
-/** Every setting there is. */
-export const OPTIONS: readonly Option[] = [
+const ROWS: readonly Option[] = [
   {
     path: "hostname",
     kind: "string",
@@ -292,4 +270,18 @@ export const OPTIONS: readonly Option[] = [
     max: 99,
     doc: "Sendmail's LogLevel: 4 rejects, 9 deliveries, 10 sessions, 14 protocol.",
   },
+
+  ...SENDMAIL_OPTIONS.map((row): Option => ({ ...row, expert: true })),
 ];
+
+/** Every setting there is, those of one group together. */
+export const OPTIONS: readonly Option[] = grouped(ROWS);
+
+function grouped(rows: readonly Option[]): Option[] {
+  const groups = new Map<string, Option[]>();
+  for (const row of rows) {
+    const group = row.path.replace(/\..*/, "");
+    groups.set(group, [...(groups.get(group) ?? []), row]);
+  }
+  return [...groups.values()].flat();
+}

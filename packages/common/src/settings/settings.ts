@@ -3,6 +3,16 @@
  * object, and nothing else in the product reads a settings file.
  */
 
+import type {
+  DomainSettings,
+  LocalSettings,
+  PolicySettings,
+  RewriteSettings,
+  RoutingSettings,
+  TableSettings,
+  TimeoutSettings,
+} from "./sendmail-settings.ts";
+
 /** A place to listen on. */
 export interface ListenAddress {
   /** Name, IPv4 address or IPv6 address without brackets. */
@@ -27,7 +37,20 @@ export interface Settings {
     readonly idleTimeout: number;
     /** Peers whose PROXY header names the real client (a load balancer, a container's port forwarder). */
     readonly proxyProtocol: readonly string[];
+    /** Sendmail's PrivacyOptions, lower case. */
+    readonly privacy: readonly string[];
+    readonly greeting?: string;
+    /** Load averages; 0: never. */
+    readonly delayLoad: number;
+    readonly refuseLoad: number;
   };
+  readonly policy: PolicySettings;
+  readonly tables: TableSettings;
+  readonly domains: DomainSettings;
+  readonly rewrite: RewriteSettings;
+  readonly routing: RoutingSettings;
+  readonly local: LocalSettings;
+  readonly timeouts: TimeoutSettings;
   readonly relay: {
     /** Every message that leaves goes there, by Sendmail's notation: `[host]:port`, brackets mean no MX look-up. */
     readonly smartHost?: string;
@@ -43,6 +66,13 @@ export interface Settings {
     readonly interval: number;
     readonly warnAfter: number;
     readonly returnAfter: number;
+    /** Load average; 0: never. */
+    readonly queueLoad: number;
+    readonly minFreeSpace: number;
+    readonly minAge: number;
+    readonly doubleBounceAddress: string;
+    readonly maxRunners: number;
+    readonly deliveryMode: "background" | "queue-only" | "deferred" | "interactive";
   };
   readonly dns: {
     /** Empty: the system's resolver. */
@@ -81,5 +111,7 @@ export interface Settings {
     readonly format: "sendmail" | "json";
     /** Sendmail's LogLevel. */
     readonly level: number;
+    /** Relative to the site root; empty: no counters. */
+    readonly statistics: string;
   };
 }

@@ -257,6 +257,7 @@ interface FileMark {
 const ABSENT: FileMark = { signature: "-", changedAt: Number.NEGATIVE_INFINITY };
 
 function fileMark(path: string): FileMark {
+  if (path === "") return ABSENT;
   try {
     const found = statSync(path, { throwIfNoEntry: false });
     if (found === undefined) return ABSENT;

@@ -27,6 +27,13 @@ export function parseRelayDomains(text: string, file: string): ParsedTable {
   return parseNameList(text, file, "RELAY", readDomainOrNetwork);
 }
 
+/** Reads `trusted-users`: login names, whose case matters. */
+export function parseUserNames(text: string, file: string): ParsedTable {
+  return parseNameList(text, file, "", (word) =>
+    /^[^\s:/@]+$/.test(word) ? { key: word } : { reason: `${word}: not a user's name` },
+  );
+}
+
 function parseNameList(
   text: string,
   file: string,

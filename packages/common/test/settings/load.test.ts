@@ -53,7 +53,7 @@ test("every kind of value", () => {
   assert.equal(settings.queue.interval, 5_400_000);
   assert.deepEqual(settings.dns.servers, [{ host: "127.0.0.1", port: 5353 }]);
   assert.deepEqual(settings.accounts, ["system"]);
-  assert.deepEqual(settings.log, { format: "json", level: 14 });
+  assert.deepEqual(settings.log, { format: "json", level: 14, statistics: "var/lib/mailhost/statistics" });
 });
 
 test("faults name file, line, key and what would be right", () => {
@@ -129,7 +129,7 @@ test("the table of options: unique paths, defaults within their bounds", () => {
   for (const { path, min, max, ...option } of OPTIONS) {
     const value = option.default();
     if (typeof value === "number") assert.ok(value >= (min ?? value) && value <= (max ?? value), path);
-    assert.match(option.doc, /\.$|; /, path);
+    assert.match(option.doc, /[.)…]$|; /, path);
   }
 });
 

@@ -63,7 +63,7 @@ function checkNames(settings: Settings, site: Site): Finding[] {
 }
 
 async function checkTables(site: Site, settings: Settings): Promise<Finding[]> {
-  const tables = openSiteTables(site, { log: silentLog });
+  const tables = openSiteTables(site, { log: silentLog, settings });
   try {
     const faults = tables.check().map((fault) => findingOf("tables", fault));
     const good: Finding = { level: "ok", about: "tables", text: "access, aliases and domains are readable" };

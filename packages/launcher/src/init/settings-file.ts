@@ -14,7 +14,7 @@ const EXAMPLES: Readonly<Record<string, string>> = {
 
 const HEAD = `# Settings of this mail host. Everything is optional; a line with # shows the default.
 # Durations: 30s, 20m, 4h, 5d. Sizes: 25MiB. A list left empty ([]) means none.
-# After a change: \`mailhost check\`, then kill -HUP (listeners: a restart).
+# There are more, for those who come from Sendmail: man mailhost.yaml. After a change: \`mailhost check\`, then kill -HUP (listeners: a restart).
 `;
 
 /**
@@ -24,7 +24,7 @@ const HEAD = `# Settings of this mail host. Everything is optional; a line with 
  */
 export function settingsFile(given: ReadonlyMap<string, string>): string {
   const groups = new Map<string, Option[]>();
-  for (const option of OPTIONS) {
+  for (const option of OPTIONS.filter(({ expert }) => expert !== true)) {
     const group = option.path.includes(".") ? option.path.slice(0, option.path.indexOf(".")) : "";
     groups.set(group, [...(groups.get(group) ?? []), option]);
   }

@@ -2,7 +2,7 @@
  * The part of a report that programs read: message/delivery-status (RFC 3464), and its form for internationalised
  * addresses, message/global-delivery-status (RFC 6533).
  */
-import type { QueueEntry, QueueRecipient } from "../queue/queue-entry.ts";
+import { isLocalTarget, type QueueEntry, type QueueRecipient } from "../queue/queue-entry.ts";
 import { type QueueTimes, returnAt } from "../queue/schedule.ts";
 import { decodeXtext, mailDate, oneLine, replyLine } from "./header-text.ts";
 import type { Report, ReportKind } from "./report.ts";
@@ -63,7 +63,7 @@ function addressField(address: string, smtputf8: boolean): string {
 function actionOf(kind: ReportKind, recipient: QueueRecipient): string {
   if (kind === "delay") return "delayed";
   if (kind !== "success") return "failed";
-  return recipient.target.kind === "mailbox" ? "delivered" : "relayed";
+  return isLocalTarget(recipient.target) ? "delivered" : "relayed";
 }
 
 /** The enhanced code of the last reply, where its class fits what the report says. */
@@ -79,5 +79,5 @@ function statusOf(kind: ReportKind, recipient: QueueRecipient): string {
   // Delivery time expired: a persistent transient error that has become a failure (RFC 3463 section 3.5).
   if (kind === "failure" && known === "4.4.7") return known;
   if (/^[245]\.\d{1,3}\.\d{1,3}$/.test(known) && known.startsWith(wanted)) return known;
-  return kind === "success" && recipient.target.kind === "mailbox" ? "2.1.5" : `${wanted}.0.0`;
+  return kind === "success" && isLocalTarget(recipient.target) ? "2.1.5" : `${wanted}.0.0`;
 }

@@ -5,7 +5,7 @@ import { UserError } from "@mailhost/common/errors";
 import { DEFAULT_ROOT, type Site, siteAt } from "@mailhost/common/site";
 import { EX_OK, EX_USAGE } from "@mailhost/common/sysexits";
 import { priorityOf } from "../log/message-log.ts";
-import type { QueueEntry, QueueRecipient } from "../queue/queue-entry.ts";
+import { isLocalTarget, type QueueEntry, type QueueRecipient, targetName } from "../queue/queue-entry.ts";
 import { printable, viewQueue } from "./queue-view.ts";
 
 /** How the queue is shown. */
@@ -77,7 +77,7 @@ function reasonOf(entry: QueueEntry): string | undefined {
   if (entry.held !== undefined) return `held: ${entry.held}`;
   const deferred = entry.recipients.find((r) => isPending(r) && r.lastReply !== undefined);
   if (deferred?.lastReply === undefined) return undefined;
-  const where = deferred.target.kind === "mailbox" ? "" : ` (${deferred.target.domain})`;
+  const where = isLocalTarget(deferred.target) ? "" : ` (${targetName(deferred.target)})`;
   return `Deferred: ${deferred.lastReply.text}${where}`;
 }
 

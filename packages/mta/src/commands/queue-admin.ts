@@ -9,7 +9,7 @@ import type { Site } from "@mailhost/common/site";
 import { EX_DATAERR, EX_OK } from "@mailhost/common/sysexits";
 import { readOriginal } from "../bounce/original.ts";
 import { relayOf } from "../log/message-log.ts";
-import type { QueueEntry, QueueRecipient } from "../queue/queue-entry.ts";
+import { type QueueEntry, type QueueRecipient, targetName } from "../queue/queue-entry.ts";
 import { isQueueId } from "../queue/queue-id.ts";
 import type { QueueStore } from "../queue/queue-store.ts";
 import { changeQueue, printable, viewQueue } from "./queue-view.ts";
@@ -116,7 +116,8 @@ function details(entry: QueueEntry): string[] {
 
 function recipientLine(recipient: QueueRecipient): string {
   const { target, lastReply } = recipient;
-  const where = target.kind === "mailbox" ? `mailbox ${target.name}` : `domain ${target.domain}`;
+  const where =
+    target.kind === "remote" ? `domain ${targetName(target)}` : `${target.kind} ${targetName(target)}`;
   const reply = lastReply === undefined ? "" : `: ${lastReply.code} ${lastReply.enhanced} ${lastReply.text}`;
   return `to: <${recipient.address}> (${where}) ${recipient.state}${reply}`;
 }

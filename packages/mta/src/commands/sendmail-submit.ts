@@ -61,7 +61,7 @@ export async function submitMessage(submission: Submission): Promise<number> {
     complain("Recipient names must be specified");
     return EX_USAGE;
   }
-  const tables = openSiteTables(site, { log });
+  const tables = openSiteTables(site, { log, settings });
   const queue = await openQueue(site, { clock, log });
   try {
     const taken = await takeMessage(

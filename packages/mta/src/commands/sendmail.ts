@@ -12,6 +12,7 @@ import { DEFAULT_ROOT, type Site, siteAt } from "@mailhost/common/site";
 import { EX_NOUSER, EX_OK, EX_TEMPFAIL, EX_UNAVAILABLE, EX_USAGE } from "@mailhost/common/sysexits";
 import { openSiteTables } from "@mailhost/common/tables/site-tables";
 import { formatReply } from "../policy/reply.ts";
+import { targetName } from "../queue/queue-entry.ts";
 import { run as runMailq } from "./mailq.ts";
 import { run as runNewaliases } from "./newaliases.ts";
 import { readSendmailFlags, SENDMAIL_USAGE, type SendmailFlags } from "./sendmail-flags.ts";
@@ -102,7 +103,7 @@ async function deliver(site: Site, flags: SendmailFlags, streams: SendmailStream
 /** -bv: where mail for an address would go. */
 async function verify(site: Site, flags: SendmailFlags, streams: SendmailStreams): Promise<number> {
   const settings = loadSettings(site);
-  const tables = openSiteTables(site, { log: silentLog });
+  const tables = openSiteTables(site, { log: silentLog, settings });
   let code = EX_OK;
   try {
     for (const written of flags.recipients) {
@@ -114,9 +115,9 @@ async function verify(site: Site, flags: SendmailFlags, streams: SendmailStreams
       }
       for (const { address, target } of result.recipients) {
         streams.stdout(
-          target.kind === "mailbox"
-            ? `${written}... deliverable: mailer local, user ${target.name}`
-            : `${written}... deliverable: mailer esmtp, host ${target.domain}., user ${address}`,
+          target.kind === "remote"
+            ? `${written}... deliverable: mailer esmtp, host ${targetName(target)}., user ${address}`
+            : `${written}... deliverable: mailer ${LOCAL_MAILERS[target.kind]}, user ${targetName(target)}`,
         );
       }
     }
@@ -125,6 +126,8 @@ async function verify(site: Site, flags: SendmailFlags, streams: SendmailStreams
   }
   return code;
 }
+
+const LOCAL_MAILERS = { mailbox: "local", program: "prog", file: "*file*" } as const;
 
 /** -q: the daemon attempts everything now. */
 async function runQueue(site: Site, streams: SendmailStreams): Promise<number> {

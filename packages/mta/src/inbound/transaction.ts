@@ -1,7 +1,7 @@
 /**
  * One mail transaction: from MAIL to the reply after the data.
  */
-import type { NewMessage, QueueRecipient } from "../queue/queue-entry.ts";
+import { type NewMessage, type QueueRecipient, targetName } from "../queue/queue-entry.ts";
 import type { ResolvedRecipient } from "../recipients/resolve.ts";
 import type { MailParameters, RecipientParameters } from "./mail-parameters.ts";
 
@@ -29,7 +29,8 @@ export function queueRecipients(accepted: Iterable<AcceptedRecipient>): QueueRec
   const recipients = new Map<string, QueueRecipient>();
   for (const { address, resolved, parameters } of accepted) {
     for (const { address: final, target } of resolved) {
-      const key = target.kind === "mailbox" ? `mailbox ${target.name}` : `remote ${remoteKey(final)}`;
+      const key =
+        target.kind === "remote" ? `remote ${remoteKey(final)}` : `${target.kind} ${targetName(target)}`;
       if (recipients.has(key)) continue;
       recipients.set(key, {
         address: final,

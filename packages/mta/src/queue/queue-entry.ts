@@ -11,14 +11,35 @@ export type NotifyWhen = "NEVER" | "SUCCESS" | "FAILURE" | "DELAY";
 export type Target =
   /** A mailbox of ours: `var/spool/mail/NAME`. */
   | { readonly kind: "mailbox"; readonly name: string }
-  /** Another host, found by the domain of the recipient's address. */
-  | { readonly kind: "remote"; readonly domain: string };
+  /** Another host, found by the domain of the recipient's address, or by `via` in its place. */
+  | {
+      readonly kind: "remote";
+      readonly domain: string;
+      /** A host that was named by a table or a setting when the message was accepted, as Sendmail writes it: `esmtp:[host]:port`. */
+      readonly via?: string;
+    }
+  /** A program that an alias or a `.forward` names; the message is its standard input. */
+  | { readonly kind: "program"; readonly command: string; readonly as: Controller }
+  /** A file that an alias or a `.forward` names; the message is appended in mbox form. */
+  | { readonly kind: "file"; readonly path: string; readonly as: Controller };
+
+/** On whose behalf a program is run or a file is written: the owner of the `.forward`, else DefaultUser. */
+export interface Controller {
+  /** The user's name; absent: local.defaultUser. */
+  readonly user?: string;
+  /** The local name that led here (Sendmail's `$u` and, for `ctladdr=`, the controlling address). */
+  readonly name: string;
+}
 
 /** A recipient of a queued message. */
 export interface QueueRecipient {
   /** The envelope address that is delivered to, after aliases. */
   readonly address: string;
   readonly target: Target;
+  /** The envelope sender for this recipient when it is not the message's: `owner-list` of the list that led to it. */
+  readonly sender?: string;
+  /** The alias or list that led to it, in angle brackets and as it was written (`ctladdr=` of the log). */
+  readonly controlling?: string;
   /** ORCPT as given (`rfc822;a@b`), or the address before aliases in that form. */
   readonly originalRecipient?: string;
   /** NOTIFY as given; absent: failures, and delays at our own choice. */
@@ -90,4 +111,23 @@ export interface QueueEntry extends NewMessage {
   warnedAt: number;
   /** Why an administrator keeps it back; absent when it is free. */
   held?: string;
+}
+
+/** True for what is delivered on this host. */
+export function isLocalTarget({ kind }: Target): boolean {
+  return kind !== "remote";
+}
+
+/** Where a target is, in one word for lists: a mailbox's name, a host, `|command`, a path. */
+export function targetName(target: Target): string {
+  switch (target.kind) {
+    case "mailbox":
+      return target.name;
+    case "remote":
+      return target.via ?? target.domain;
+    case "program":
+      return `|${target.command}`;
+    case "file":
+      return target.path;
+  }
 }

@@ -5,7 +5,13 @@
  * the store knows which is in use.
  */
 import { domainKey } from "@mailhost/common/address";
-import type { NewMessage, QueueEntry, QueueRecipient } from "./queue-entry.ts";
+import {
+  isLocalTarget,
+  type NewMessage,
+  type QueueEntry,
+  type QueueRecipient,
+  targetName,
+} from "./queue-entry.ts";
 
 /** The bytes of a message, CRLF line ends, exactly as accepted plus our trace header. */
 export interface MessageBody {
@@ -58,11 +64,15 @@ export interface DueRow {
 }
 
 /**
- * The lane of a recipient: `/NAME` for a mailbox of ours, else its domain in lower case. Lanes are how one mailbox or
+ * The lane of a recipient: `/NAME` for what is delivered on this host, else its domain, or the host that was named in its
+ * place, in lower case. Lanes are how one mailbox or
  * destination is kept from delaying the others.
  */
 export function laneOf({ target }: QueueRecipient): string {
-  return target.kind === "mailbox" ? `/${target.name}` : domainKey(target.domain);
+  if (isLocalTarget(target)) return `/${targetName(target)}`;
+  return target.kind === "remote" && target.via === undefined
+    ? domainKey(target.domain)
+    : targetName(target).toLowerCase();
 }
 
 /**
@@ -75,7 +85,7 @@ export function dueRowsOf(entry: QueueEntry): DueRow[] {
   for (const recipient of entry.recipients) {
     if (recipient.state !== "pending") continue;
     let lane = laneOf(recipient);
-    if (recipient.target.kind === "mailbox") lane = mailboxLane ??= lane;
+    if (isLocalTarget(recipient.target)) lane = mailboxLane ??= lane;
     times.set(lane, Math.min(recipient.dueAt ?? entry.nextAttemptAt, times.get(lane) ?? Infinity));
   }
   if (times.size === 0) return [{ at: entry.nextAttemptAt, id: entry.id, lane: "" }];

@@ -5,7 +5,7 @@ import type { Settings } from "@mailhost/common/settings/settings";
 import type { QueueEntry } from "./queue-entry.ts";
 
 /** The part of the settings that decides (ms). */
-export type QueueTimes = Settings["queue"];
+export type QueueTimes = Pick<Settings["queue"], "interval" | "warnAfter" | "returnAfter">;
 
 /** The wait between attempts grows to at most this many intervals. */
 export const LONGEST_WAIT = 16;

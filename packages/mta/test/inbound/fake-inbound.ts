@@ -24,6 +24,8 @@ export interface InboundHost {
   /** Lines of mailhost.yaml. */
   readonly settings?: string;
   readonly access?: Readonly<Record<string, string>>;
+  readonly virtusertable?: Readonly<Record<string, string>>;
+  readonly mailertable?: Readonly<Record<string, string>>;
   readonly relayDomains?: readonly string[];
   readonly aliases?: Readonly<Record<string, readonly AliasTarget[]>>;
   readonly accounts?: readonly string[];
@@ -71,6 +73,7 @@ export async function startInbound(host: InboundHost = {}): Promise<InboundFixtu
   const names = new Set(["linuxaid.com.cn"]);
   const accounts = new Set(host.accounts ?? ["joe", "root"]);
   const aliases = host.aliases ?? {};
+  const noDomains = { file: "", has: () => false, entries: () => [] };
   const inbound: InboundParts = {
     settings: () => settings,
     tables: {
@@ -85,6 +88,14 @@ export async function startInbound(host: InboundHost = {}): Promise<InboundFixtu
         entries: () => Object.entries(aliases),
       },
       localHostNames: { file: "local-host-names", has: (d) => names.has(d), entries: () => names.values() },
+      virtusertable: fakeTable("virtusertable", host.virtusertable ?? {}),
+      virtualDomains: noDomains,
+      mailertable: fakeTable("mailertable", host.mailertable ?? {}),
+      domaintable: fakeTable("domaintable", {}),
+      genericstable: fakeTable("genericstable", {}),
+      genericsDomains: noDomains,
+      trustedUsers: noDomains,
+      authinfo: fakeTable("authinfo", {}),
       check: () => [],
       warnings: () => [],
       close: () => Promise.resolve(),
