@@ -47,7 +47,7 @@ export async function start(parts: DaemonParts): Promise<Daemon> {
     accounts,
     queue,
     resolve: async (address: string) => {
-      const resolved = resolveRecipient(address, recipientParts(inbound));
+      const resolved = await resolveRecipient(address, recipientParts(inbound));
       return resolved.kind === "targets" ? resolved.recipients : [];
     },
     isOurName: (name: string) =>

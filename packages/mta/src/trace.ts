@@ -161,7 +161,7 @@ class Tracer {
       this.#add("delivery", "none: the message is dropped");
       return;
     }
-    const resolved = resolveRecipient(recipient, {
+    const resolved = await resolveRecipient(recipient, {
       ...recipientParts(this.#parts),
       onAlias: (alias, targets) =>
         this.#add(

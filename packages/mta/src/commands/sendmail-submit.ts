@@ -173,7 +173,7 @@ async function recipientsOf(
   const accepted: AcceptedRecipient[] = [];
   const unknown: AcceptedRecipient[] = [];
   for (const address of written) {
-    const result = resolveWritten(address, site, settings, tables);
+    const result = await resolveWritten(address, site, settings, tables);
     if (result.kind === "targets") {
       accepted.push({ address: result.address, resolved: result.recipients, parameters: parameters.value });
       continue;
@@ -193,7 +193,12 @@ type Written =
   | { readonly kind: "refused"; readonly reply: SmtpReply; readonly local?: string };
 
 /** Resolves an address as a user wrote it. */
-export function resolveWritten(written: string, site: Site, settings: Settings, tables: SiteTables): Written {
+export async function resolveWritten(
+  written: string,
+  site: Site,
+  settings: Settings,
+  tables: SiteTables,
+): Promise<Written> {
   const path = readPathCommand("TO", `TO:<${written.replace(/^<(.*)>$/, "$1")}>`);
   if (!path.ok) return { kind: "refused", reply: path.reply };
   const { address } = path.value;
@@ -203,7 +208,7 @@ export function resolveWritten(written: string, site: Site, settings: Settings, 
     accounts: () => openAccounts(site, settings.accounts),
     ownAddresses: interfaceAddresses,
   });
-  const resolved = resolveRecipient(address, parts);
+  const resolved = await resolveRecipient(address, parts);
   if (resolved.kind === "targets") return { kind: "targets", address, recipients: resolved.recipients };
   const { localPart, domain } = splitAddress(address);
   const local = domain === "" || parts.isLocalDomain(domainKey(domain));

@@ -107,7 +107,7 @@ async function verify(site: Site, flags: SendmailFlags, streams: SendmailStreams
   let code = EX_OK;
   try {
     for (const written of flags.recipients) {
-      const result = resolveWritten(written, site, settings, tables);
+      const result = await resolveWritten(written, site, settings, tables);
       if (result.kind === "refused") {
         streams.stdout(`${written}... ${formatReply(result.reply)}`);
         code = EX_NOUSER;

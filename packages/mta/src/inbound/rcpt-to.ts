@@ -56,7 +56,7 @@ export async function rcptTo(session: SmtpSession, argument: string): Promise<vo
     session.reply(replyAbout(address, 250, "2.1.5", "Recipient ok"));
     return;
   }
-  const resolved = resolveRecipient(address, recipientParts(inbound));
+  const resolved = await resolveRecipient(address, recipientParts(inbound));
   if (resolved.kind === "refused") {
     session.logRejected("check_rcpt", `<${address}>`, resolved.reply);
     session.reply(resolved.reply);

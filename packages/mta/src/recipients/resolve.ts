@@ -44,8 +44,8 @@ const MAX_TARGETS = 10_000;
 /** Names that every mail host answers for; without an alias they are root's. */
 const MUST_EXIST = new Set(["postmaster", "mailer-daemon"]);
 
-/** Resolves an envelope address. */
-export function resolveRecipient(address: string, parts: RecipientParts): Resolved {
+/** Resolves an envelope address. Files that a recipient names may be read, so it takes its time and keeps nobody waiting. */
+export async function resolveRecipient(address: string, parts: RecipientParts): Promise<Resolved> {
   const expansion: Expansion = { parts, found: new Map(), seen: new Set(), fault: undefined };
   const { localPart, domain } = splitAddress(address);
   if (domain !== "" && !parts.isLocalDomain(domainKey(domain))) {
