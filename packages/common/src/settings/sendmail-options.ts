@@ -187,7 +187,7 @@ const DOMAINS: readonly Option[] = [
   list("domains.relay", "Further domains and networks that relay (RELAY_DOMAIN)."),
   list("domains.virtual", "Further domains of virtusertable (VIRTUSER_DOMAIN)."),
   flag("domains.virtualEntire", false, "Their sub-domains too (FEATURE virtuser_entire_domain)."),
-  list("domains.generics", "Further domains of genericstable (GENERICS_DOMAIN)."),
+  list("domains.generics", "Further domains whose senders genericstable rewrites (GENERICS_DOMAIN)."),
   flag("domains.genericsEntire", false, "Their sub-domains too (FEATURE generics_entire_domain)."),
   list("domains.trustedUsers", "Further users who may name another sender (class t).", [
     "root",
@@ -228,6 +228,11 @@ const REWRITE: readonly Option[] = [
     "Complete addresses without a domain in mail that stays here too (FEATURE always_add_domain).",
   ),
   text("rewrite.addedDomain", "With that domain; else masqueradeAs or the host's name."),
+  choice(
+    "rewrite.qualifyHeaders",
+    ["submitted", "all", "never"],
+    "Which messages that leave get our name into header addresses that have no domain: those of the sendmail command, or all, as Sendmail does.",
+  ),
 ];
 
 const ROUTING: readonly Option[] = [

@@ -75,7 +75,7 @@ export interface DomainSettings {
   readonly virtual: readonly string[];
   /** FEATURE(virtuser_entire_domain): their sub-domains too. */
   readonly virtualEntire: boolean;
-  /** Class G (GENERICS_DOMAIN): domains whose senders genericstable rewrites besides class w. */
+  /** Class G (GENERICS_DOMAIN): domains whose senders genericstable rewrites, besides those of generics-domains. */
   readonly generics: readonly string[];
   /** FEATURE(generics_entire_domain). */
   readonly genericsEntire: boolean;
@@ -103,10 +103,12 @@ export interface RewriteSettings {
   readonly masqueradeExceptions: readonly string[];
   /** Class E (EXPOSED_USER): local parts that are left alone. */
   readonly exposedUsers: readonly string[];
-  /** FEATURE(always_add_domain[, domain]): `on`, or absent; see {@link addedDomain}. */
+  /** FEATURE(always_add_domain[, domain]). */
   readonly alwaysAddDomain: boolean;
   /** The domain that is added; absent: masqueradeAs, else the host's name. */
   readonly addedDomain?: string;
+  /** Which messages get our domain into header addresses without one on their way out; Sendmail does it to all. */
+  readonly qualifyHeaders: "submitted" | "all" | "never";
 }
 
 /** Where mail goes when tables and DNS are not asked, or know nothing. */

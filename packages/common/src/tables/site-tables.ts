@@ -40,7 +40,7 @@ export interface SiteTables {
   readonly domaintable: Table;
   /** Keys `user@domain`, `@domain`, `user`. */
   readonly genericstable: Table;
-  /** Class G: domains that genericstable serves besides class w. */
+  /** Class G: domains whose senders genericstable rewrites. */
   readonly genericsDomains: DomainSet;
   /** Class t: users who may name another sender. Names as they are written. */
   readonly trustedUsers: DomainSet;
