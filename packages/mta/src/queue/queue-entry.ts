@@ -90,6 +90,8 @@ export interface NewMessage {
   readonly messageId?: string;
   /** The header is worth a report: false for mail that must never be answered. */
   readonly isReport?: boolean;
+  /** Accepted, but held: an access entry said `QUARANTINE:` and this is its reason. The store sets `held` from it. */
+  readonly quarantine?: string;
 }
 
 /** A message in the queue. */
