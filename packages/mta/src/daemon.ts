@@ -45,6 +45,7 @@ export async function start(parts: DaemonParts): Promise<Daemon> {
     site,
     settings,
     accounts,
+    tables,
     queue,
     resolve: async (address: string) => {
       const resolved = await resolveRecipient(address, recipientParts(inbound));

@@ -7,6 +7,7 @@ import type { Clock } from "@mailhost/common/clock";
 import type { Log } from "@mailhost/common/log/log";
 import type { Settings } from "@mailhost/common/settings/settings";
 import type { Site } from "@mailhost/common/site";
+import type { SiteTables } from "@mailhost/common/tables/site-tables";
 import { openHostStatus } from "./deliver/host-status.ts";
 import { createLocalMailer } from "./deliver/local-mailer.ts";
 import { createRemoteMailer } from "./deliver/remote-mailer.ts";
@@ -15,12 +16,14 @@ import { createResolver } from "./dns/system-resolver.ts";
 import type { OpenQueue } from "./queue/lmdb-store.ts";
 import type { ResolveAddress } from "./queue/reporting.ts";
 import { type Runner, startRunner } from "./queue/runner.ts";
+import { createRewriting } from "./rewrite/rewriting.ts";
 
 /** What an engine is built from. */
 export interface EngineParts {
   readonly site: Site;
   readonly settings: Settings;
   readonly accounts: Accounts;
+  readonly tables: SiteTables;
   readonly queue: OpenQueue;
   /** Where reports go: their recipients may be ours, or aliases. */
   readonly resolve: ResolveAddress;
@@ -59,6 +62,7 @@ export function startEngine(parts: EngineParts): DeliveryEngine {
     store: queue.store,
     local,
     remote,
+    rewriting: createRewriting({ settings, tables: parts.tables, isOurName: parts.isOurName, clock }),
     settings,
     clock,
     log,
@@ -79,6 +83,16 @@ export function startEngine(parts: EngineParts): DeliveryEngine {
 /** True when two versions of the settings differ in something that an engine was built from. */
 export function engineDiffers(a: Settings, b: Settings): boolean {
   const built = (s: Settings) =>
-    JSON.stringify([s.hostname, s.relay, s.queue, s.dns, s.accounts, s.lockTimeout]);
+    JSON.stringify([
+      s.hostname,
+      s.relay,
+      s.queue,
+      s.dns,
+      s.accounts,
+      s.lockTimeout,
+      s.rewrite,
+      s.routing,
+      s.domains,
+    ]);
   return built(a) !== built(b);
 }

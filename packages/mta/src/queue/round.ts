@@ -9,6 +9,7 @@ import type { Settled } from "../bounce/report.ts";
 import type { Mailer } from "../deliver/mailer.ts";
 import type { Outcome } from "../deliver/outcome.ts";
 import { logDone, logOutcome } from "../log/message-log.ts";
+import type { Rewriting } from "../rewrite/rewriting.ts";
 import type { AttemptResult } from "./lanes.ts";
 import type { QueueEntry, QueueRecipient } from "./queue-entry.ts";
 import type { QueueStore } from "./queue-store.ts";
@@ -26,6 +27,8 @@ export interface RoundParts extends ReportingParts {
   readonly store: QueueStore;
   readonly local: Mailer;
   readonly remote: Mailer;
+  /** Absent: mailers get messages as they came. */
+  readonly rewriting?: Rewriting;
   readonly clock: Clock;
   readonly log: Log;
   /** The part that a recipient belongs to. */
@@ -131,8 +134,10 @@ export class Round {
     const forced = !laneFailing && recipients.some((recipient) => recipient.forced === true);
     let outcomes: Outcome[] = [];
     try {
-      const body = store.body(this.entry);
-      outcomes = await mailer.deliver({ entry: this.entry, body, recipients, forced });
+      const message = { entry: this.entry, body: store.body(this.entry), recipients };
+      const where = part === LOCAL_PART ? "local" : "smtp";
+      const outgoing = (await this.#parts.rewriting?.apply(message, where)) ?? message;
+      outcomes = await mailer.deliver({ ...outgoing, forced });
     } catch (error) {
       // A mailer that breaks its promise never rejects a message for it.
       log.write("error", `${this.entry.id}: SYSERR(${mailer.name}): ${messageOf(error)}`);

@@ -11,6 +11,7 @@ import type { Log } from "@mailhost/common/log/log";
 import type { Settings } from "@mailhost/common/settings/settings";
 import type { Mailer } from "../deliver/mailer.ts";
 import { logHeld } from "../log/message-log.ts";
+import type { Rewriting } from "../rewrite/rewriting.ts";
 import { DueScan } from "./due-scan.ts";
 import { type AttemptResult, type Lane, Lanes } from "./lanes.ts";
 import type { QueueEntry } from "./queue-entry.ts";
@@ -23,6 +24,8 @@ export interface RunnerParts {
   readonly store: QueueStore;
   readonly local: Mailer;
   readonly remote: Mailer;
+  /** Absent: mailers get messages as they came. */
+  readonly rewriting?: Rewriting;
   readonly settings: Settings;
   readonly clock: Clock;
   readonly log: Log;
