@@ -56,8 +56,12 @@ const TTL = 5;
  * Starts a server.
  *
  * @param zone names, any case, with or without a trailing dot; a reverse name may be given as its bare address
+ * @param fixedPort the port on 127.0.0.1, where it has to be a certain one; else any free one
  */
-export async function startDnsServer(zone: Readonly<Record<string, ZoneEntry>>): Promise<DnsServer> {
+export async function startDnsServer(
+  zone: Readonly<Record<string, ZoneEntry>>,
+  fixedPort?: number,
+): Promise<DnsServer> {
   const table = new Map<string, ZoneEntry>();
   const queries: DnsQuery[] = [];
   const set = (name: string, entry: ZoneEntry) => void table.set(tableKey(name), entry);
@@ -83,7 +87,7 @@ export async function startDnsServer(zone: Readonly<Record<string, ZoneEntry>>):
     return packet.encode({ ...response, flags: response.flags | packet.TRUNCATED_RESPONSE, answers: [] });
   };
 
-  const { udp, tcp, port } = await bindBoth();
+  const { udp, tcp, port } = await bindBoth(fixedPort);
   const connections = new Set<Socket>();
   udp.on("message", (query, from) => {
     const response = respond(query, "udp");
@@ -163,10 +167,10 @@ function recordsOf(name: string, type: string, entry: ZoneRecords): packet.Answe
 }
 
 /** Takes the same free port for both transports; another program may hold one of the two, so it tries a few. */
-async function bindBoth(): Promise<{ udp: DatagramSocket; tcp: Server; port: number }> {
+async function bindBoth(fixedPort = 0): Promise<{ udp: DatagramSocket; tcp: Server; port: number }> {
   for (let left = 20; ; left--) {
     const tcp = createServer();
-    tcp.listen(0, "127.0.0.1");
+    tcp.listen(fixedPort, "127.0.0.1");
     await once(tcp, "listening");
     const { port } = tcp.address() as AddressInfo;
     const udp = createSocket("udp4");

@@ -18,8 +18,11 @@ const PACKAGES = {
   movemail: "mailutils",
   mpop: "mpop",
   msmtp: "msmtp",
+  ip: "iproute2",
+  m4: "m4",
   procmail: "procmail",
   setpriv: "util-linux",
+  unshare: "util-linux",
   strace: "strace",
   swaks: "swaks",
 } as const;

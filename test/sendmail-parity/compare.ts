@@ -1,0 +1,125 @@
+/**
+ * Puts what the two hosts did in one case beside each other, and names each thing in which they differ.
+ */
+import type { Delivery, Observed } from "./observed.ts";
+
+/** One thing in which they differ. */
+export interface Difference {
+  readonly site: string;
+  readonly case: string;
+  /** `reply to RCPT`, `deliveries`, `header From`, `log to stat`, `exit code` … */
+  readonly what: string;
+  /** What Sendmail did; "" is nothing. */
+  readonly sendmail: string;
+  readonly mailhost: string;
+}
+
+/** All differences of a case. */
+export function differences(
+  where: { site: string; case: string },
+  sendmail: Observed,
+  mailhost: Observed,
+): Difference[] {
+  const found: Difference[] = [];
+  const differ = (what: string, a: string | undefined, b: string | undefined) => {
+    if (a !== b) found.push({ ...where, what, sendmail: a ?? "", mailhost: b ?? "" });
+  };
+  for (let i = 0; i < Math.max(sendmail.replies.length, mailhost.replies.length); i++) {
+    const to = (sendmail.replies[i] ?? mailhost.replies[i])!.to;
+    const verb = /^[A-Za-z]{4}\b|^\(\w+\)$|^connect$/.exec(to)?.[0]?.toUpperCase() ?? "other";
+    differ(`reply to ${verb}`, shown(sendmail, i, verb), shown(mailhost, i, verb));
+  }
+  compareDeliveries(sendmail.deliveries, mailhost.deliveries, differ);
+  compareLogs(sendmail.log, mailhost.log, differ);
+  differ("exit code", text(sendmail.exit), text(mailhost.exit));
+  differ("stdout", sendmail.stdout, mailhost.stdout);
+  differ("stderr", sendmail.stderr, mailhost.stderr);
+  return found;
+}
+
+const text = (code: number | undefined) => (code === undefined ? undefined : String(code));
+
+type Differ = (what: string, a: string | undefined, b: string | undefined) => void;
+
+function shown(observed: Observed, i: number, verb: string): string | undefined {
+  const reply = observed.replies[i]?.reply.replace(/\b[0-9A-Za-x]{8}\d{6}\b/g, "QID");
+  // Extensions come in any order (RFC 5321 section 4.1.1.1).
+  if (verb === "EHLO" && reply !== undefined) {
+    const [first, ...rest] = reply.split("\n").map((line) => line.replace(/^250[- ]/, ""));
+    return [first, ...rest.sort()].join("\n");
+  }
+  return reply;
+}
+
+function compareDeliveries(a: readonly Delivery[], b: readonly Delivery[], differ: Differ): void {
+  const places = (all: readonly Delivery[]) => all.map((d) => `${d.where}: ${d.envelope}`).join("\n");
+  differ("deliveries", places(a), places(b));
+  if (places(a) !== places(b)) return;
+  for (const [i, one] of a.entries()) {
+    const other = b[i]!;
+    const names = new Set([...one.header, ...other.header].map(fieldName));
+    for (const name of names) {
+      const of = (all: readonly string[]) => all.filter((line) => fieldName(line) === name).join("\n");
+      differ(`header ${name}`, of(one.header), of(other.header));
+    }
+    differ("order of the header", [...one.header.map(fieldName)].join(" "), other.header.map(fieldName).join(" "));
+    if (isReport(one) && isReport(other)) compareReports(one, other, differ);
+    else differ("body", one.body.join("\n"), other.body.join("\n"));
+  }
+}
+
+const fieldName = (line: string) => line.slice(0, Math.max(line.indexOf(":"), 0)).toLowerCase();
+
+const isReport = (d: Delivery) => d.header.some((line) => /report-type=delivery-status/.test(line));
+
+/** Of a report: what is for machines, and the lines of Sendmail's form; what is told to people has words of its own. */
+function compareReports(a: Delivery, b: Delivery, differ: Differ): void {
+  const parts = (d: Delivery) => d.body.filter((line) => /^Content-Type:/i.test(line)).join("\n");
+  differ("parts of the report", parts(a), parts(b));
+  const fields = (d: Delivery) =>
+    d.body
+      .filter((line) =>
+        /^(?:Reporting-MTA|Received-From-MTA|Original-Envelope-Id|Original-Recipient|Final-Recipient|X-Actual-Recipient|Action|Status|Remote-MTA|Diagnostic-Code|DSN-Gateway|Will-Retry-Until):/.test(
+          line,
+        ),
+      )
+      .join("\n");
+  differ("fields of the report", fields(a), fields(b));
+  const transcript = (d: Delivery) => {
+    const from = d.body.findIndex((line) => line.startsWith("   -----"));
+    const to = d.body.findIndex((line, i) => i > from && line.startsWith("--"));
+    return from < 0 ? "" : d.body.slice(from, to < 0 ? undefined : to).join("\n").trimEnd();
+  };
+  differ("transcript of the report", transcript(a), transcript(b));
+}
+
+/** Log lines field by field, by the kind of line: `from`, `to`, `ruleset`, and the rest as they are. */
+function compareLogs(a: readonly string[], b: readonly string[], differ: Differ): void {
+  const kinds = new Set([...a, ...b].map(logKind));
+  for (const kind of kinds) {
+    const of = (all: readonly string[]) => all.filter((line) => logKind(line) === kind).sort();
+    const [ours, theirs] = [of(a), of(b)];
+    if (kind === "other" || ours.length !== theirs.length) {
+      differ(`log ${kind}`, ours.join("\n"), theirs.join("\n"));
+      continue;
+    }
+    for (const [i, line] of ours.entries()) {
+      const [x, y] = [logFields(line), logFields(theirs[i]!)];
+      for (const name of new Set([...x.keys(), ...y.keys()])) {
+        if (!TIMES.has(name)) differ(`log ${kind} ${name}`, x.get(name), y.get(name));
+      }
+    }
+  }
+}
+
+/** How long a thing took, and what follows from it. */
+const TIMES = new Set(["delay", "xdelay", "pri"]);
+
+function logKind(line: string): string {
+  return /^\w+: (from|to|ruleset)=/.exec(line)?.[1] ?? "other";
+}
+
+function logFields(line: string): Map<string, string> {
+  const fields = line.replace(/^\w+: /, "").split(/, (?=(?:[a-z]\w*)=)/);
+  return new Map(fields.map((field) => [field.slice(0, field.indexOf("=")), field.slice(field.indexOf("=") + 1)]));
+}

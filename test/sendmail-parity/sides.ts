@@ -1,0 +1,133 @@
+/**
+ * The two hosts as {@link Side}s: the real Sendmail, and mailhost started from the built commands on a root of its own.
+ */
+import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { eventually } from "../harness/eventually.ts";
+import { type MailHost, type Scope, type SettingsTree, startHost } from "../harness/host.ts";
+import { readMbox } from "../harness/mbox-reader.ts";
+import type { Sink } from "../harness/sink.ts";
+import type { SiteCases } from "./cases.ts";
+import { type Delivery, fromMbox, fromSink } from "./observed.ts";
+import type { RealSendmail } from "./real-sendmail.ts";
+import type { Side } from "./run-cases.ts";
+
+type Found = { readonly text: string; readonly delivery: Delivery };
+
+/** Starts the real one on a site's tables. */
+export async function startReal(real: RealSendmail, site: SiteCases, sinks: readonly Sink[]): Promise<Side> {
+  real.clear();
+  for (const [name, text] of Object.entries(site.files)) real.write(name, text);
+  await real.build(site.features);
+  await real.makeMaps();
+  await real.start();
+  return {
+    smtp: real.smtp,
+    smtp6: real.smtp6,
+    command: ([name, ...args], input) => real.run(name!, args, input),
+    log: () => real.log(),
+    // It delivers while the client waits; only what it answers with 4xx stays.
+    settled: () => Promise.resolve(),
+    delivered: () => [...inMailboxes("/var/mail"), ...inSinks(sinks), ...inFiles(site.written ?? [])],
+  };
+}
+
+/** Settings under which mailhost is a host of this little world. */
+const WORLD: SettingsTree = {
+  hostname: "mail.linuxaid.com.cn",
+  smtp: { listen: ["192.0.2.1:2525", "[2001:db8::25]:2525"], submission: [], maxMessageSize: "1G", maxConnectionsPerClient: 1000 },
+  relay: { port: 25 },
+  dns: { servers: ["127.0.0.1:53"] },
+  queue: { interval: "20m" },
+  policy: { acceptUnresolvableDomains: false },
+};
+
+/** Starts mailhost on the same. */
+export async function startOurs(scope: Scope, site: SiteCases, sinks: readonly Sink[]): Promise<Side & { stop(): Promise<unknown> }> {
+  const host = await startHost(scope, {
+    settings: merged(WORLD, site.settings ?? {}),
+    files: {
+      "etc/passwd": readFileSync("/etc/passwd", "utf8"),
+      "etc/mail/access": undefined,
+      "etc/mail/aliases": undefined,
+      "etc/mail/local-host-names": undefined,
+      ...site.files,
+    },
+  });
+  return {
+    smtp: { host: "192.0.2.1", port: 2525 },
+    smtp6: { host: "2001:db8::25", port: 2525 },
+    command: ([name, ...args], input) => host.command(name as "sendmail", args, input),
+    log: () => host.log(),
+    settled: () => untilQuiet(host),
+    delivered: () => [
+      ...inMailboxes(host.path("var/spool/mail")),
+      ...inSinks(sinks),
+      ...inFiles(site.written ?? []),
+    ],
+    stop: () => host.stop(),
+  };
+}
+
+/** Waits until every message was tried: nothing in the queue, or only what waits for its next time. */
+async function untilQuiet(host: MailHost): Promise<void> {
+  let before = "";
+  await eventually(
+    async () => {
+      const { stdout } = await host.command("mailq", []);
+      const now = `${stdout}${host.log().length}`;
+      const same = now === before;
+      before = now;
+      return same && !/^\w{14}\*/m.test(stdout);
+    },
+    { within: 30_000, what: `an idle queue` },
+  );
+}
+
+function inMailboxes(folder: string): Found[] {
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder, { withFileTypes: true })
+    .filter((entry) => entry.isFile() && !entry.name.startsWith("."))
+    .flatMap(({ name }) =>
+      readMbox(`${folder}/${name}`).map((entry) => ({
+        text: entry.message.toString("latin1"),
+        delivery: fromMbox(`mailbox ${name}`, entry),
+      })),
+    );
+}
+
+function inSinks(sinks: readonly Sink[]): Found[] {
+  return sinks.flatMap((sink) =>
+    sink.messages.map((taken) => ({
+      text: taken.message.toString("latin1"),
+      delivery: fromSink(sink.host, taken),
+    })),
+  );
+}
+
+function inFiles(files: readonly string[]): Found[] {
+  return files.flatMap((file) =>
+    readMbox(file).map((entry) => ({
+      text: entry.message.toString("latin1"),
+      delivery: fromMbox(file, entry),
+    })),
+  );
+}
+
+/** Takes away what the first of the two left, before the second begins. */
+export function clearWritten(site: SiteCases): void {
+  for (const file of site.written ?? []) rmSync(file, { force: true });
+}
+
+function merged(base: SettingsTree, over: SettingsTree): SettingsTree {
+  const result: Record<string, unknown> = { ...base };
+  for (const [key, value] of Object.entries(over)) {
+    const below = result[key];
+    const both = isTree(value) && isTree(below);
+    result[key] = both ? merged(below, value) : value;
+  }
+  return result;
+}
+
+function isTree(value: unknown): value is SettingsTree {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
