@@ -3,7 +3,7 @@
  * stopped. It runs only within the private namespace (private-namespace.sh), where that folder lies over /etc/mail and the rest.
  */
 import { type ChildProcess, spawn } from "node:child_process";
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { Endpoint } from "../harness/connection.ts";
 import { eventually } from "../harness/eventually.ts";
@@ -56,8 +56,12 @@ MAILER(\`smtp')dnl
 /** Tables that makemap compiles, when they are there. */
 const MAPS = ["access", "virtusertable", "mailertable", "genericstable", "domaintable"];
 
+const FIRST_UID = 2001;
+
 /** Lays out the folder that private-namespace.sh takes. */
 export function layOut(dir: string, accounts: readonly string[]): void {
+  mkdirSync(join(dir, "home/written"), { recursive: true });
+  chmodSync(join(dir, "home/written"), 0o777);
   for (const name of ["etc/mail", "var/mail", "var/spool/mqueue", "var/spool/mqueue-client", "home", "log"]) {
     mkdirSync(join(dir, name), { recursive: true });
   }
@@ -70,10 +74,10 @@ export function layOut(dir: string, accounts: readonly string[]): void {
     "smmta:x:103:105::/var/lib/sendmail:/usr/sbin/nologin",
     "smmsp:x:104:106::/var/lib/sendmail:/usr/sbin/nologin",
   ];
-  const users = accounts.map((name, i) => `${name}:x:${2001 + i}:${2001 + i}:${name}:/home/${name}:/bin/sh`);
+  const users = accounts.map((name, i) => `${name}:x:${FIRST_UID + i}:${FIRST_UID + i}:${name}:/home/${name}:/bin/sh`);
   writeFileSync(join(dir, "etc/passwd"), `${[...system, ...users].join("\n")}\n`);
   const groups = ["root:x:0:", "daemon:x:1:", "mail:x:8:", "nogroup:x:65534:", "smmta:x:105:", "smmsp:x:106:"];
-  const own = accounts.map((name, i) => `${name}:x:${2001 + i}:`);
+  const own = accounts.map((name, i) => `${name}:x:${FIRST_UID + i}:`);
   writeFileSync(join(dir, "etc/group"), `${[...groups, ...own].join("\n")}\n`);
   writeFileSync(
     join(dir, "etc/hosts"),
@@ -91,8 +95,11 @@ export class RealSendmail {
   #daemon: ChildProcess | undefined;
   #logger: ChildProcess | undefined;
 
-  constructor(dir: string) {
+  readonly #accounts: readonly string[];
+
+  constructor(dir: string, accounts: readonly string[]) {
     this.dir = dir;
+    this.#accounts = accounts;
   }
 
   /** Starts the taker of its log lines. */
@@ -108,7 +115,12 @@ export class RealSendmail {
   write(name: string, text: string): void {
     const file = name.startsWith("/") ? name : join("/", name);
     mkdirSync(dirname(file), { recursive: true });
-    writeFileSync(file, text);
+    writeFileSync(file, text, { mode: text.startsWith("#!") ? 0o755 : 0o644 });
+    // What is in somebody's home is theirs.
+    const owner = /^\/home\/(\w+)\//.exec(file)?.[1];
+    const account = this.#accounts.indexOf(owner ?? "");
+    if (account < 0) return;
+    for (const path of [dirname(file), file]) chownSync(path, FIRST_UID + account, FIRST_UID + account);
   }
 
   /** Builds sendmail.cf. */
@@ -116,7 +128,7 @@ export class RealSendmail {
     const mc = configMc(features);
     this.write("etc/mail/config.mc", mc);
     const built = await runProgram("m4", ["/etc/mail/config.mc"], { cwd: "/usr/share/sendmail/cf/cf" });
-    if (built.code !== 0 || /\*\*\*/.test(built.stderr)) throw new Error(`m4: ${built.stderr}`);
+    if (built.code !== 0 || /\*\*\* (?!WARNING)/.test(built.stderr)) throw new Error(`m4: ${built.stderr}`);
     this.write("etc/mail/sendmail.cf", built.stdout);
   }
 

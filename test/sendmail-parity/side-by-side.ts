@@ -7,13 +7,14 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { startDnsServer } from "../harness/dns-server.ts";
-import type { Scope } from "../harness/host.ts";
 import { startSink } from "../harness/sink.ts";
 import { differences, type Difference } from "./compare.ts";
+import type { SiteCases } from "./cases.ts";
 import type { Observed } from "./observed.ts";
 import { RealSendmail } from "./real-sendmail.ts";
 import { runCases } from "./run-cases.ts";
 import { clearWritten, startOurs, startReal } from "./sides.ts";
+import { ACCOUNTS } from "./sites/tables.ts";
 import { allSites } from "./sites.ts";
 import { SINKS, ZONE } from "./zone.ts";
 
@@ -30,15 +31,13 @@ export interface SiteResult {
 }
 
 const [dir = "", ...wanted] = process.argv.slice(2);
-const cleanUps: (() => unknown)[] = [];
-const scope: Scope = { after: (cleanUp) => void cleanUps.unshift(cleanUp) };
 
 await main();
 process.exit(0);
 
 async function main(): Promise<void> {
   const dns = await startDnsServer(ZONE, 53);
-  const real = new RealSendmail(dir);
+  const real = new RealSendmail(dir, ACCOUNTS);
   await real.openLog();
   const results: SiteResult[] = [];
   for (const site of allSites()) {
@@ -48,26 +47,10 @@ async function main(): Promise<void> {
     const observed: { sendmail: Observed[]; mailhost: Observed[] } = { sendmail: [], mailhost: [] };
     let failure: string | undefined;
     try {
-      let since = Date.now();
-      const theirs = await startSinks();
-      observed.sendmail = await runCases(await startReal(real, site, theirs), site.cases);
-      await real.stop();
-      await Promise.all(theirs.map((sink) => sink.close()));
-      clearWritten(site);
-      seconds.sendmail = (Date.now() - since) / 1000;
-      if (process.env.MAILHOST_PARITY_ONLY !== "sendmail") {
-        since = Date.now();
-        const sinks = await startSinks();
-        const ours = await startOurs(scope, site, sinks);
-        observed.mailhost = await runCases(ours, site.cases);
-        await ours.stop();
-        await Promise.all(sinks.map((sink) => sink.close()));
-        clearWritten(site);
-        seconds.mailhost = (Date.now() - since) / 1000;
-      }
+      observed.sendmail = await runReal(real, site, seconds);
+      if (process.env.MAILHOST_PARITY_ONLY !== "sendmail") observed.mailhost = await runOurs(site, seconds);
     } catch (error) {
       failure = error instanceof Error ? (error.stack ?? error.message) : String(error);
-      await real.stop();
     }
     const found = observed.mailhost.flatMap((ours, i) =>
       differences({ site: site.name, case: cases[i]! }, observed.sendmail[i]!, ours),
@@ -78,7 +61,35 @@ async function main(): Promise<void> {
   writeFileSync(join(dir, "results.json"), JSON.stringify(results));
   real.closeLog();
   await dns.close();
-  for (const cleanUp of cleanUps) await cleanUp();
+}
+
+type Seconds = { sendmail: number; mailhost: number };
+
+async function runReal(real: RealSendmail, site: SiteCases, seconds: Seconds): Promise<Observed[]> {
+  const since = Date.now();
+  const sinks = await startSinks();
+  try {
+    return await runCases(await startReal(real, site, sinks), site.cases);
+  } finally {
+    await real.stop();
+    await Promise.all(sinks.map((sink) => sink.close()));
+    clearWritten(site);
+    seconds.sendmail = (Date.now() - since) / 1000;
+  }
+}
+
+async function runOurs(site: SiteCases, seconds: Seconds): Promise<Observed[]> {
+  const since = Date.now();
+  const sinks = await startSinks();
+  const ours: (() => unknown)[] = [];
+  try {
+    return await runCases(await startOurs({ after: (end) => void ours.unshift(end) }, site, sinks), site.cases);
+  } finally {
+    for (const end of ours) await end();
+    await Promise.all(sinks.map((sink) => sink.close()));
+    clearWritten(site);
+    seconds.mailhost = (Date.now() - since) / 1000;
+  }
 }
 
 function startSinks() {

@@ -14,4 +14,7 @@ export function tables(own: Readonly<Record<string, string>> = {}): Record<strin
   };
 }
 
-export const ACCESS = "FEATURE(`access_db', `hash -T<TMPF> /etc/mail/access')dnl";
+export const ACCESS = "FEATURE(`access_db', `hash -T<TMPF> /etc/mail/access', `skip')dnl";
+
+/** The same without SKIP, which is a word like any other then. */
+export const ACCESS_WITHOUT_SKIP = "FEATURE(`access_db', `hash -T<TMPF> /etc/mail/access')dnl";
