@@ -98,6 +98,11 @@ const POLICY: readonly Option[] = [
     "To:user@domain RELAY entries count (FEATURE relaytofulladdress).",
   ),
   flag(
+    "policy.relayNameErrors",
+    false,
+    "Tell a client that may not relay what is wrong with its name, and refuse for now when DNS does not answer, as Sendmail does; false: always 550 Relaying denied.",
+  ),
+  flag(
     "policy.promiscuousRelay",
     false,
     "Relay for everybody (FEATURE promiscuous_relay). Never on a host that the Internet can reach.",
@@ -125,7 +130,7 @@ const POLICY: readonly Option[] = [
   ),
   list(
     "policy.dnsbl",
-    "DNS block lists: the zone, then perhaps a blank and the refusal's text (FEATURE dnsbl).",
+    "DNS block lists: the zone, then perhaps a blank and the refusal's text, quarantine or discard (FEATURE dnsbl); zone;t refuses for now when the zone does not answer.",
   ),
   time(
     "policy.greetPause",

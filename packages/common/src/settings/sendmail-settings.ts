@@ -23,6 +23,8 @@ export interface PolicySettings {
   readonly relayBasedOnMx: boolean;
   /** FEATURE(relaytofulladdress): `To:user@domain` RELAY entries count. */
   readonly relayToFullAddress: boolean;
+  /** Sendmail's replies to clients without a trustworthy name, which it always gives: `IP name lookup failed` and the like. */
+  readonly relayNameErrors: boolean;
   /** FEATURE(promiscuous_relay): anybody relays anywhere. */
   readonly promiscuousRelay: boolean;
   /** FEATURE(accept_unresolvable_domains): senders whose domain DNS does not know are accepted. */
@@ -35,7 +37,7 @@ export interface PolicySettings {
   readonly requireReverseName: boolean;
   /** FEATURE(block_bad_helo). */
   readonly blockBadHelo: boolean;
-  /** FEATURE(dnsbl, zone, message), one item a list: the zone, then perhaps a blank and the message. */
+  /** FEATURE(dnsbl, zone, message, t), one item a list, in the form of mta's policy/dnsbl.ts: `zone[;t] [message]`. */
   readonly dnsbl: readonly string[];
   /** FEATURE(greet_pause, ms). */
   readonly greetPause: number;
