@@ -1,38 +1,61 @@
 /**
- * The look-up of genericstable (proto.m4, MasqHdr): the public address of one of our senders.
+ * genericstable: the address under which a local sender is known outside.
+ *
+ * The order is that of Sendmail's rules: the whole address, `user+*@domain`, `user@domain`, `@domain`, then the local part
+ * alone, `user+*`, `user`. In the values of `user+*` keys `%1` is the detail, in those of `@domain` the local part.
  */
+import { domainKey, localPartKey } from "../address.ts";
+import { type RecordLookup, withArguments } from "./map-arguments.ts";
 import type { Table } from "./table.ts";
 
-/** Told of each key that was tried. */
-export type RecordKey = (key: string, value: string | undefined) => void;
+/** The entry that counts. */
+export interface GenericSender {
+  /** Its key, in lower case. */
+  readonly key: string;
+  /** The new address; a local part alone stays at our own domain. */
+  readonly address: string;
+}
 
 /**
- * Looks a sender up: `user+detail@domain`, `user+*@domain`, `user@domain`, `@domain`, then the local part alone in the same
- * forms. `%1` in a value is the detail, or the user for `@domain`.
+ * Looks a sender up. Whether its domain is one of class G is the caller's question.
  *
- * @param domain lower case; for an address without one the host's own name
- * @returns the key that was found and the address, which may lack a domain
+ * @param domain the sender's, or our host name for a sender without one
+ * @param record told of every key, in the order in which they were tried
+ * @returns undefined when no entry is for it
  */
 export function findGenericSender(
   table: Table,
   localPart: string,
   domain: string,
-  record: RecordKey = () => undefined,
-): { readonly key: string; readonly address: string } | undefined {
-  const user = localPart.toLowerCase();
-  const plus = user.indexOf("+");
-  const forms = (at: string): (readonly [key: string, argument: string])[] =>
-    plus <= 0
-      ? [[`${user}${at}`, user]]
-      : [
-          [`${user}${at}`, user],
-          [`${user.slice(0, plus)}+*${at}`, localPart.slice(plus + 1)],
-          [`${user.slice(0, plus)}${at}`, localPart.slice(0, plus)],
-        ];
-  for (const [key, argument] of [...forms(`@${domain}`), [`@${domain}`, localPart] as const, ...forms("")]) {
-    const value = table.get(key);
-    record(key, value);
-    if (value !== undefined) return { key, address: value.replaceAll("%1", argument) };
+  record?: RecordLookup,
+): GenericSender | undefined {
+  const at = `@${domainKey(domain)}`;
+  const plus = localPart.indexOf("+", 1);
+  const detailed = (suffix: string): Lookup[] => {
+    if (plus < 0) return [];
+    const user = localPart.slice(0, plus);
+    return [
+      { key: `${user}+*${suffix}`, args: [localPart.slice(plus + 1)] },
+      { key: user + suffix, args: [] },
+    ];
+  };
+  const lookups: Lookup[] = [
+    { key: localPart + at, args: [] },
+    ...detailed(at),
+    { key: at, args: [localPart] },
+    { key: localPart, args: [] },
+    ...detailed(""),
+  ];
+  for (const { key, args } of lookups) {
+    const folded = localPartKey(key);
+    const value = table.get(folded);
+    record?.(folded, value);
+    if (value !== undefined) return { key: folded, address: withArguments(value, [key, ...args]).trim() };
   }
   return undefined;
+}
+
+interface Lookup {
+  readonly key: string;
+  readonly args: readonly string[];
 }
