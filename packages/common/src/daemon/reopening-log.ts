@@ -26,6 +26,9 @@ export function openReopeningLog(site: Site, tag: string, settings: Settings, cl
   let current = open(settings);
   let closing: Promise<unknown> = Promise.resolve();
   return {
+    get verbosity() {
+      return current.verbosity ?? 9;
+    },
     write: (level, text) => current.write(level, text),
     reopen(next) {
       const old = current;

@@ -18,6 +18,8 @@ export type Level = "error" | "warn" | "info" | "debug";
 
 /** A place to write events to. */
 export interface Log {
+  /** Sendmail's LogLevel: callers leave out what it does not ask for. Absent: 9, Sendmail's default. */
+  readonly verbosity?: number;
   /**
    * Writes one event.
    *
@@ -78,6 +80,7 @@ export function openLog(options: LogOptions): Log {
   transport.on("error", () => undefined);
   logger.on("error", () => undefined);
   return {
+    verbosity: options.level,
     write(level, text) {
       logger.log(level, printable(text));
     },

@@ -1,11 +1,18 @@
 /**
  * The part of a report that programs read: message/delivery-status (RFC 3464), and its form for internationalised
- * addresses, message/global-delivery-status (RFC 6533).
+ * addresses, message/global-delivery-status (RFC 6533). Fields, their order and spelling are Sendmail's.
  */
-import { isLocalTarget, type QueueEntry, type QueueRecipient } from "../queue/queue-entry.ts";
+import { splitAddress } from "@mailhost/common/address";
+import {
+  type ExpandedAddress,
+  isLocalTarget,
+  type QueueEntry,
+  type QueueRecipient,
+  targetName,
+} from "../queue/queue-entry.ts";
 import { type QueueTimes, returnAt } from "../queue/schedule.ts";
-import { decodeXtext, mailDate, oneLine, replyLine } from "./header-text.ts";
-import type { Report, ReportKind } from "./report.ts";
+import { mailDate, oneLine, replyLine } from "./header-text.ts";
+import { fateOf, type Report, type ReportKind } from "./report.ts";
 
 /** What the fields are made from. */
 export interface StatusParts {
@@ -13,11 +20,18 @@ export interface StatusParts {
   readonly report: Report;
   readonly hostname: string;
   readonly times: QueueTimes;
+  /** False: no X-Actual-Recipient (PrivacyOptions noactualrecipient). */
+  readonly actualRecipient?: boolean;
 }
 
 /** The fields: a block for the message, then one for each recipient, empty lines between. */
 export function statusFields(parts: StatusParts): string {
-  const blocks = [messageFields(parts), ...parts.report.recipients.map((r) => recipientFields(r, parts))];
+  const { report } = parts;
+  const blocks = [
+    messageFields(parts),
+    ...(report.expanded ?? []).map((expanded) => expandedFields(expanded, parts)),
+    ...report.recipients.map((recipient) => recipientFields(recipient, parts)),
+  ];
   return blocks.map((fields) => fields.map((field) => `${field}\r\n`).join("")).join("\r\n");
 }
 
@@ -28,56 +42,78 @@ function messageFields({ entry, hostname }: StatusParts): string[] {
     `Reporting-MTA: dns; ${hostname}`,
     ...(origin.protocol === "local" || origin.helo === ""
       ? []
-      : [`Received-From-MTA: dns; ${oneLine(origin.hostname === "" ? `[${origin.ip}]` : origin.hostname)}`]),
+      : [`Received-From-MTA: DNS; ${oneLine(origin.hostname === "" ? `[${origin.ip}]` : origin.hostname)}`]),
     `Arrival-Date: ${mailDate(entry.receivedAt)}`,
   ];
 }
 
-function recipientFields(recipient: QueueRecipient, { entry, report, times }: StatusParts): string[] {
+/** An alias that led to several recipients (RFC 3461 section 5.2.7). */
+function expandedFields(expanded: ExpandedAddress, { entry }: StatusParts): string[] {
+  return [
+    ...originalField(expanded.originalRecipient),
+    `Final-Recipient: ${addressField(expanded.address, entry.smtputf8)}`,
+    `Action: ${expanded.isList === true ? "delivered (to mailing list)" : "expanded (to multi-recipient alias)"}`,
+    "Status: 2.1.5",
+    `Last-Attempt-Date: ${mailDate(entry.lastAttemptAt || entry.receivedAt)}`,
+  ];
+}
+
+function recipientFields(recipient: QueueRecipient, parts: StatusParts): string[] {
+  const { entry, report, times, actualRecipient = true } = parts;
   const { lastReply, remoteMta } = recipient;
-  const fields: string[] = [];
-  if (recipient.originalRecipient !== undefined) {
-    const [type, ...address] = recipient.originalRecipient.split(";");
-    fields.push(`Original-Recipient: ${oneLine(`${type}; ${decodeXtext(address.join(";").trim())}`, 400)}`);
-  }
-  fields.push(`Final-Recipient: ${addressField(recipient.address, entry.smtputf8)}`);
+  const fate = fateOf(report.kind, recipient);
+  const fields = [
+    ...originalField(recipient.originalRecipient),
+    `Final-Recipient: ${addressField(recipient.givenAs ?? recipient.address, entry.smtputf8)}`,
+  ];
+  if (actualRecipient) fields.push(`X-Actual-Recipient: ${actualField(recipient, parts)}`);
   fields.push(`Action: ${actionOf(report.kind, recipient)}`);
   fields.push(`Status: ${statusOf(report.kind, recipient)}`);
-  if (remoteMta !== undefined) fields.push(`Remote-MTA: dns; ${oneLine(remoteMta)}`);
-  if (lastReply !== undefined && report.kind !== "success") {
+  if (remoteMta !== undefined) fields.push(`Remote-MTA: DNS; ${oneLine(remoteMta)}`);
+  if (lastReply !== undefined && fate !== "delivered") {
     // Only what another host said is of type smtp (RFC 3464 section 2.3.6).
-    const type = remoteMta === undefined ? "x-unix" : "smtp";
+    const type = remoteMta === undefined ? "X-Unix" : "SMTP";
     fields.push(`Diagnostic-Code: ${type}; ${replyLine(lastReply)}`);
   }
   fields.push(`Last-Attempt-Date: ${mailDate(entry.lastAttemptAt)}`);
-  if (report.kind === "delay") fields.push(`Will-Retry-Until: ${mailDate(returnAt(entry, times))}`);
+  if (fate === "delayed") fields.push(`Will-Retry-Until: ${mailDate(returnAt(entry, times))}`);
   return fields;
 }
 
+/** ORCPT as the sender gave it. */
+function originalField(original: string | undefined): string[] {
+  if (original === undefined) return [];
+  const [type, ...address] = original.split(";");
+  return [`Original-Recipient: ${oneLine(`${type};${address.join(";").trim()}`, 400)}`];
+}
+
 function addressField(address: string, smtputf8: boolean): string {
-  const type = smtputf8 && /\P{ASCII}/u.test(address) ? "utf-8" : "rfc822";
+  const type = smtputf8 && /\P{ASCII}/u.test(address) ? "utf-8" : "RFC822";
   return `${type}; ${oneLine(address, 400)}`;
 }
 
-/** RFC 3464 section 2.3.3. `relayed`: handed to a host that sends no notices. */
+/** Where it really went: after aliases, with a domain; a program or a file by its name. */
+function actualField({ address, target }: QueueRecipient, { entry, hostname }: StatusParts): string {
+  if (target.kind === "program" || target.kind === "file")
+    return `X-Unix; ${oneLine(targetName(target), 400)}`;
+  const whole = splitAddress(address).domain === "" ? `${address}@${hostname}` : address;
+  return addressField(whole, entry.smtputf8).replace(/^RFC822/, "rfc822");
+}
+
+/** RFC 3464 section 2.3.3, with Sendmail's comments. `relayed`: handed to a host that sends no notices. */
 function actionOf(kind: ReportKind, recipient: QueueRecipient): string {
-  if (kind === "delay") return "delayed";
-  if (kind !== "success") return "failed";
-  return isLocalTarget(recipient.target) ? "delivered" : "relayed";
+  const fate = fateOf(kind, recipient);
+  if (fate !== "delivered") return fate;
+  return isLocalTarget(recipient.target) ? "delivered (to mailbox)" : "relayed (to non-DSN-aware mailer)";
 }
 
 /** The enhanced code of the last reply, where its class fits what the report says. */
 function statusOf(kind: ReportKind, recipient: QueueRecipient): string {
-  const known = recipient.lastReply?.enhanced ?? "";
-  const classes: Readonly<Record<ReportKind, string>> = {
-    failure: "5",
-    "double-bounce": "5",
-    delay: "4",
-    success: "2",
-  };
-  const wanted = classes[kind];
   // Delivery time expired: a persistent transient error that has become a failure (RFC 3463 section 3.5).
-  if (kind === "failure" && known === "4.4.7") return known;
+  if (recipient.expired === true) return "4.4.7";
+  const known = recipient.lastReply?.enhanced ?? "";
+  const wanted = { failed: "5", delayed: "4", delivered: "2" }[fateOf(kind, recipient)];
+  if (wanted === "2" && isLocalTarget(recipient.target)) return "2.1.5";
   if (/^[245]\.\d{1,3}\.\d{1,3}$/.test(known) && known.startsWith(wanted)) return known;
-  return kind === "success" && isLocalTarget(recipient.target) ? "2.1.5" : `${wanted}.0.0`;
+  return `${wanted}.0.0`;
 }

@@ -1,15 +1,21 @@
 /**
  * The part of a report that people read: a short paragraph in English and in Chinese, then Sendmail's words.
  */
-import { relayOf } from "../log/message-log.ts";
-import type { QueueEntry, QueueRecipient } from "../queue/queue-entry.ts";
+import { failureOf, relayOf } from "../log/message-log.ts";
+import {
+  type ExpandedAddress,
+  isLocalTarget,
+  type QueueEntry,
+  type QueueRecipient,
+  targetName,
+} from "../queue/queue-entry.ts";
 import type { QueueTimes } from "../queue/schedule.ts";
 import { durationInWords } from "./duration-words.ts";
 import { mailDate, oneLine, replyLine } from "./header-text.ts";
-import type { Report, ReportKind } from "./report.ts";
+import { fateOf, type Report, type ReportKind } from "./report.ts";
 
-/** Lines of one recipient's conversation that are shown. */
-const TRANSCRIPT_LINES = 6;
+/** Lines of one recipient's conversation or program that are shown. */
+const TRANSCRIPT_LINES = 12;
 
 const PLAIN: Readonly<Record<ReportKind, readonly [english: string, chinese: string]>> = {
   failure: [
@@ -17,21 +23,14 @@ const PLAIN: Readonly<Record<ReportKind, readonly [english: string, chinese: str
     "您的邮件无法投递给下列收件人，系统不会再次尝试。",
   ],
   "double-bounce": [
-    "A message without a sender could not be delivered to the recipients below. It will not be tried again.",
-    "一封没有发件人的邮件无法投递给下列收件人，系统不会再次尝试。",
+    "A message could not be delivered, and its sender cannot be told. It will not be tried again.",
+    "一封邮件无法投递，也无法通知发件人，系统不会再次尝试。",
   ],
   delay: [
     "Your message has not been delivered yet. It will be tried again; you need not do anything.",
     "您的邮件尚未投递成功，系统将继续尝试，您无需重新发送。",
   ],
   success: ["Your message was delivered to the recipients below.", "您的邮件已投递给下列收件人。"],
-};
-
-const HEADINGS: Readonly<Record<ReportKind, string>> = {
-  failure: "   ----- The following addresses had permanent fatal errors -----",
-  "double-bounce": "   ----- The following addresses had permanent fatal errors -----",
-  delay: "   ----- The following addresses had transient non-fatal errors -----",
-  success: "   ----- The following addresses had successful delivery notifications -----",
 };
 
 /** Subject of a report, as Sendmail's. */
@@ -48,19 +47,43 @@ export function subjectOf(kind: ReportKind, times: QueueTimes): string {
   }
 }
 
-/** The lines of the readable part. */
-export function reportText(report: Report, entry: QueueEntry, times: QueueTimes): string[] {
+/**
+ * The lines of the readable part.
+ *
+ * @param unreturnable what became of the report to the sender, in a double bounce
+ */
+export function reportText(
+  report: Report,
+  entry: QueueEntry,
+  times: QueueTimes,
+  unreturnable: readonly string[] = [],
+): string[] {
+  const { kind, recipients, expanded = [] } = report;
+  const of = (fate: ReturnType<typeof fateOf>) => recipients.filter((r) => fateOf(kind, r) === fate);
+  const succeeded = [...of("delivered").map(deliveredLine), ...expanded.map(expandedLine)];
   return [
-    ...PLAIN[report.kind],
+    ...PLAIN[kind],
     "",
-    ...(report.kind === "delay" ? warningBanner() : []),
+    ...(kind === "delay" ? warningBanner() : []),
     `The original message was received at ${mailDate(entry.receivedAt)}`,
     `from ${oneLine(relayOf(entry.origin))}`,
-    "",
-    HEADINGS[report.kind],
-    ...report.recipients.flatMap((recipient) => recipientLines(recipient)),
-    ...transcript(report, times),
+    ...(kind === "double-bounce" ? [`with id ${entry.id}`] : []),
+    ...section("The following addresses had permanent fatal errors", of("failed").flatMap(recipientLines)),
+    ...section(
+      "The following addresses had transient non-fatal errors",
+      of("delayed").flatMap(recipientLines),
+    ),
+    ...section("The following addresses had successful delivery notifications", succeeded),
+    ...section("Transcript of session follows", [
+      ...transcript(report, times),
+      ...unreturnable.map((l) => oneLine(l)),
+    ]),
   ];
+}
+
+/** A heading and its lines; nothing where there are none. */
+function section(title: string, lines: readonly string[]): string[] {
+  return lines.length === 0 ? [] : ["", `   ----- ${title} -----`, ...lines];
 }
 
 function warningBanner(): string[] {
@@ -74,31 +97,52 @@ function warningBanner(): string[] {
   ];
 }
 
+/** `<a@b>`; a program or a file by its name. */
+function named({ address, target }: QueueRecipient): string {
+  const isAddress = target.kind === "mailbox" || target.kind === "remote";
+  return isAddress ? `<${oneLine(address)}>` : oneLine(targetName(target));
+}
+
 function recipientLines(recipient: QueueRecipient): string[] {
-  const lines = [`<${oneLine(recipient.address)}>`];
-  if (recipient.state !== "delivered" && recipient.lastReply !== undefined) {
-    lines.push(`    (reason: ${replyLine(recipient.lastReply)})`);
-  }
-  const original = recipient.originalRecipient?.replace(/^[^;]*;/, "");
-  if (original !== undefined && original.toLowerCase() !== recipient.address.toLowerCase()) {
-    lines.push(`    (expanded from: <${oneLine(original)}>)`);
+  const lines = [named(recipient)];
+  if (recipient.lastReply !== undefined) lines.push(`    (reason: ${replyLine(recipient.lastReply)})`);
+  const { givenAs } = recipient;
+  if (givenAs !== undefined && givenAs.toLowerCase() !== recipient.address.toLowerCase()) {
+    lines.push(`    (expanded from: <${oneLine(givenAs)}>)`);
   }
   return lines;
 }
 
+function deliveredLine(recipient: QueueRecipient): string {
+  return isLocalTarget(recipient.target)
+    ? `${named(recipient)}  (successfully delivered to mailbox)`
+    : `${named(recipient)}  (relayed to non-DSN-aware mailer)`;
+}
+
+function expandedLine({ address, isList }: ExpandedAddress): string {
+  return `<${oneLine(address)}>  (${isList === true ? "successfully delivered to mailing list" : "expanded by alias"})`;
+}
+
 function transcript(report: Report, times: QueueTimes): string[] {
-  if (report.kind === "success") return [];
-  const lines = ["", "   ----- Transcript of session follows -----"];
+  const lines: string[] = [];
+  let host: string | undefined;
   for (const recipient of report.recipients) {
-    const { lastReply, remoteMta, address } = recipient;
-    if (remoteMta !== undefined) lines.push(`... while talking to ${oneLine(remoteMta)}:`);
+    const { remoteMta } = recipient;
+    if (fateOf(report.kind, recipient) === "delivered") {
+      lines.push(
+        `${named(recipient)}... ${isLocalTarget(recipient.target) ? "Successfully delivered" : "relayed; expect no further notifications"}`,
+      );
+      continue;
+    }
+    if (remoteMta !== undefined && remoteMta !== host)
+      lines.push(`... while talking to ${oneLine(remoteMta)}:`);
+    host = remoteMta;
     for (const line of (recipient.transcript ?? []).slice(-TRANSCRIPT_LINES)) lines.push(oneLine(line, 200));
-    if (lastReply === undefined) continue;
-    lines.push(
-      report.kind === "delay"
-        ? `<${oneLine(address)}>... Deferred: ${oneLine(lastReply.text)}`
-        : statement(oneLine(address), lastReply.code, lastReply.enhanced, oneLine(lastReply.text)),
-    );
+    lines.push(...statement(recipient, report.kind));
+  }
+  if (report.recipients.some((recipient) => recipient.expired === true)) {
+    lines.push(`Message could not be delivered for ${durationInWords(times.returnAfter)}`);
+    lines.push("Message will be deleted from queue");
   }
   if (report.kind === "delay") {
     lines.push(`Warning: message still undelivered after ${durationInWords(times.warnAfter)}`);
@@ -107,8 +151,17 @@ function transcript(report: Report, times: QueueTimes): string[] {
   return lines;
 }
 
-/** `550 5.1.1 <x>... User unknown`; a reply that names the address already is left as it is. */
-function statement(address: string, code: number, enhanced: string, text: string): string {
-  const subject = text.includes(`<${address}>`) ? "" : `<${address}>... `;
-  return [code, enhanced, subject + text].filter((t) => t !== "").join(" ");
+/** `550 5.1.1 <x>... User unknown`, `<x>... Deferred: reason`, `554 5.0.0 Service unavailable`. */
+function statement(recipient: QueueRecipient, kind: ReportKind): string[] {
+  const { lastReply } = recipient;
+  if (lastReply === undefined) return [];
+  const name = named(recipient);
+  const text = oneLine(lastReply.text);
+  if (recipient.expired === true || kind === "delay") return [`${name}... Deferred: ${text}`];
+  const failure = failureOf({ ...recipient, reply: lastReply });
+  if (failure === "User unknown") return [`550 5.1.1 ${name}... User unknown`];
+  if (failure === "Service unavailable") return ["554 5.0.0 Service unavailable"];
+  const subject = text.includes(`<${recipient.address}>`) ? "" : `${name}... `;
+  const said = failure.startsWith("Host unknown") ? oneLine(failure) : text;
+  return [[lastReply.code, lastReply.enhanced, subject + said].filter((t) => t !== "").join(" ")];
 }

@@ -26,6 +26,12 @@ export interface DsnParts {
   readonly times: QueueTimes;
   /** ms since 1970. */
   readonly now: number;
+  /** What became of the report to the sender, in a double bounce. */
+  readonly unreturnable?: readonly string[];
+  /** False: the message is never given back, only its header (PrivacyOptions nobodyreturn). */
+  readonly returnBody?: boolean;
+  /** See {@link StatusParts}. */
+  readonly actualRecipient?: boolean;
 }
 
 /** The largest report (octets). */
@@ -40,10 +46,17 @@ const FRAME = 2 * 1024;
 export async function composeDsn(parts: DsnParts): Promise<{ message: NewMessage; body: Buffer }> {
   const { report, entry, hostname, now } = parts;
   const utf8 = entry.smtputf8;
-  const text = cutLines(quotedPrintable(reportText(report, entry, parts.times)), TEXT_LIMIT);
+  const text = cutLines(
+    quotedPrintable(reportText(report, entry, parts.times, parts.unreturnable)),
+    TEXT_LIMIT,
+  );
   const status = Buffer.from(statusFields(parts));
   const wantsFull =
-    entry.dsnReturn === "FULL" && (report.kind === "failure" || report.kind === "double-bounce");
+    parts.returnBody !== false &&
+    entry.dsnReturn !== "HDRS" &&
+    // Bulk mail (a class below 0) comes back without its body, as from Sendmail.
+    (entry.precedence ?? 0) >= 0 &&
+    (report.kind === "failure" || report.kind === "double-bounce");
   const room = Math.min(FULL_LIMIT, REPORT_LIMIT - FRAME - text.length - status.length);
   const original = await readOriginal(parts.body, wantsFull, room);
   const isPlain = isAscii(original.bytes) && isAscii(status);
@@ -125,6 +138,7 @@ function envelope(parts: DsnParts, messageId: string, ascii: boolean): NewMessag
     smtputf8: parts.entry.smtputf8,
     messageId,
     isReport: true,
+    ...(parts.report.kind === "double-bounce" ? { isDoubleBounce: true } : {}),
   };
 }
 

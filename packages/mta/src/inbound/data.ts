@@ -4,14 +4,15 @@
 import { messageOf, type SmtpReply } from "@mailhost/common/errors";
 import { logAccepted } from "../log/message-log.ts";
 import { reply } from "../policy/reply.ts";
-import type { QueueEntry } from "../queue/queue-entry.ts";
+import { precedenceOf } from "../queue/precedence.ts";
+import type { ExpandedAddress, QueueEntry } from "../queue/queue-entry.ts";
 import { type HeaderRules, messageIdOf } from "./header-filter.ts";
 import { mailDate } from "./mail-date.ts";
 import { LostInputError, storageReply, type Taken, takeMessage } from "./receive-message.ts";
 import { protocolName, receivedHeader } from "./received-header.ts";
 import { logDiscarded, logLostInput, logRefusedMessage } from "./smtp-log.ts";
 import type { SmtpSession } from "./smtp-session.ts";
-import { envelopeParameters, queueRecipients, type Transaction } from "./transaction.ts";
+import { envelopeParameters, expandedAddresses, queueRecipients, type Transaction } from "./transaction.ts";
 
 export async function data(session: SmtpSession): Promise<void> {
   const { transaction } = session;
@@ -59,6 +60,7 @@ function intakeOf(session: SmtpSession, transaction: Transaction) {
     store,
     maxSize: smtp.maxMessageSize,
     maxHops: smtp.maxHops,
+    route: `from <${transaction.sender}> via ${session.clientName?.name || session.remoteAddress}, to <${[...transaction.recipients.values()][0]?.address ?? ""}>`,
     trace: (id: string) =>
       receivedHeader({
         helo: session.hostNameAppearsAs || "",
@@ -71,7 +73,7 @@ function intakeOf(session: SmtpSession, transaction: Transaction) {
         now: clock.now(),
       }),
     header: (id: string): HeaderRules => ({
-      keep: new Set(["message-id"]),
+      keep: new Set(["message-id", "precedence"]),
       ...(session.listener.kind === "smtp" ? {} : { missing: submissionFields(hostname, id, clock.now()) }),
     }),
   };
@@ -130,6 +132,9 @@ function commit(
     ...envelopeParameters(transaction.parameters),
     sender: transaction.sender,
     recipients: queueRecipients(transaction.recipients.values()),
+    ...expandedOf(transaction),
+    ...(transaction.quarantine === undefined ? {} : { quarantine: transaction.quarantine }),
+    ...precedenceOf(taken.seen),
     origin: {
       ip: session.remoteAddress,
       hostname: session.clientName?.name ?? "",
@@ -138,6 +143,11 @@ function commit(
     },
     ...(messageId === undefined ? {} : { messageId }),
   });
+}
+
+function expandedOf(transaction: Transaction): { expanded?: readonly ExpandedAddress[] } {
+  const expanded = expandedAddresses(transaction.recipients.values());
+  return expanded.length === 0 ? {} : { expanded };
 }
 
 /** The id that {@link submissionFields} gave to a submission without one. */

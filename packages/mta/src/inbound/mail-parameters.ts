@@ -8,6 +8,10 @@ import type { NotifyWhen } from "../queue/queue-entry.ts";
 /** What MAIL announced. */
 export interface MailParameters {
   readonly bodyType: "7BIT" | "8BITMIME";
+  /** BODY was given. */
+  readonly bodyTypeGiven?: true;
+  /** SIZE as announced, octets. */
+  readonly announcedSize?: number;
   readonly smtputf8: boolean;
   readonly dsnReturn?: "FULL" | "HDRS";
   readonly envelopeId?: string;
@@ -37,15 +41,20 @@ export function readMailParameters(
 ): ParametersRead<MailParameters> {
   let read: MailParameters = { bodyType: "7BIT", smtputf8: false };
   for (const [name, value] of parameters) {
+    if (value === "" && NEEDS_VALUE.has(name)) return refuse(501, "5.5.2", `${name} requires a value`);
     switch (name) {
       case "SIZE":
-        if (!/^\d{1,20}$/.test(value)) return refuse(501, "5.5.2", `Syntax error in parameter SIZE=${value}`);
+        // Sendmail reads what it can of it, and takes what it cannot read for 0.
+        if (!/^\d{1,20}$/.test(value)) break;
         if (Number(value) > maxSize) return { ok: false, reply: tooLarge(maxSize) };
+        read = { ...read, announcedSize: Number(value) };
         break;
       case "BODY": {
         const type = value.toUpperCase();
-        if (type !== "7BIT" && type !== "8BITMIME") return refuse(501, "5.5.4", `Unknown BODY type ${value}`);
-        read = { ...read, bodyType: type };
+        if (type !== "7BIT" && type !== "8BITMIME") {
+          return refuse(501, "5.5.4", `Unknown BODY type ${value.slice(0, 80)}`);
+        }
+        read = { ...read, bodyType: type, bodyTypeGiven: true };
         break;
       }
       case "SMTPUTF8":
@@ -54,13 +63,15 @@ export function readMailParameters(
         break;
       case "RET": {
         const type = value.toUpperCase();
-        if (type !== "FULL" && type !== "HDRS") return refuse(501, "5.5.4", `Unknown RET type ${value}`);
+        if (type !== "FULL" && type !== "HDRS") {
+          return refuse(501, "5.5.2", `Bad argument "${value.slice(0, 80)}" to RET`);
+        }
         read = { ...read, dsnReturn: type };
         break;
       }
       case "ENVID": {
         const id = decodeXtext(value);
-        if (id === undefined || id === "") return refuse(501, "5.5.4", "Syntax error in parameter ENVID");
+        if (id === undefined) return refuse(501, "5.5.4", "Syntax error in ENVID parameter value");
         read = { ...read, envelopeId: id };
         break;
       }
@@ -74,26 +85,33 @@ export function readMailParameters(
   return { ok: true, value: read };
 }
 
+/** Parameters that say nothing without a value. */
+const NEEDS_VALUE: ReadonlySet<string> = new Set(["SIZE", "BODY", "RET", "ENVID", "NOTIFY", "ORCPT"]);
+
 /** Reads the parameters of RCPT. */
 export function readRecipientParameters(
   parameters: ReadonlyMap<string, string>,
 ): ParametersRead<RecipientParameters> {
   let read: RecipientParameters = {};
   for (const [name, value] of parameters) {
+    if (value === "" && NEEDS_VALUE.has(name)) return refuse(501, "5.5.2", `${name} requires a value`);
     if (name === "NOTIFY") {
       const when = value.toUpperCase().split(",");
-      const unknown = when.some((w) => !NOTIFY.has(w)) || (when.includes("NEVER") && when.length > 1);
-      if (unknown) return refuse(501, "5.5.4", `Bad argument "${value.slice(0, 80)}" to NOTIFY`);
+      // NEVER stands alone; the words are Sendmail's, two blanks included.
+      const wrong = when.find((w) => !NOTIFY.has(w) || (w === "NEVER" && when.length > 1));
+      if (wrong !== undefined) {
+        const shown = value.split(",")[when.indexOf(wrong)]!.slice(0, 80);
+        return refuse(501, "5.5.4", `Bad argument "${shown}"  to NOTIFY`);
+      }
       read = { ...read, notify: [...new Set(when)] as NotifyWhen[] };
     } else if (name === "ORCPT") {
-      const [type, text] = [
-        value.slice(0, value.indexOf(";")),
-        decodeXtext(value.slice(value.indexOf(";") + 1)),
-      ];
-      if (!/^[A-Za-z0-9-]+$/.test(type) || text === undefined || text === "") {
+      const at = value.indexOf(";");
+      const type = value.slice(0, Math.max(0, at));
+      const text = decodeXtext(value.slice(at + 1));
+      if (at < 0 || !/^[A-Za-z0-9-]+$/.test(type) || text === undefined) {
         return refuse(501, "5.5.4", "Syntax error in ORCPT parameter value");
       }
-      read = { ...read, originalRecipient: `${type};${text}` };
+      if (text !== "") read = { ...read, originalRecipient: `${type};${text}` };
     } else {
       return refuse(555, "5.5.4", `${name} parameter unrecognized`);
     }
@@ -103,7 +121,12 @@ export function readRecipientParameters(
 
 /** The refusal of a message that is too large (RFC 1870 section 6). */
 export function tooLarge(maxSize: number): SmtpReply {
-  return reply(552, "5.3.4", `Message size exceeds fixed maximum message size (${maxSize})`);
+  return reply(552, "5.2.3", `Message size exceeds fixed maximum message size (${maxSize})`);
+}
+
+/** The refusal of one whose size was not announced. */
+export function exceedsSize(maxSize: number): SmtpReply {
+  return reply(552, "5.2.3", `Message exceeds maximum fixed size (${maxSize})`);
 }
 
 /** Decodes xtext (RFC 3461 section 4): `+2B` is `+`. Undefined when it is malformed or hides a control character. */

@@ -9,7 +9,7 @@ import { errnoOf, type SmtpReply } from "@mailhost/common/errors";
 import { reply } from "../policy/reply.ts";
 import type { MessageWriter, QueueStore } from "../queue/queue-store.ts";
 import { HeaderFilter, type HeaderRules, type HeaderSummary } from "./header-filter.ts";
-import { tooLarge } from "./mail-parameters.ts";
+import { exceedsSize } from "./mail-parameters.ts";
 
 /** How a message is taken in. */
 export interface Intake {
@@ -21,6 +21,8 @@ export interface Intake {
   /** Received headers that a message may bring. */
   readonly maxHops: number;
   readonly header: (id: string) => HeaderRules;
+  /** `from <a@b> via host [ip], to <c@d>`, for the refusal of a message that loops. */
+  readonly route?: string;
 }
 
 /** A message that is stored but not yet committed, or the refusal. */
@@ -63,11 +65,10 @@ export async function takeMessage(content: AsyncIterable<Buffer>, intake: Intake
   try {
     for await (const chunk of content) {
       size += chunk.length;
-      if (size > intake.maxSize) refusal ??= { reply: tooLarge(intake.maxSize) };
+      if (size > intake.maxSize) refusal ??= { reply: exceedsSize(intake.maxSize) };
       if (refusal !== undefined) continue;
       await store(filter.push(chunk));
-      if (filter.seen.hops > intake.maxHops)
-        refusal ??= { reply: tooManyHops(filter.seen.hops, intake.maxHops) };
+      if (filter.seen.hops > intake.maxHops) refusal ??= { reply: tooManyHops(filter.seen.hops, intake) };
     }
   } catch (cause) {
     await writer.abort();
@@ -75,7 +76,7 @@ export async function takeMessage(content: AsyncIterable<Buffer>, intake: Intake
   }
   if (refusal === undefined) await store(filter.finish());
   if (refusal === undefined && filter.seen.hops > intake.maxHops) {
-    refusal = { reply: tooManyHops(filter.seen.hops, intake.maxHops) };
+    refusal = { reply: tooManyHops(filter.seen.hops, intake) };
   }
   if (refusal === undefined) return { kind: "stored", writer, seen: filter.seen };
   await writer.abort();
@@ -90,6 +91,10 @@ export function storageReply(cause: unknown): SmtpReply {
     : reply(451, "4.3.0", "Message could not be stored; try again later");
 }
 
-function tooManyHops(hops: number, max: number): SmtpReply {
-  return reply(554, "5.4.6", `Too many hops ${hops} (${max} max)`);
+function tooManyHops(hops: number, { maxHops, route }: Intake): SmtpReply {
+  return reply(
+    554,
+    "5.4.6",
+    `Too many hops ${hops} (${maxHops} max)${route === undefined ? "" : `: ${route}`}`,
+  );
 }

@@ -1,7 +1,13 @@
 /**
  * One mail transaction: from MAIL to the reply after the data.
  */
-import { type NewMessage, type QueueRecipient, targetName } from "../queue/queue-entry.ts";
+import {
+  type ExpandedAddress,
+  type NewMessage,
+  type NotifyWhen,
+  type QueueRecipient,
+  targetName,
+} from "../queue/queue-entry.ts";
 import type { ResolvedRecipient } from "../recipients/resolve.ts";
 import type { MailParameters, RecipientParameters } from "./mail-parameters.ts";
 
@@ -22,21 +28,24 @@ export interface Transaction {
   readonly recipients: Map<string, AcceptedRecipient>;
   /** Set when an access entry says DISCARD: the entry. */
   discard?: string;
+  /** Set when an access entry says QUARANTINE: its reason. */
+  quarantine?: string;
 }
 
 /** The queue's view of the recipients: after aliases, each destination once. */
 export function queueRecipients(accepted: Iterable<AcceptedRecipient>): QueueRecipient[] {
   const recipients = new Map<string, QueueRecipient>();
   for (const { address, resolved, parameters } of accepted) {
-    for (const { address: final, target } of resolved) {
-      const key =
-        target.kind === "remote" ? `remote ${remoteKey(final)}` : `${target.kind} ${targetName(target)}`;
+    const { originalRecipient } = parameters;
+    const notify = passedOn(parameters.notify, resolved);
+    for (const found of resolved) {
+      const key = keyOf(found);
       if (recipients.has(key)) continue;
       recipients.set(key, {
-        address: final,
-        target,
-        originalRecipient: parameters.originalRecipient ?? `rfc822;${address}`,
-        ...(parameters.notify === undefined ? {} : { notify: parameters.notify }),
+        ...found,
+        ...(found.address === address ? {} : { givenAs: address }),
+        ...(originalRecipient === undefined ? {} : { originalRecipient }),
+        ...(notify === undefined ? {} : { notify }),
         state: "pending",
       });
     }
@@ -44,10 +53,38 @@ export function queueRecipients(accepted: Iterable<AcceptedRecipient>): QueueRec
   return [...recipients.values()];
 }
 
+/**
+ * The aliases of which the sender is told that they led to several recipients (RFC 3461 section 5.2.7): those that it asked
+ * to hear of success of. Their recipients send no receipts.
+ */
+export function expandedAddresses(accepted: Iterable<AcceptedRecipient>): ExpandedAddress[] {
+  return [...accepted]
+    .filter(({ resolved, parameters }) => resolved.length > 1 && parameters.notify?.includes("SUCCESS"))
+    .map(({ address, resolved, parameters: { originalRecipient } }) => ({
+      address,
+      ...(originalRecipient === undefined ? {} : { originalRecipient }),
+      ...(resolved.some((r: Partial<QueueRecipient>) => r.sender !== undefined) ? { isList: true } : {}),
+    }));
+}
+
+/** NOTIFY as the recipients of an address get it: no SUCCESS for each of several. */
+function passedOn(
+  notify: readonly NotifyWhen[] | undefined,
+  resolved: readonly ResolvedRecipient[],
+): readonly NotifyWhen[] | undefined {
+  if (notify === undefined || resolved.length < 2 || !notify.includes("SUCCESS")) return notify;
+  const left = notify.filter((when) => when !== "SUCCESS");
+  return left.length === 0 ? ["NEVER"] : left;
+}
+
+function keyOf({ address, target }: ResolvedRecipient): string {
+  return target.kind === "remote" ? `remote ${remoteKey(address)}` : `${target.kind} ${targetName(target)}`;
+}
+
 /** The envelope part of a message record, as the transaction's parameters give it. */
 export function envelopeParameters(
   parameters: MailParameters,
-): Pick<NewMessage, "bodyType" | "smtputf8" | "dsnReturn" | "envelopeId"> {
+): Pick<NewMessage, "bodyType" | "bodyTypeGiven" | "smtputf8" | "dsnReturn" | "envelopeId"> {
   return parameters;
 }
 

@@ -5,22 +5,73 @@
  */
 import type { SmtpReply } from "@mailhost/common/errors";
 import type { Log } from "@mailhost/common/log/log";
-import type { Outcome } from "../deliver/outcome.ts";
-import type { MessageOrigin, QueueEntry, QueueRecipient } from "../queue/queue-entry.ts";
+import type { Failed, Outcome } from "../deliver/outcome.ts";
+import {
+  isLocalTarget,
+  type MessageOrigin,
+  type QueueEntry,
+  type QueueRecipient,
+  targetName,
+} from "../queue/queue-entry.ts";
+
+/** Sendmail's LogLevel from which on it writes a line. */
+const FROM = 5;
+const FAILURE = 7;
+const SUCCESS = 8;
+const DEFERRAL = 9;
+const REJECTION = 4;
+const REPORT = 5;
+const QUARANTINE = 3;
+const DONE = 10;
+
+/** True when the log asks for lines of a Sendmail level. */
+export function isLogged(log: Log, level: number): boolean {
+  return (log.verbosity ?? 9) >= level;
+}
 
 /** `QID: from=<a@b>, size=…, class=0, nrcpts=…, …`: a message was accepted. */
 export function logAccepted(log: Log, entry: QueueEntry, daemon = "MTA"): void {
+  const { origin } = entry;
+  const isLocal = origin.protocol === "local";
+  const bodyType = entry.bodyTypeGiven === true || entry.bodyType === "8BITMIME";
   const fields = [
     `from=<${entry.sender}>`,
     `size=${entry.size}`,
-    "class=0",
+    `class=${entry.precedence ?? 0}`,
     `nrcpts=${entry.recipients.length}`,
     ...(entry.messageId === undefined ? [] : [`msgid=${entry.messageId}`]),
-    `bodytype=${entry.bodyType}`,
-    ...(entry.origin.protocol === "local" ? [] : [`proto=${entry.origin.protocol}`, `daemon=${daemon}`]),
-    `relay=${relayOf(entry.origin)}`,
+    ...(bodyType ? [`bodytype=${entry.bodyType}`] : []),
+    ...(isLocal ? [] : [`proto=${origin.protocol}`, `daemon=${daemon}`]),
+    `relay=${relayOf(origin)}`,
   ];
-  log.write("info", `${entry.id}: ${fields.join(", ")}`);
+  if (isLogged(log, FROM)) log.write("info", `${entry.id}: ${fields.join(", ")}`);
+  if (entry.quarantine !== undefined) logQuarantined(log, entry.id, entry.quarantine);
+}
+
+/** `QID: quarantine=reason`: it waits for a person. */
+export function logQuarantined(log: Log, id: string, reason: string): void {
+  if (isLogged(log, QUARANTINE)) log.write("info", `${id}: quarantine=${reason}`);
+}
+
+/** `QID: unquarantine`: a person has let it go. */
+export function logUnquarantined(log: Log, id: string): void {
+  if (isLogged(log, QUARANTINE)) log.write("info", `${id}: unquarantine`);
+}
+
+/** `QID: to=…, stat=queued`, a line a recipient: the message waits for the queue's own time. */
+export function logQueued(log: Log, entry: QueueEntry, now: number): void {
+  if (!isLogged(log, SUCCESS)) return;
+  for (const recipient of entry.recipients) {
+    const fields = [
+      `to=${loggedAddress(recipient)}`,
+      ...controllingOf(recipient),
+      `delay=${interval(now - entry.receivedAt)}`,
+      `mailer=${mailerOf(recipient)}`,
+      `pri=${priorityOf(entry)}`,
+      "stat=queued",
+    ];
+    log.write("info", `${entry.id}: ${fields.join(", ")}`);
+  }
 }
 
 /** One recipient in one attempt. */
@@ -38,17 +89,54 @@ export interface LoggedAttempt {
 /** `QID: to=<c@d>, delay=…, xdelay=…, mailer=…, pri=…, relay=…, dsn=…, stat=…`: what became of a recipient. */
 export function logOutcome(log: Log, attempt: LoggedAttempt): void {
   const { entry, recipient, outcome, mailer, startedAt, now } = attempt;
+  if (!isLogged(log, LEVELS[outcome.kind])) return;
   const fields = [
-    `to=<${recipient.address}>`,
+    `to=${loggedAddress(recipient)}`,
+    ...controllingOf(recipient),
     `delay=${interval(now - entry.receivedAt)}`,
     `xdelay=${interval(now - startedAt)}`,
-    `mailer=${mailer}`,
+    `mailer=${mailerOf(recipient, mailer)}`,
     `pri=${priorityOf(entry)}`,
-    ...(outcome.relay === "" || outcome.relay === "local" ? [] : [`relay=${outcome.relay}`]),
+    ...(outcome.relay === "" || isLocalTarget(recipient.target) ? [] : [`relay=${outcome.relay}`]),
     `dsn=${outcome.reply.enhanced === "" ? `${Math.floor(outcome.reply.code / 100)}.0.0` : outcome.reply.enhanced}`,
-    `stat=${statOf(outcome, mailer)}`,
+    ...replyField(outcome),
+    `stat=${statOf(outcome, mailerOf(recipient, mailer))}`,
   ];
   log.write("info", `${entry.id}: ${fields.join(", ")}`);
+}
+
+const LEVELS: Readonly<Record<Outcome["kind"], number>> = {
+  delivered: SUCCESS,
+  deferred: DEFERRAL,
+  failed: FAILURE,
+};
+
+/** `reply=550 5.1.1 no such user`: what another host said, where it did not take the message. */
+function replyField(outcome: Outcome): string[] {
+  return outcome.kind === "delivered" || !isRemoteReply(outcome) ? [] : [`reply=${replyText(outcome.reply)}`];
+}
+
+function replyText(reply: SmtpReply): string {
+  return [reply.code, reply.enhanced, reply.text].filter((t) => t !== "").join(" ");
+}
+
+/** `<c@d>`, `|"command"`, `/file`. */
+function loggedAddress({ address, target }: QueueRecipient): string {
+  return target.kind === "program" || target.kind === "file" ? targetName(target) : `<${address}>`;
+}
+
+/** `ctladdr=<list@us> (8/12)`: the alias that led there, and as whom we run. */
+function controllingOf({ controlling }: QueueRecipient): string[] {
+  if (controlling === undefined) return [];
+  const ids = `${process.getuid?.() ?? 0}/${process.getgid?.() ?? 0}`;
+  return [`ctladdr=${controlling} (${ids})`];
+}
+
+/** Sendmail's name of the mailer. */
+function mailerOf({ target }: QueueRecipient, remote = "esmtp"): string {
+  if (target.kind === "program") return "prog";
+  if (target.kind === "file") return "*file*";
+  return target.kind === "mailbox" ? "local" : remote;
 }
 
 /** A command that was refused. */
@@ -69,6 +157,7 @@ export interface LoggedRejection {
 export function logRejected(log: Log, rejection: LoggedRejection): void {
   const { id = "NOQUEUE", ruleset, arg1, arg2, relay, reject } = rejection;
   const second = arg2 === undefined ? "" : `, arg2=${arg2}`;
+  if (!isLogged(log, REJECTION)) return;
   log.write("info", `${id}: ruleset=${ruleset}, arg1=${arg1}${second}, relay=${relay}, reject=${reject}`);
 }
 
@@ -77,7 +166,17 @@ export type ReportTitle = "DSN" | "return to sender" | "sender notify" | "postma
 
 /** `QID: NEWID: DSN: User unknown`: a report was enqueued. */
 export function logReport(log: Log, id: string, reportId: string, title: ReportTitle, reason: string): void {
-  log.write("info", `${id}: ${reportId}: ${title}: ${reason}`);
+  if (isLogged(log, REPORT)) log.write("info", `${id}: ${reportId}: ${title}: ${reason}`);
+}
+
+/** `QID: to=<sender>, …, stat=User unknown`: the report would go to a sender of ours that nobody has. */
+export function logUnknownSender(log: Log, entry: QueueEntry, sender: string, now: number): void {
+  if (!isLogged(log, FAILURE)) return;
+  const delay = interval(now - entry.receivedAt);
+  log.write(
+    "info",
+    `${entry.id}: to=<${sender}>, delay=${delay}, mailer=local, pri=${priorityOf(entry)}, dsn=5.1.1, reply=550 5.1.1 User unknown, stat=User unknown`,
+  );
 }
 
 /** A report that could not be delivered, or has nobody to go to, ends here. */
@@ -87,10 +186,8 @@ export function logReportDropped(log: Log, id: string, reason: string): void {
 
 /** `QID: done; delay=00:00:01, ntries=1`: the message left the queue. */
 export function logDone(log: Log, entry: QueueEntry, now: number): void {
-  log.write(
-    "debug",
-    `${entry.id}: done; delay=${interval(now - entry.receivedAt)}, ntries=${entry.attempts}`,
-  );
+  if (!isLogged(log, DONE)) return;
+  log.write("info", `${entry.id}: done; delay=${interval(now - entry.receivedAt)}, ntries=${entry.attempts}`);
 }
 
 /** A message that cannot be delivered for a fault of the queue is kept back. */
@@ -104,26 +201,53 @@ export function relayOf(origin: MessageOrigin): string {
   return origin.hostname === "" ? `[${origin.ip}]` : `${origin.hostname} [${origin.ip}]`;
 }
 
-/** Sendmail's priority: size, 30,000 a recipient, 90,000 an attempt; a lower one goes first. */
+/** Sendmail's priority: size − class × 1,800 + 30,000 a recipient + 90,000 an attempt; a lower one goes first. */
 export function priorityOf(entry: QueueEntry): number {
-  return entry.size + entry.recipients.length * 30_000 + entry.attempts * 90_000;
+  const { size, precedence = 0, recipients, attempts } = entry;
+  return size - precedence * 1800 + recipients.length * 30_000 + attempts * 90_000;
 }
 
 /** What became of a recipient, in Sendmail's words. */
 export function statOf(outcome: Outcome, mailer: string): string {
   const { reply } = outcome;
-  if (outcome.kind === "delivered")
-    return mailer === "local" || reply.text === "" ? "Sent" : `Sent (${reply.text})`;
-  return outcome.kind === "deferred" ? `Deferred: ${reply.text}` : failureOf(reply);
+  if (outcome.kind === "delivered") {
+    const isOurs = mailer !== "esmtp" && mailer !== "smtp" && mailer !== "relay";
+    return isOurs || reply.text === "" ? "Sent" : `Sent (${reply.text})`;
+  }
+  if (outcome.kind === "failed") return failureOf(outcome);
+  return `Deferred: ${isRemoteReply(outcome) ? replyText(reply) : reply.text}`;
 }
 
-/** The short name of a failure: `User unknown`, `Host unknown (…)`, `Service unavailable (…)`. */
-export function failureOf(reply: SmtpReply): string {
-  if (reply.enhanced === "5.1.1") return "User unknown";
+/** What became of a recipient, as far as a failure's name depends on it. */
+export type FailedReply = Pick<Failed, "reply" | "remoteMta" | "transcript">;
+
+/**
+ * The short name of a failure: Sendmail's words for its exit code. A host that refuses RCPT with 550, 551 or 553 does not
+ * know the user, whatever it says.
+ */
+export function failureOf(failed: FailedReply): string {
+  const { reply, remoteMta, transcript = [] } = failed;
+  const atRcpt = /^>>> RCPT/i.test(transcript.findLast((line) => line.startsWith(">>>")) ?? "");
+  if (reply.enhanced === "5.1.1" || (atRcpt && [550, 551, 553].includes(reply.code))) return "User unknown";
   if (reply.enhanced === "5.1.2") return `Host unknown (${reply.text})`;
   if (reply.enhanced === "5.4.7" || reply.enhanced === "4.4.7") return reply.text;
-  return `Service unavailable (${[reply.code, reply.enhanced, reply.text].filter((t) => t !== "").join(" ")})`;
+  return remoteMta === undefined ? `Service unavailable (${replyText(reply)})` : "Service unavailable";
 }
+
+/** True when the reply is what another host said, and not our own words about a connection that failed. */
+function isRemoteReply({
+  remoteMta,
+  reply,
+}: {
+  readonly remoteMta?: string;
+  readonly reply: SmtpReply;
+}): boolean {
+  return remoteMta !== undefined && !OWN_WORDS.test(reply.text);
+}
+
+/** How deliver/smtp-fault.ts speaks of connections. */
+const OWN_WORDS =
+  /^(Connection (refused|reset|timed out|closed|with)|No route to host|Network is unreachable|Protocol error by) /;
 
 /** `00:00:02`, with days in front as `1+02:03:04`. */
 export function interval(ms: number): string {

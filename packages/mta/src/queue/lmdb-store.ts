@@ -12,7 +12,7 @@ import { type Environment, openEnvironment } from "./environment.ts";
 import { type DfFileSystem, dfFault, nodeDfFileSystem, readDf, removeDf, sweepDf } from "./large-body.ts";
 import { writerLives } from "./living-process.ts";
 import { createMessageWriter, newEntry, SMALL_MESSAGE } from "./message-writer.ts";
-import type { QueueEntry } from "./queue-entry.ts";
+import { isKeptBack, type QueueEntry } from "./queue-entry.ts";
 import { committed, QueueError } from "./queue-error.ts";
 import { type QueueIdSource, queueIdSource } from "./queue-id.ts";
 import {
@@ -219,15 +219,17 @@ class LmdbStore implements QueueStore {
   #replace(update: QueueEntry & { readonly bytes?: Buffer }): void {
     const stored = this.#read(update.id);
     if (stored === undefined) return;
-    const held = update.held ?? stored.held;
     const { bytes, ...entry } = update;
-    const kept = held !== undefined && entry.held === undefined;
+    const { held, quarantine } = stored;
+    const kept = {
+      ...entry,
+      ...(held === undefined || entry.held !== undefined ? {} : { held }),
+      ...(quarantine === undefined || entry.quarantine !== undefined ? {} : { quarantine }),
+    };
+    const same = kept.held === entry.held && kept.quarantine === entry.quarantine;
     this.#dropRows(stored);
-    void this.#env.entries.put(
-      entry.id,
-      kept || bytes === undefined ? encodeEntry({ ...entry, held: held! }) : bytes,
-    );
-    if (held === undefined) this.#addRows(entry);
+    void this.#env.entries.put(entry.id, same && bytes !== undefined ? bytes : encodeEntry(kept));
+    this.#addRows(kept);
   }
 
   /** A file that stays behind costs space only, and the next start removes it. */
@@ -246,8 +248,13 @@ class LmdbStore implements QueueStore {
   release(id: string, now: number): Promise<boolean> {
     return this.#amend(id, (entry) => {
       delete entry.held;
+      delete entry.quarantine;
       return dueNow(entry, now);
     });
+  }
+
+  quarantine(id: string, reason: string): Promise<boolean> {
+    return this.#amend(id, (entry) => ({ ...entry, quarantine: reason }));
   }
 
   /** Reads, changes and writes one entry in one transaction. */
@@ -262,11 +269,13 @@ class LmdbStore implements QueueStore {
     const entry = amend(copyOf(stored));
     this.#dropRows(stored);
     void this.#env.entries.put(id, encodeEntry(entry));
-    if (entry.held === undefined) this.#addRows(entry);
+    this.#addRows(entry);
     return true;
   }
 
+  /** What is kept back has no rows. */
   #addRows(entry: QueueEntry): void {
+    if (isKeptBack(entry)) return;
     for (const row of dueRowsOf(entry)) void this.#env.due.put(keyOf(row), "");
   }
 
@@ -274,7 +283,7 @@ class LmdbStore implements QueueStore {
     for (const row of dueRowsOf(entry)) void this.#env.due.remove(keyOf(row));
   }
 
-  async forceAll(now: number): Promise<number> {
+  async forceAll(now: number, wanted: (entry: QueueEntry) => boolean = () => true): Promise<number> {
     let count = 0;
     let last: string | undefined;
     for (;;) {
@@ -286,8 +295,9 @@ class LmdbStore implements QueueStore {
       const commit = this.#env.root.transaction(() => {
         let forced = 0;
         for (const id of ids) {
-          const held = this.#read(id)?.held !== undefined;
-          if (!held && this.#rewrite(id, (entry) => force(entry, now))) forced++;
+          const stored = this.#read(id);
+          const free = stored !== undefined && !isKeptBack(stored) && wanted(stored);
+          if (free && this.#rewrite(id, (entry) => force(entry, now))) forced++;
         }
         return forced;
       });

@@ -40,8 +40,10 @@ export interface QueueRecipient {
   readonly sender?: string;
   /** The alias or list that led to it, in angle brackets and as it was written (`ctladdr=` of the log). */
   readonly controlling?: string;
-  /** ORCPT as given (`rfc822;a@b`), or the address before aliases in that form. */
+  /** ORCPT as given, decoded (`rfc822;a@b`). */
   readonly originalRecipient?: string;
+  /** The address as RCPT or the command line gave it, where that is another one. */
+  readonly givenAs?: string;
   /** NOTIFY as given; absent: failures, and delays at our own choice. */
   readonly notify?: readonly NotifyWhen[];
   state: "pending" | "delivered" | "failed";
@@ -58,6 +60,17 @@ export interface QueueRecipient {
   dueAt?: number;
   /** An administrator asked for an attempt (`mailhost queue run`): it is made whatever the destination waits for. */
   forced?: true;
+  /** It was given up for its age; the last reply is a temporary one. */
+  expired?: true;
+}
+
+/** An alias that led to several recipients, when its sender wants to hear of success (RFC 3461 section 5.2.7). */
+export interface ExpandedAddress {
+  /** As it was given. */
+  readonly address: string;
+  readonly originalRecipient?: string;
+  /** It has an owner: to hand it the message is to have delivered it. */
+  readonly isList?: true;
 }
 
 /** Where a message came from. */
@@ -90,6 +103,14 @@ export interface NewMessage {
   readonly messageId?: string;
   /** The header is worth a report: false for mail that must never be answered. */
   readonly isReport?: boolean;
+  /** Aliases of which the sender is to be told; gone once that is done. */
+  readonly expanded?: readonly ExpandedAddress[];
+  /** It tells postmaster of a report that could not be returned: its own failure ends in the log. */
+  readonly isDoubleBounce?: true;
+  /** The client named the body type (`bodytype=` of the log). */
+  readonly bodyTypeGiven?: true;
+  /** Sendmail's class by the Precedence field, absent for 0 (see precedence.ts). */
+  readonly precedence?: number;
   /** Accepted, but held: an access entry said `QUARANTINE:` and this is its reason. The store sets `held` from it. */
   readonly quarantine?: string;
 }
@@ -111,8 +132,16 @@ export interface QueueEntry extends NewMessage {
   nextAttemptAt: number;
   /** When the sender was warned of the delay; 0 if never. */
   warnedAt: number;
+  expanded?: readonly ExpandedAddress[];
   /** Why an administrator keeps it back; absent when it is free. */
   held?: string;
+  /** Why it is in quarantine (access `QUARANTINE:`, `sendmail -Q`); absent when it is not. */
+  quarantine?: string;
+}
+
+/** True for what waits for a person: it is never due. */
+export function isKeptBack(entry: Pick<QueueEntry, "held" | "quarantine">): boolean {
+  return entry.held !== undefined || entry.quarantine !== undefined;
 }
 
 /** True for what is delivered on this host. */

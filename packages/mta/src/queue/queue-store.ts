@@ -121,17 +121,24 @@ export interface QueueStore {
    */
   hold(id: string, reason: string): Promise<boolean>;
   /**
-   * Frees a held message; it is due at `now`.
+   * Puts a message into quarantine.
+   *
+   * @returns false when there is no such message
+   */
+  quarantine(id: string, reason: string): Promise<boolean>;
+  /**
+   * Frees a message that is held or in quarantine; it is due at `now`.
    *
    * @returns false when there is no such message
    */
   release(id: string, now: number): Promise<boolean>;
   /**
-   * Makes every message that is not held due at `now`, for a forced attempt (see QueueRecipient.forced). A long queue takes
-   * several commits.
+   * Makes every message that is not kept back due at `now`, for a forced attempt (see QueueRecipient.forced). A long queue
+   * takes several commits.
    *
+   * @param wanted which of them; by default all
    * @returns how many there were
    */
-  forceAll(now: number): Promise<number>;
+  forceAll(now: number, wanted?: (entry: QueueEntry) => boolean): Promise<number>;
   close(): Promise<void>;
 }

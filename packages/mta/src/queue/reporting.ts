@@ -4,11 +4,19 @@
 import { splitAddress } from "@mailhost/common/address";
 import { messageOf } from "@mailhost/common/errors";
 import type { Log } from "@mailhost/common/log/log";
+import type { Settings } from "@mailhost/common/settings/settings";
 import { composeDsn } from "../bounce/dsn.ts";
 import { subjectOf } from "../bounce/dsn-text.ts";
-import { decideReports, type Report, type ReportKind, type Settled } from "../bounce/report.ts";
-import { failureOf, logReport, logReportDropped, type ReportTitle } from "../log/message-log.ts";
-import type { NewMessage, QueueEntry, Target } from "./queue-entry.ts";
+import { durationInWords } from "../bounce/duration-words.ts";
+import { decideReports, type Report, type ReportRules, type Settled } from "../bounce/report.ts";
+import {
+  failureOf,
+  logReport,
+  logReportDropped,
+  logUnknownSender,
+  type ReportTitle,
+} from "../log/message-log.ts";
+import type { NewMessage, QueueEntry, QueueRecipient, Target } from "./queue-entry.ts";
 import type { MessageBody } from "./queue-store.ts";
 import type { QueueTimes } from "./schedule.ts";
 
@@ -26,6 +34,24 @@ export interface ReportingParts {
   readonly hostname: string;
   readonly times: QueueTimes;
   readonly log: Log;
+  /** What the settings say of reports; absent: Sendmail's defaults. */
+  readonly reports?: ReportSettings;
+}
+
+/** The settings that reports depend on. */
+export interface ReportSettings extends ReportRules {
+  readonly returnBody: boolean;
+  readonly actualRecipient: boolean;
+}
+
+/** Reads them from the settings (PrivacyOptions noreceipts, nobodyreturn and noactualrecipient, DoubleBounceAddress). */
+export function reportSettings({ smtp, queue }: Pick<Settings, "smtp" | "queue">): ReportSettings {
+  return {
+    doubleBounceAddress: queue.doubleBounceAddress,
+    receipts: !smtp.privacy.includes("noreceipts"),
+    returnBody: !smtp.privacy.includes("nobodyreturn"),
+    actualRecipient: !smtp.privacy.includes("noactualrecipient"),
+  };
 }
 
 /** A report, ready for {@link QueueChange.add}. */
@@ -50,41 +76,71 @@ export async function writeReports(
   now: number,
   parts: ReportingParts,
 ): Promise<WrittenReport[]> {
-  const { reports, dropped } = decideReports(entry, settled);
+  const { reports, dropped } = decideReports(entry, settled, parts.reports);
   for (const recipient of dropped) {
-    const reason = recipient.lastReply === undefined ? "" : `: ${failureOf(recipient.lastReply)}`;
+    const reason = recipient.lastReply === undefined ? "" : `: ${nameOfFailure(recipient)}`;
     logReportDropped(parts.log, entry.id, `report to <${recipient.address}> cannot be delivered${reason}`);
   }
   const written: WrittenReport[] = [];
   for (const report of reports) {
-    const one = await writeReport(report, entry, body, now, parts);
+    const one = await writeReport({ report, entry, body, now }, parts);
     if (one !== undefined) written.push(one);
   }
   return written;
 }
 
-async function writeReport(
-  report: Report,
-  entry: QueueEntry,
-  body: MessageBody,
-  now: number,
-  parts: ReportingParts,
-): Promise<WrittenReport | undefined> {
-  const { hostname, times, log } = parts;
+/** A report to write, and what it is about. */
+interface ReportWork {
+  readonly report: Report;
+  readonly entry: QueueEntry;
+  readonly body: MessageBody;
+  readonly now: number;
+}
+
+async function writeReport(work: ReportWork, parts: ReportingParts): Promise<WrittenReport | undefined> {
+  const { report, entry } = work;
   try {
     const recipients = await parts.resolve(report.to);
-    if (recipients.length === 0) {
-      logReportDropped(log, entry.id, `nobody takes the report to <${report.to}>`);
+    if (recipients.length > 0) return await compose(work, recipients, parts);
+    if (report.kind === "double-bounce" || report.kind === "success" || report.kind === "delay") {
+      logReportDropped(parts.log, entry.id, `nobody takes the report to <${report.to}>`);
       return undefined;
     }
-    const readable = await readableOr(body, log, entry.id);
-    const dsn = await composeDsn({ report, entry, body: readable, recipients, hostname, times, now });
-    return { ...dsn, title: TITLES[report.kind], reason: reasonOf(report, times) };
+    logUnknownSender(parts.log, entry, report.to, work.now);
+    return await tellPostmaster(work, parts);
   } catch (error) {
     // A message must be able to leave the queue even where its report cannot be written.
-    log.write("error", `${entry.id}: SYSERR(report): ${messageOf(error)}`);
+    parts.log.write("error", `${entry.id}: SYSERR(report): ${messageOf(error)}`);
     return undefined;
   }
+}
+
+/** The sender is one of ours, and nobody: postmaster gets the report, as Sendmail's double bounce. */
+async function tellPostmaster(work: ReportWork, parts: ReportingParts): Promise<WrittenReport | undefined> {
+  const { report, entry } = work;
+  const to = parts.reports?.doubleBounceAddress ?? "postmaster";
+  if (to === "") return undefined;
+  const recipients = await parts.resolve(to);
+  if (recipients.length > 0) {
+    const unreturnable = [`550 5.1.1 <${report.to}>... User unknown`];
+    const again: Report = { ...report, kind: "double-bounce", to };
+    return compose({ ...work, report: again }, recipients, parts, unreturnable);
+  }
+  logReportDropped(parts.log, entry.id, `nobody takes the report to <${report.to}>, nor <${to}>`);
+  return undefined;
+}
+
+async function compose(
+  { report, entry, body, now }: ReportWork,
+  recipients: Awaited<ReturnType<ResolveAddress>>,
+  { hostname, times, log, reports }: ReportingParts,
+  unreturnable: readonly string[] = [],
+): Promise<WrittenReport> {
+  const readable = await readableOr(body, log, entry.id);
+  const { returnBody = true, actualRecipient = true } = reports ?? {};
+  const about = { report, entry, body: readable, recipients, hostname, times, now };
+  const dsn = await composeDsn({ ...about, unreturnable, returnBody, actualRecipient });
+  return { ...dsn, ...titleOf(report, times) };
 }
 
 /** The body, or an empty one when it cannot be read: the report goes all the same. */
@@ -111,15 +167,24 @@ export function logReports(
   }
 }
 
-const TITLES: Readonly<Record<ReportKind, ReportTitle>> = {
-  failure: "DSN",
-  success: "DSN",
-  delay: "sender notify",
-  "double-bounce": "postmaster notify",
-};
+/** How the log speaks of a report. */
+function titleOf(report: Report, times: QueueTimes): { title: ReportTitle; reason: string } {
+  const { kind } = report;
+  if (kind === "success") return { title: "DSN", reason: subjectOf(kind, times) };
+  if (kind === "delay") return { title: "sender notify", reason: subjectOf(kind, times) };
+  const failed = report.recipients.find((r) => r.state === "failed" && r.lastReply !== undefined);
+  const isOld = report.recipients.some((recipient) => recipient.expired === true);
+  const reason = isOld
+    ? `Cannot send message for ${durationInWords(times.returnAfter)}`
+    : failed === undefined
+      ? subjectOf(kind, times)
+      : nameOfFailure(failed);
+  return { title: kind === "double-bounce" ? "postmaster notify" : isOld ? "sender notify" : "DSN", reason };
+}
 
-function reasonOf(report: Report, times: QueueTimes): string {
-  if (report.kind === "delay" || report.kind === "success") return subjectOf(report.kind, times);
-  const reply = report.recipients.find((recipient) => recipient.lastReply !== undefined)?.lastReply;
-  return reply === undefined ? subjectOf(report.kind, times) : failureOf(reply);
+function nameOfFailure(recipient: QueueRecipient): string {
+  return failureOf({
+    ...recipient,
+    reply: recipient.lastReply ?? { code: 550, enhanced: "5.0.0", text: "" },
+  });
 }

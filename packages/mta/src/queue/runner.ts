@@ -14,9 +14,9 @@ import { logHeld } from "../log/message-log.ts";
 import type { Rewriting } from "../rewrite/rewriting.ts";
 import { DueScan } from "./due-scan.ts";
 import { type AttemptResult, type Lane, Lanes } from "./lanes.ts";
-import type { QueueEntry } from "./queue-entry.ts";
+import { isKeptBack, type QueueEntry } from "./queue-entry.ts";
 import { type DueRow, dueRowsOf, laneOf, type QueueStore } from "./queue-store.ts";
-import { type ResolveAddress, resolveRemote } from "./reporting.ts";
+import { type ResolveAddress, reportSettings, resolveRemote } from "./reporting.ts";
 import { LOCAL_PART, type Part, Round } from "./round.ts";
 
 /** What the runner works with. */
@@ -100,7 +100,7 @@ class QueueRunner implements Runner {
   }
 
   submitted(entry: QueueEntry): void {
-    if (this.#stopped || entry.held !== undefined || this.#rounds.has(entry.id)) return;
+    if (this.#stopped || isKeptBack(entry) || this.#rounds.has(entry.id)) return;
     for (const row of dueRowsOf(entry)) {
       const name = this.#nameOf(row.lane);
       const lanes = isLocal(name) ? this.#local : this.#remote;
@@ -218,11 +218,11 @@ class QueueRunner implements Runner {
     const entry = given ?? store.get(id);
     // The store has named an entry that it cannot read; once is enough.
     if (entry === undefined) this.#unreadable.add(id);
-    if (entry === undefined || entry.held !== undefined || entry.nextAttemptAt > clock.now())
-      return undefined;
+    if (entry === undefined || isKeptBack(entry) || entry.nextAttemptAt > clock.now()) return undefined;
     const round = new Round(entry, {
       ...this.#parts,
       times: settings.queue,
+      reports: reportSettings(settings),
       partOf: (recipient) => partOf(this.#nameOf(laneOf(recipient))),
       enqueued: (reports) => {
         for (const report of reports) this.submitted(report);

@@ -1,8 +1,6 @@
 /**
  * Folds what a mailer reports into an entry: states, counters, the next attempt, and what the sender must be told.
  */
-import type { SmtpReply } from "@mailhost/common/errors";
-import { durationInWords } from "../bounce/duration-words.ts";
 import type { Settled } from "../bounce/report.ts";
 import type { Outcome } from "../deliver/outcome.ts";
 import type { QueueEntry, QueueRecipient } from "./queue-entry.ts";
@@ -51,7 +49,7 @@ export function settle(
     entry.lastAttemptAt = now;
   }
   if (deferred.length > 0 && now >= returnAt(entry, times)) {
-    for (const { recipient } of deferred) expire(recipient, times);
+    for (const { recipient } of deferred) expire(recipient);
     settled.failed.push(...deferred.splice(0).map(({ recipient }) => recipient));
   }
   const warning = warnAt(entry, times);
@@ -64,7 +62,9 @@ export function settle(
   for (const { recipient } of deferred) recipient.dueAt = dueAt;
   const pending = pendingOf(entry);
   if (pending.length > 0) entry.nextAttemptAt = Math.min(...pending.map((r) => dueTime(r, entry)));
-  return { ...settled, delayed: warn ? pending : [] };
+  const expanded = entry.expanded ?? [];
+  delete entry.expanded;
+  return { ...settled, delayed: warn ? pending : [], expanded };
 }
 
 function fold(recipient: QueueRecipient, outcome: Outcome): void {
@@ -85,14 +85,8 @@ function fold(recipient: QueueRecipient, outcome: Outcome): void {
   }
 }
 
-/** RFC 3463 X.4.7, delivery time expired; says what the last attempt met with. */
-function expire(recipient: QueueRecipient, times: QueueTimes): void {
-  const last: SmtpReply | undefined = recipient.lastReply;
-  const reason = last === undefined ? "" : `; last reply: ${[last.code, last.enhanced, last.text].join(" ")}`;
+/** RFC 3463 X.4.7, delivery time expired; the last reply says what the last attempt met with. */
+function expire(recipient: QueueRecipient): void {
   recipient.state = "failed";
-  recipient.lastReply = {
-    code: 451,
-    enhanced: "4.4.7",
-    text: `Message could not be delivered for ${durationInWords(times.returnAfter)}${reason}`,
-  };
+  recipient.expired = true;
 }

@@ -27,9 +27,8 @@ test("NOTIFY says what is reported", () => {
   const delay = remote("delay@x", { notify: ["DELAY", "FAILURE"] });
   const all = [never, success, failure, delay];
   assert.deepEqual(kinds(decideReports(entryOf(), { failed: all, delayed: all, delivered: all })), [
-    "failure to sender@origin.example: failure@x delay@x",
+    "failure to sender@origin.example: failure@x delay@x success@x",
     "delay to sender@origin.example: delay@x",
-    "success to sender@origin.example: success@x",
   ]);
 });
 
@@ -43,7 +42,41 @@ test("a message from <> never causes a report to its sender", () => {
   const mail = decideReports(entryOf({ sender: "" }), { failed, delayed: failed, delivered: failed });
   assert.deepEqual(kinds(mail), ["double-bounce to postmaster: a@x"]);
   const report = decideReports(entryOf({ sender: "", isReport: true }), settled({ failed }));
-  assert.deepEqual(report, { reports: [], dropped: failed });
+  assert.deepEqual(kinds(report), ["double-bounce to postmaster: a@x"]);
+  const double = { sender: "", isReport: true, isDoubleBounce: true } as const;
+  assert.deepEqual(decideReports(entryOf(double), settled({ failed })), { reports: [], dropped: failed });
+});
+
+test("DoubleBounceAddress is another one, or nobody; noreceipts leaves receipts out", () => {
+  const failed = [local("a@x")];
+  const rules = { doubleBounceAddress: "lost@x", receipts: false };
+  const bounce = decideReports(entryOf({ sender: "" }), settled({ failed }), rules);
+  assert.deepEqual(kinds(bounce), ["double-bounce to lost@x: a@x"]);
+  const nobody = decideReports(entryOf({ sender: "" }), settled({ failed }), {
+    ...rules,
+    doubleBounceAddress: "",
+  });
+  assert.deepEqual(nobody, { reports: [], dropped: [] });
+  const delivered = [local("a@x", { notify: ["SUCCESS"] })];
+  assert.deepEqual(kinds(decideReports(entryOf(), settled({ delivered }), rules)), []);
+});
+
+test("the owner of a list gets the reports on its members", () => {
+  const failed = [remote("a@x", { sender: "owner-list@here" }), remote("b@x")];
+  assert.deepEqual(kinds(decideReports(entryOf(), settled({ failed }))), [
+    "failure to owner-list@here: a@x",
+    "failure to sender@origin.example: b@x",
+  ]);
+  assert.deepEqual(kinds(decideReports(entryOf({ sender: "" }), settled({ failed }))), [
+    "double-bounce to postmaster: b@x",
+    "failure to owner-list@here: a@x",
+  ]);
+});
+
+test("an alias that led to several is told of once, by itself or with the rest", () => {
+  const expanded = [{ address: "all@here" }];
+  const { reports } = decideReports(entryOf(), settled({ expanded }));
+  assert.deepEqual(reports, [{ kind: "success", to: "sender@origin.example", recipients: [], expanded }]);
 });
 
 test("many recipients make several reports", () => {

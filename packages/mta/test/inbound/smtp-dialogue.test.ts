@@ -226,14 +226,14 @@ test("too large: said at MAIL, and while the message comes in", async () => {
     await c.say("EHLO pc");
     assert.equal(
       await c.say("MAIL FROM:<a@b.example> SIZE=2049"),
-      "552 5.3.4 Message size exceeds fixed maximum message size (2048)",
+      "552 5.2.3 Message size exceeds fixed maximum message size (2048)",
     );
     const refused = await c.send(
       "a@b.example",
       "joe@linuxaid.com.cn",
       `\r\n${`${"x".repeat(70)}\r\n`.repeat(3000)}`,
     );
-    assert.equal(refused, "552 5.3.4 Message size exceeds fixed maximum message size (2048)");
+    assert.equal(refused, "552 5.2.3 Message exceeds maximum fixed size (2048)");
     assert.deepEqual([fixture.stored.length, fixture.open()], [0, 0]);
     assert.match(await c.send("a@b.example", "joe@linuxaid.com.cn", "\r\nsmall\r\n"), /^250 /);
     c.end();

@@ -4,11 +4,15 @@ import type { Outcome } from "../../src/deliver/outcome.ts";
 import {
   interval,
   logAccepted,
+  logDone,
   logOutcome,
+  logQueued,
   logRejected,
   logReport,
+  priorityOf,
   relayOf,
 } from "../../src/log/message-log.ts";
+import type { QueueRecipient } from "../../src/queue/queue-entry.ts";
 import { entryOf, listLog, local, remote } from "../queue/queue-samples.ts";
 
 function outcomeLine(outcome: Outcome, mailer: string, recipient = remote("c@far.example")): string {
@@ -60,6 +64,81 @@ test("so is what became of a recipient", () => {
   assert.match(outcomeLine(unknown, "local"), /dsn=5\.1\.1, stat=User unknown$/);
   const refused: Outcome = { kind: "failed", relay: "", reply: { code: 554, enhanced: "", text: "spam" } };
   assert.match(outcomeLine(refused, "esmtp"), /dsn=5\.0\.0, stat=Service unavailable \(554 spam\)$/);
+  assert.match(
+    outcomeLine({ ...refused, remoteMta: "mx.x." }, "esmtp"),
+    /dsn=5\.0\.0, reply=554 spam, stat=Service unavailable$/,
+  );
+  const atRcpt: Outcome = {
+    kind: "failed",
+    relay: "mx.x. [192.0.2.1]",
+    remoteMta: "mx.x.",
+    reply: { code: 550, enhanced: "5.7.1", text: "go away" },
+    transcript: [">>> RCPT To:<c@far.example>", "<<< 550 5.7.1 go away"],
+  };
+  assert.match(outcomeLine(atRcpt, "esmtp"), /dsn=5\.7\.1, reply=550 5\.7\.1 go away, stat=User unknown$/);
+  const later: Outcome = {
+    ...deferred,
+    remoteMta: "mx.x.",
+    reply: { code: 451, enhanced: "4.7.1", text: "later" },
+  };
+  assert.match(
+    outcomeLine(later, "esmtp"),
+    /dsn=4\.7\.1, reply=451 4\.7\.1 later, stat=Deferred: 451 4\.7\.1 later$/,
+  );
+  const down: Outcome = {
+    ...deferred,
+    remoteMta: "mx.x.",
+    reply: { code: 421, enhanced: "4.4.1", text: "Connection refused by mx.x." },
+  };
+  assert.match(outcomeLine(down, "esmtp"), /dsn=4\.4\.1, stat=Deferred: Connection refused by mx\.x\.$/);
+});
+
+test("programs, files and the alias that led there", () => {
+  const sent: Outcome = {
+    kind: "delivered",
+    relay: "prog",
+    reply: { code: 250, enhanced: "2.0.0", text: "Sent" },
+    dsnRelayed: false,
+  };
+  const as = { name: "vacation" };
+  const program: QueueRecipient = {
+    address: "vacation@x",
+    target: { kind: "program", command: "vacation joe", as },
+    controlling: "<joe@x>",
+    state: "pending",
+  };
+  assert.match(
+    outcomeLine(sent, "local", program),
+    /to=\|vacation joe, ctladdr=<joe@x> \(\d+\/\d+\), .*mailer=prog, .*stat=Sent$/,
+  );
+  const file: QueueRecipient = { ...program, target: { kind: "file", path: "/var/archive", as } };
+  assert.match(outcomeLine(sent, "local", file), /to=\/var\/archive, .*mailer=\*file\*/);
+});
+
+test("what LogLevel leaves out", () => {
+  const quiet = { ...listLog(), verbosity: 4 };
+  logAccepted(quiet, entryOf());
+  logQueued(quiet, entryOf(), 0);
+  logDone(quiet, entryOf(), 0);
+  assert.deepEqual(quiet.lines, []);
+  const loud = { ...listLog(), verbosity: 10 };
+  logDone(loud, entryOf({ attempts: 1, receivedAt: 0 }), 1000);
+  assert.deepEqual(loud.lines, ["6AONqJ00001234: done; delay=00:00:01, ntries=1"]);
+});
+
+test("quarantine and mail that is only queued", () => {
+  const log = listLog();
+  logAccepted(log, entryOf({ quarantine: "looks bad", precedence: -60, bodyType: "7BIT" }));
+  logQueued(log, entryOf({ receivedAt: 0 }), 0);
+  assert.match(log.lines[0]!, /class=-60, nrcpts=1, msgid=<m1@origin.example>, proto=ESMTP/);
+  assert.deepEqual(log.lines.slice(1), [
+    "6AONqJ00001234: quarantine=looks bad",
+    `6AONqJ00001234: to=<rcpt@far.example>, delay=00:00:00, mailer=esmtp, pri=${30_000 + entryOf().size}, stat=queued`,
+  ]);
+  assert.equal(
+    priorityOf(entryOf({ size: 17, precedence: -60, attempts: 1 })),
+    17 + 108_000 + 30_000 + 90_000,
+  );
 });
 
 test("a refusal and a report", () => {

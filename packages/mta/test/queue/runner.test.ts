@@ -236,21 +236,22 @@ test("a failed recipient goes back to its sender in one report, in the commit th
     ["sender@origin.example"],
   );
   const text = (await readBody(h.store.body(report!))).toString();
-  assert.match(text, /Final-Recipient: rfc822; a@far\.example/);
-  assert.match(text, /Final-Recipient: rfc822; b@far\.example/);
+  assert.match(text, /Final-Recipient: RFC822; a@far\.example/);
+  assert.match(text, /Final-Recipient: RFC822; b@far\.example/);
   assert.match(h.log.lines.join("\n"), new RegExp(`${entry.id}: ${report?.id}: DSN: User unknown`));
 });
 
-test("a report that cannot be delivered ends in the log; nothing ever bounces a bounce", async (t) => {
+test("a report that cannot be delivered goes to postmaster; when that fails too, it ends in the log", async (t) => {
   const h = await host(t);
   h.remoteMailer.act = () => GONE;
   h.localMailer.act = () => GONE;
   await submit(h, [remote("a@far.example")]);
   await h.runner.idle();
   assert.equal(h.store.count(), 0);
-  assert.match(
-    h.log.lines.join("\n"),
-    /savemail panic: report to <sender@origin\.example> cannot be delivered/,
+  assert.match(h.log.lines.join("\n"), /savemail panic: report to <postmaster> cannot be delivered/);
+  assert.deepEqual(
+    h.localMailer.attempts.map((a) => a.to),
+    [["postmaster"]],
   );
 });
 
@@ -312,7 +313,12 @@ test("the sender is warned once at warnAfter and gets the message back at return
   await step(HOUR);
   assert.equal(reports.length, 2);
   assert.match(reports[1]!, /Status: 4\.4\.7/);
-  assert.match(reports[1]!, /could not be delivered for 5 days; last reply: 450 4\.2\.0 try later/);
+  assert.match(reports[1]!, /\(reason: 450 4\.2\.0 try later\)/);
+  assert.match(
+    reports[1]!,
+    /Message could not be delivered for 5 days\r\nMessage will be deleted from queue/,
+  );
+  assert.match(h.log.lines.join("\n"), /: sender notify: Cannot send message for 5 days$/m);
   assert.equal(h.store.count(), 0);
 });
 
