@@ -75,10 +75,7 @@ export const TOKEN = `case-${MARK}-`;
 export function message(mail: Mail): string[] {
   const to = typeof mail.to === "string" ? [mail.to] : mail.to;
   const from = mail.from ?? "sender@example.com";
-  const header = mail.header ?? [
-    `From: <${from === "" ? "sender@example.com" : from}>`,
-    `To: <${to[0]}>`,
-  ];
+  const header = mail.header ?? [`From: <${from === "" ? "sender@example.com" : from}>`, `To: <${to[0]}>`];
   const date = "Date: Mon, 4 Jun 2001 09:00:00 +0800";
   return [
     `MAIL FROM:<${from}>${mail.mailParameters ?? ""}`,

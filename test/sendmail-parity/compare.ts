@@ -26,8 +26,10 @@ export function differences(
   };
   for (let i = 0; i < Math.max(sendmail.replies.length, mailhost.replies.length); i++) {
     const to = (sendmail.replies[i] ?? mailhost.replies[i])!.to;
-    const verb = /^[A-Za-z]{4}\b|^\(\w+\)$|^connect$/.exec(to)?.[0]?.toUpperCase() ?? "other";
-    differ(`reply to ${verb}`, shown(sendmail, i, verb), shown(mailhost, i, verb));
+    const verb = /^[A-Za-z]{4}\b|^\(\w+\)$|^connect$|^STARTTLS$/.exec(to)?.[0]?.toUpperCase() ?? "other";
+    const [a, b] = [shown(sendmail, i), shown(mailhost, i)];
+    if (verb === "EHLO") compareExtensions(a, b, differ);
+    else differ(`reply to ${verb}`, a, b);
   }
   compareDeliveries(sendmail.deliveries, mailhost.deliveries, differ);
   compareLogs(sendmail.log, mailhost.log, differ);
@@ -41,14 +43,24 @@ const text = (code: number | undefined) => (code === undefined ? undefined : Str
 
 type Differ = (what: string, a: string | undefined, b: string | undefined) => void;
 
-function shown(observed: Observed, i: number, verb: string): string | undefined {
-  const reply = observed.replies[i]?.reply.replace(/\b[0-9A-Za-x]{8}\d{6}\b/g, "QID");
-  // Extensions come in any order (RFC 5321 section 4.1.1.1).
-  if (verb === "EHLO" && reply !== undefined) {
-    const [first, ...rest] = reply.split("\n").map((line) => line.replace(/^250[- ]/, ""));
-    return [first, ...rest.sort()].join("\n");
+function shown(observed: Observed, i: number): string | undefined {
+  return observed.replies[i]?.reply.replace(/\b[0-9A-Za-x]{8}\d{6}\b/g, "QID");
+}
+
+/** Extensions come in any order (RFC 5321 section 4.1.1.1), and each that only one of them offers is a difference of its own. */
+function compareExtensions(a: string | undefined, b: string | undefined, differ: Differ): void {
+  const [x, y] = [lines(a), lines(b)];
+  differ("reply to EHLO", x[0], y[0]);
+  for (const offer of new Set([...x.slice(1), ...y.slice(1)])) {
+    const [of, from] = [x.includes(offer), y.includes(offer)];
+    if (of !== from) differ("extension of EHLO", of ? offer : "", from ? offer : "");
   }
-  return reply;
+}
+
+function lines(reply: string | undefined): string[] {
+  return (reply ?? "")
+    .split("\n")
+    .map((line, i) => (i === 0 ? line.replace(/^250[- ]/, "250 ") : line.slice(4)));
 }
 
 function compareDeliveries(a: readonly Delivery[], b: readonly Delivery[], differ: Differ): void {
@@ -62,7 +74,11 @@ function compareDeliveries(a: readonly Delivery[], b: readonly Delivery[], diffe
       const of = (all: readonly string[]) => all.filter((line) => fieldName(line) === name).join("\n");
       differ(`header ${name}`, of(one.header), of(other.header));
     }
-    differ("order of the header", [...one.header.map(fieldName)].join(" "), other.header.map(fieldName).join(" "));
+    differ(
+      "order of the header",
+      [...one.header.map(fieldName)].join(" "),
+      other.header.map(fieldName).join(" "),
+    );
     if (isReport(one) && isReport(other)) compareReports(one, other, differ);
     else differ("body", one.body.join("\n"), other.body.join("\n"));
   }
@@ -88,7 +104,12 @@ function compareReports(a: Delivery, b: Delivery, differ: Differ): void {
   const transcript = (d: Delivery) => {
     const from = d.body.findIndex((line) => line.startsWith("   -----"));
     const to = d.body.findIndex((line, i) => i > from && line.startsWith("--"));
-    return from < 0 ? "" : d.body.slice(from, to < 0 ? undefined : to).join("\n").trimEnd();
+    return from < 0
+      ? ""
+      : d.body
+          .slice(from, to < 0 ? undefined : to)
+          .join("\n")
+          .trimEnd();
   };
   differ("transcript of the report", transcript(a), transcript(b));
 }
@@ -121,5 +142,7 @@ function logKind(line: string): string {
 
 function logFields(line: string): Map<string, string> {
   const fields = line.replace(/^\w+: /, "").split(/, (?=(?:[a-z]\w*)=)/);
-  return new Map(fields.map((field) => [field.slice(0, field.indexOf("=")), field.slice(field.indexOf("=") + 1)]));
+  return new Map(
+    fields.map((field) => [field.slice(0, field.indexOf("=")), field.slice(field.indexOf("=") + 1)]),
+  );
 }

@@ -42,6 +42,7 @@ export function alike(text: string): string {
     .replace(DATE, "DATE")
     .replace(/\b\d{12}\.QID@/g, "STAMP.QID@")
     .replace(/\(?8\.17\.1\.9(?:\/8\.17\.1\.9)?\)?/g, "VERSION")
+    .replace(/\(mailhost\)/g, "VERSION")
     .replace(/\bQID\.\d{6,}\/[\w.-]+/g, "BOUNDARY")
     .replace(/\bpid=\d+/g, "pid=N");
 }

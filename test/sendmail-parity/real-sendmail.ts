@@ -3,7 +3,16 @@
  * stopped. It runs only within the private namespace (private-namespace.sh), where that folder lies over /etc/mail and the rest.
  */
 import { type ChildProcess, spawn } from "node:child_process";
-import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 import type { Endpoint } from "../harness/connection.ts";
 import { eventually } from "../harness/eventually.ts";
@@ -43,11 +52,10 @@ define(\`confDELIVERY_MODE', \`interactive')dnl
 define(\`confREFUSE_LA', \`1000')dnl
 define(\`confQUEUE_LA', \`1000')dnl
 FEATURE(\`use_cw_file')dnl
-FEATURE(\`local_lmtp', \`/usr/libexec/sendmail/mail.local')dnl
 ${features.trim()}
 FEATURE(\`no_default_msa')dnl
-DAEMON_OPTIONS(\`Port=smtp, Addr=192.0.2.1, Name=MTA')dnl
-DAEMON_OPTIONS(\`Port=smtp, Addr=2001:db8::25, Family=inet6, Name=MTA6, M=O')dnl
+DAEMON_OPTIONS(\`Port=smtp, Addr=192.0.2.1, Name=MTA, M=A')dnl
+DAEMON_OPTIONS(\`Port=smtp, Addr=2001:db8::25, Family=inet6, Name=MTA6, M=AO')dnl
 MAILER(\`local')dnl
 MAILER(\`smtp')dnl
 `;
@@ -62,7 +70,15 @@ const FIRST_UID = 2001;
 export function layOut(dir: string, accounts: readonly string[]): void {
   mkdirSync(join(dir, "home/written"), { recursive: true });
   chmodSync(join(dir, "home/written"), 0o777);
-  for (const name of ["etc/mail", "var/mail", "var/spool/mqueue", "var/spool/mqueue-client", "home", "log"]) {
+  for (const name of [
+    "root",
+    "etc/mail",
+    "var/mail",
+    "var/spool/mqueue",
+    "var/spool/mqueue-client",
+    "home",
+    "log",
+  ]) {
     mkdirSync(join(dir, name), { recursive: true });
   }
   chmodSync(join(dir, "var/mail"), 0o3777);
@@ -74,9 +90,18 @@ export function layOut(dir: string, accounts: readonly string[]): void {
     "smmta:x:103:105::/var/lib/sendmail:/usr/sbin/nologin",
     "smmsp:x:104:106::/var/lib/sendmail:/usr/sbin/nologin",
   ];
-  const users = accounts.map((name, i) => `${name}:x:${FIRST_UID + i}:${FIRST_UID + i}:${name}:/home/${name}:/bin/sh`);
+  const users = accounts.map(
+    (name, i) => `${name}:x:${FIRST_UID + i}:${FIRST_UID + i}:${name}:/home/${name}:/bin/sh`,
+  );
   writeFileSync(join(dir, "etc/passwd"), `${[...system, ...users].join("\n")}\n`);
-  const groups = ["root:x:0:", "daemon:x:1:", "mail:x:8:", "nogroup:x:65534:", "smmta:x:105:", "smmsp:x:106:"];
+  const groups = [
+    "root:x:0:",
+    "daemon:x:1:",
+    "mail:x:8:",
+    "nogroup:x:65534:",
+    "smmta:x:105:",
+    "smmsp:x:106:",
+  ];
   const own = accounts.map((name, i) => `${name}:x:${FIRST_UID + i}:`);
   writeFileSync(join(dir, "etc/group"), `${[...groups, ...own].join("\n")}\n`);
   writeFileSync(
@@ -197,6 +222,11 @@ export class RealSendmail {
   clear(): void {
     for (const folder of ["/var/mail", "/var/spool/mqueue", "/var/spool/mqueue-client"]) {
       for (const name of readdirSync(folder)) rmSync(join(folder, name), { recursive: true });
+    }
+    // Procmail waits for a second before it makes a mailbox that is not there.
+    for (const [i, name] of ["root", ...this.#accounts].entries()) {
+      writeFileSync(`/var/mail/${name}`, "", { mode: 0o600 });
+      chownSync(`/var/mail/${name}`, i === 0 ? 0 : FIRST_UID + i - 1, 8);
     }
   }
 }

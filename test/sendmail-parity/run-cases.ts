@@ -4,7 +4,7 @@
 import { isIPv6 } from "node:net";
 import { Connection, type Endpoint } from "../harness/connection.ts";
 import type { Ran } from "../harness/programs.ts";
-import { CLIENTS, type Case, type CommandCase, numbered, type SmtpCase } from "./cases.ts";
+import { type Case, CLIENTS, type CommandCase, numbered, type SmtpCase } from "./cases.ts";
 import { alike, type Delivery, inOrder, logText, type Observed } from "./observed.ts";
 
 /** One of the two, as the cases see it. */
@@ -93,7 +93,10 @@ async function converse(side: Side, one: SmtpCase, number: number): Promise<Raw[
   const replies: Raw["replies"] = [];
   let connection: Connection;
   try {
-    connection = await Connection.open(isIPv6(client) ? side.smtp6 : side.smtp, { from: client, patience: 15_000 });
+    connection = await Connection.open(isIPv6(client) ? side.smtp6 : side.smtp, {
+      from: client,
+      patience: 15_000,
+    });
   } catch (error) {
     return [{ to: "connect", reply: String(error) }];
   }

@@ -8,8 +8,8 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { startDnsServer } from "../harness/dns-server.ts";
 import { startSink } from "../harness/sink.ts";
-import { differences, type Difference } from "./compare.ts";
 import type { SiteCases } from "./cases.ts";
+import { type Difference, differences } from "./compare.ts";
 import type { Observed } from "./observed.ts";
 import { RealSendmail } from "./real-sendmail.ts";
 import { runCases } from "./run-cases.ts";
@@ -55,7 +55,14 @@ async function main(): Promise<void> {
     const found = observed.mailhost.flatMap((ours, i) =>
       differences({ site: site.name, case: cases[i]! }, observed.sendmail[i]!, ours),
     );
-    results.push({ site: site.name, cases, differences: found, ...observed, seconds, ...(failure ? { failure } : {}) });
+    results.push({
+      site: site.name,
+      cases,
+      differences: found,
+      ...observed,
+      seconds,
+      ...(failure ? { failure } : {}),
+    });
     real.removeSite(site.files);
   }
   writeFileSync(join(dir, "results.json"), JSON.stringify(results));
@@ -83,7 +90,10 @@ async function runOurs(site: SiteCases, seconds: Seconds): Promise<Observed[]> {
   const sinks = await startSinks();
   const ours: (() => unknown)[] = [];
   try {
-    return await runCases(await startOurs({ after: (end) => void ours.unshift(end) }, site, sinks), site.cases);
+    return await runCases(
+      await startOurs({ after: (end) => void ours.unshift(end) }, site, sinks),
+      site.cases,
+    );
   } finally {
     for (const end of ours) await end();
     await Promise.all(sinks.map((sink) => sink.close()));
@@ -94,12 +104,19 @@ async function runOurs(site: SiteCases, seconds: Seconds): Promise<Observed[]> {
 
 function startSinks() {
   return Promise.all([
-    startSink(SINKS.example, 25, { name: "mx.example.com", extensions: ["PIPELINING", "SIZE 100000000", "8BITMIME", "ENHANCEDSTATUSCODES", "DSN"] }),
+    startSink(SINKS.example, 25, {
+      name: "mx.example.com",
+      extensions: ["PIPELINING", "SIZE 100000000", "8BITMIME", "ENHANCEDSTATUSCODES", "DSN"],
+    }),
     startSink(SINKS.hub, 25, { name: "hub.example.net" }),
     startSink(SINKS.refuses, 25, {
       name: "refuses.example",
       reply: (verb, line) =>
-        verb === "RCPT" ? (/full/.test(line) ? "552 5.2.2 mailbox full" : "550 5.1.1 no such user") : undefined,
+        verb === "RCPT"
+          ? /full/.test(line)
+            ? "552 5.2.2 mailbox full"
+            : "550 5.1.1 no such user"
+          : undefined,
     }),
   ]);
 }

@@ -34,15 +34,25 @@ export async function startReal(real: RealSendmail, site: SiteCases, sinks: read
 /** Settings under which mailhost is a host of this little world. */
 const WORLD: SettingsTree = {
   hostname: "mail.linuxaid.com.cn",
-  smtp: { listen: ["192.0.2.1:2525", "[2001:db8::25]:2525"], submission: [], maxMessageSize: "1G", maxConnectionsPerClient: 1000 },
+  smtp: {
+    listen: ["192.0.2.1:2525", "[2001:db8::25]:2525"],
+    submission: [],
+    maxMessageSize: "1GiB",
+    privacy: ["authwarnings"],
+    maxConnectionsPerClient: 1000,
+  },
   relay: { port: 25 },
   dns: { servers: ["127.0.0.1:53"] },
   queue: { interval: "20m" },
-  policy: { acceptUnresolvableDomains: false },
+  policy: { acceptUnresolvableDomains: false, relayNameErrors: true },
 };
 
 /** Starts mailhost on the same. */
-export async function startOurs(scope: Scope, site: SiteCases, sinks: readonly Sink[]): Promise<Side & { stop(): Promise<unknown> }> {
+export async function startOurs(
+  scope: Scope,
+  site: SiteCases,
+  sinks: readonly Sink[],
+): Promise<Side & { stop(): Promise<unknown> }> {
   const host = await startHost(scope, {
     settings: merged(WORLD, site.settings ?? {}),
     files: {

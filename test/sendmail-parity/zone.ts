@@ -35,6 +35,13 @@ export const ZONE: Readonly<Record<string, ZoneEntry>> = {
   [CLIENTS.lan]: { ptr: ["lan.example.net"] },
   "pc.linuxaid.com.cn": { a: [CLIENTS.ours] },
   [CLIENTS.ours]: { ptr: ["pc.linuxaid.com.cn"] },
+  // Of the generated tables.
+  "a.test": { a: [SINKS.example] },
+  "b.a.test": { a: [SINKS.example] },
+  "c.b.a.test": { a: [SINKS.example] },
+  "z.test": { a: [SINKS.example] },
+  "pc1.a.test": { a: ["198.51.100.61"] },
+  "198.51.100.61": { ptr: ["pc1.a.test"] },
   localhost: { a: ["127.0.0.1"] },
   [CLIENTS.loopback]: { ptr: ["localhost"] },
 };

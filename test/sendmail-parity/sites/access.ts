@@ -1,5 +1,5 @@
 /** access under the usual FEATUREs: every tag, key and value. */
-import { asks, CLIENTS, type Case, HELLO, sends, type SiteCases } from "../cases.ts";
+import { asks, type Case, CLIENTS, HELLO, type SiteCases, sends } from "../cases.ts";
 import { ACCESS, tables } from "./tables.ts";
 
 /** Senders by the entry that judges them. */
@@ -216,7 +216,9 @@ export const FILE = `${ENTRIES.map(([key, value]) => `${key}\t${value}`).join("\
 const cases: Case[] = [
   ...SENDERS.map((from) => asks(`MAIL from <${from}>`, from, "alice@linuxaid.com.cn")),
   ...RECIPIENTS.map((to) => asks(`RCPT to <${to}>`, "sender@example.com", to)),
-  ...RECIPIENTS.slice(0, 43).map((to) => asks(`RCPT to <${to}> from the LAN`, "sender@example.com", to, "202.99.11.9")),
+  ...RECIPIENTS.slice(0, 43).map((to) =>
+    asks(`RCPT to <${to}> from the LAN`, "sender@example.com", to, "202.99.11.9"),
+  ),
   ...ADDRESSES.map((client) =>
     asks(`client ${client}`, "sender@example.com", ["alice@linuxaid.com.cn", "x@example.net"], client),
   ),
@@ -232,7 +234,17 @@ const cases: Case[] = [
   {
     name: "a refused client goes on",
     client: "198.51.100.32",
-    lines: [HELLO, "NOOP", "MAIL FROM:<a@example.com>", "RCPT TO:<alice@linuxaid.com.cn>", "DATA", "RSET", "VRFY alice", "HELP", "QUIT"],
+    lines: [
+      HELLO,
+      "NOOP",
+      "MAIL FROM:<a@example.com>",
+      "RCPT TO:<alice@linuxaid.com.cn>",
+      "DATA",
+      "RSET",
+      "VRFY alice",
+      "HELP",
+      "QUIT",
+    ],
   },
 ];
 

@@ -1,5 +1,5 @@
 /** aliases and .forward: chains, lists, owners, included files, programs and files. */
-import { asks, type Case, sends, type SiteCases } from "../cases.ts";
+import { asks, type Case, type SiteCases, sends } from "../cases.ts";
 import { ACCESS, tables } from "./tables.ts";
 
 const ALIASES = `postmaster: root
@@ -106,6 +106,7 @@ const NAMES = [
 ];
 
 const RECORD = `#!/bin/sh
+umask 0
 # Writes what it was called with and what it was given.
 { echo "From $SENDER Mon Jun  4 09:00:00 2001"; echo "X-Arguments: $#:$*"; cat; echo; } >>/home/written/program
 `;

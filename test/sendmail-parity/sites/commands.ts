@@ -11,8 +11,13 @@ Date: Mon, 4 Jun 2001 09:00:00 +0800
 text
 `;
 
-const run = (name: string, command: readonly [string, ...string[]], input = ""): Case => ({ name, command, input });
-const send = (args: readonly string[], input = MESSAGE): Case => run(`sendmail ${args.join(" ")}`, ["sendmail", ...args], input);
+const run = (name: string, command: readonly [string, ...string[]], input = ""): Case => ({
+  name,
+  command,
+  input,
+});
+const send = (args: readonly string[], input = MESSAGE): Case =>
+  run(`sendmail ${args.join(" ")}`, ["sendmail", ...args], input);
 
 const cases: Case[] = [
   ...[
@@ -75,12 +80,25 @@ const cases: Case[] = [
   run("praliases", ["praliases"]),
   run("praliases of one", ["praliases", "staff"]),
   run("sendmail -q", ["sendmail", "-q"]),
-  run("sendmail -bs", ["sendmail", "-bs"], `HELO me\r\nMAIL FROM:<root@linuxaid.com.cn>\r\nRCPT TO:<alice>\r\nRCPT TO:<nobody-here>\r\nDATA\r\nSubject: x\r\nMessage-ID: <${TOKEN}@here>\r\n\r\ntext\r\n.\r\nQUIT\r\n`),
+  run(
+    "sendmail -bs",
+    ["sendmail", "-bs"],
+    `HELO me\r\nMAIL FROM:<root@linuxaid.com.cn>\r\nRCPT TO:<alice>\r\nRCPT TO:<nobody-here>\r\nDATA\r\nSubject: x\r\nMessage-ID: <${TOKEN}@here>\r\n\r\ntext\r\n.\r\nQUIT\r\n`,
+  ),
   run("sendmail -bs and quits", ["sendmail", "-bs"], "QUIT\r\n"),
   run("sendmail -bs and is gone", ["sendmail", "-bs"], "NOOP\r\n"),
-  ...["0 alice@linuxaid.com.cn", "3,0 alice@linuxaid.com.cn", "3,0 x@example.com", "/parse alice", "/tryflags HR\n/try esmtp alice", "/mx example.com", "/map access spam.example", "$m", "$=w", "?"].map((text) =>
-    run(`sendmail -bt: ${text.replace("\n", "; ")}`, ["sendmail", "-bt"], `${text}\n`),
-  ),
+  ...[
+    "0 alice@linuxaid.com.cn",
+    "3,0 alice@linuxaid.com.cn",
+    "3,0 x@example.com",
+    "/parse alice",
+    "/tryflags HR\n/try esmtp alice",
+    "/mx example.com",
+    "/map access spam.example",
+    "$m",
+    "$=w",
+    "?",
+  ].map((text) => run(`sendmail -bt: ${text.replace("\n", "; ")}`, ["sendmail", "-bt"], `${text}\n`)),
 ];
 
 export const commandsSite: SiteCases = {
@@ -91,7 +109,8 @@ FEATURE(\`mailertable', \`hash -o /etc/mail/mailertable')dnl`,
   settings: { local: { programDirectory: false } },
   files: tables({
     "etc/mail/access": "spam.example\tREJECT\n",
-    "etc/mail/virtusertable": "info@virtual.example\talice\ngone@virtual.example\terror:nouser 550 No such user here\n",
+    "etc/mail/virtusertable":
+      "info@virtual.example\talice\ngone@virtual.example\terror:nouser 550 No such user here\n",
     "etc/mail/mailertable": "table.example\tesmtp:[203.0.113.20]\n",
     "etc/mail/aliases": `postmaster: root
 MAILER-DAEMON: postmaster

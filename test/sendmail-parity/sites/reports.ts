@@ -1,5 +1,5 @@
 /** DSN: what is reported to whom, and what goes on to the next host. */
-import { type Case, sends, type SiteCases } from "../cases.ts";
+import { type Case, type SiteCases, sends } from "../cases.ts";
 import { ACCESS, tables } from "./tables.ts";
 
 const LAN = "202.99.11.9";
@@ -14,17 +14,38 @@ const RECIPIENTS = [
   ["a list", "team@linuxaid.com.cn"],
   ["a program that fails", "progfail@linuxaid.com.cn"],
 ] as const;
-const NOTIFY = ["", " NOTIFY=SUCCESS", " NOTIFY=NEVER", " NOTIFY=SUCCESS,FAILURE,DELAY ORCPT=rfc822;orig+2Binal@example.org", " NOTIFY=DELAY"];
+const NOTIFY = [
+  "",
+  " NOTIFY=SUCCESS",
+  " NOTIFY=NEVER",
+  " NOTIFY=SUCCESS,FAILURE,DELAY ORCPT=rfc822;orig+2Binal@example.org",
+  " NOTIFY=DELAY",
+];
 
 const cases: Case[] = [
   ...RECIPIENTS.flatMap(([name, to]) =>
     NOTIFY.map((rcptParameters) =>
-      sends(`${name},${rcptParameters || " nothing asked"}`, { from: "alice@linuxaid.com.cn", to, rcptParameters, mailParameters: " RET=HDRS ENVID=env+2B1" }, LAN),
+      sends(
+        `${name},${rcptParameters || " nothing asked"}`,
+        { from: "alice@linuxaid.com.cn", to, rcptParameters, mailParameters: " RET=HDRS ENVID=env+2B1" },
+        LAN,
+      ),
     ),
   ),
-  sends("RET=FULL", { from: "alice@linuxaid.com.cn", to: "x@refuses.example", mailParameters: " RET=FULL" }, LAN),
+  sends(
+    "RET=FULL",
+    { from: "alice@linuxaid.com.cn", to: "x@refuses.example", mailParameters: " RET=FULL" },
+    LAN,
+  ),
   sends("neither", { from: "alice@linuxaid.com.cn", to: "x@refuses.example" }, LAN),
-  sends("two refused", { from: "alice@linuxaid.com.cn", to: ["x@refuses.example", "full@refuses.example", "bob@linuxaid.com.cn"] }, LAN),
+  sends(
+    "two refused",
+    {
+      from: "alice@linuxaid.com.cn",
+      to: ["x@refuses.example", "full@refuses.example", "bob@linuxaid.com.cn"],
+    },
+    LAN,
+  ),
   sends("a sender outside", { from: "someone@example.com", to: "x@refuses.example" }, LAN),
   sends("nobody's mail refused", { from: "", to: "x@refuses.example" }, LAN),
   sends("a sender who is not there", { from: "nobody-here@linuxaid.com.cn", to: "x@refuses.example" }, LAN),

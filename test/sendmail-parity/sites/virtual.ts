@@ -1,5 +1,5 @@
 /** virtusertable and mailertable: who gets what, and which host it goes to. */
-import { asks, type Case, sends, type SiteCases } from "../cases.ts";
+import { asks, type Case, type SiteCases, sends } from "../cases.ts";
 import { ACCESS, tables } from "./tables.ts";
 
 const VIRTUSERTABLE = `info@virtual.example	alice
@@ -45,7 +45,8 @@ error3.table.example	error:550 Without a code
 linuxaid.com.cn	esmtp:[203.0.113.20]
 `;
 
-const DOMAINS = "virtual.example\ncatch.example\ndetail.example\nwhole.example\nswap.example\nerrors.example\nlinuxaid.com.cn\n";
+const DOMAINS =
+  "virtual.example\ncatch.example\ndetail.example\nwhole.example\nswap.example\nerrors.example\nlinuxaid.com.cn\n";
 
 const VIRTUAL = [
   "info@virtual.example",
@@ -118,8 +119,14 @@ const cases: Case[] = [
   ...VIRTUAL.map((to) => asks(`virtual: is there <${to}>`, "sender@example.com", to)),
   ...VIRTUAL.map((to) => sends(`virtual: mail for <${to}>`, { to })),
   ...MAILER.map((to) => sends(`mailertable: mail for <${to}>`, { to, from: "alice@linuxaid.com.cn" }, LAN)),
-  sends("virtual: several", { to: ["info@virtual.example", "chain@virtual.example", "x@whole.example", "away@virtual.example"] }),
-  sends("mailertable: several hosts", { to: ["x@table.example", "y@table.example", "z@example.com", "u@a.below.example"] }, LAN),
+  sends("virtual: several", {
+    to: ["info@virtual.example", "chain@virtual.example", "x@whole.example", "away@virtual.example"],
+  }),
+  sends(
+    "mailertable: several hosts",
+    { to: ["x@table.example", "y@table.example", "z@example.com", "u@a.below.example"] },
+    LAN,
+  ),
 ];
 
 export const virtualSite: SiteCases = {
