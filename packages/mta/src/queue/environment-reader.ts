@@ -8,7 +8,7 @@ import { open } from "lmdb";
 export async function readEnvironment(path: string, all: boolean): Promise<number> {
   const root = open({ path, noSubdir: true, readOnly: true, maxDbs: 8, overlappingSync: false });
   let octets = 0;
-  for (const name of ["entries", "due", "hosts", "bodies"]) {
+  for (const name of ["entries", "due", "hosts", "drops", "bodies"]) {
     const table = root.openDB<Buffer, string>(name, { encoding: "binary" });
     // A queue whose first opening was cut short has not all of its tables.
     if (table === undefined) continue;

@@ -60,6 +60,8 @@ export interface Environment {
   readonly bodies: Database<Buffer, string>;
   readonly due: Database<string, [number, string, string]>;
   readonly hosts: Database;
+  /** Drop files that have been queued and may still be there: name to queue id. */
+  readonly drops: Database<string, string>;
   /** No other process had it open for writing when it was opened: what is half done is left over from a crash. */
   readonly alone: boolean;
   close(): Promise<void>;
@@ -254,6 +256,7 @@ function openTables(paths: QueuePaths, how: { readOnly: boolean; alone: boolean 
     entries: table("entries", "binary"),
     bodies: table("bodies", "binary"),
     due: table("due", "string"),
+    drops: table("drops", "string"),
     hosts: readOnly ? hosts : withHandledFailures(hosts, paths.dir),
     alone,
     async close() {

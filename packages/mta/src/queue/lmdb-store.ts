@@ -97,15 +97,25 @@ class LmdbStore implements QueueStore {
   }
 
   async #insert(entry: QueueEntry, body: Buffer | undefined): Promise<void> {
-    const { entries, bodies, paths } = this.#env;
+    const { entries, bodies, drops, paths } = this.#env;
     const bytes = encodeEntry(entry);
     const commit = entries.ifNoExists(entry.id, () => {
       void entries.put(entry.id, bytes);
       if (body !== undefined) void bodies.put(entry.id, body);
+      if (entry.drop !== undefined) void drops.put(entry.drop, entry.id);
       this.#addRows(entry);
     });
     if (!(await committed(commit, paths.dir)))
       throw new QueueError(`queue id ${entry.id} is taken`, "EEXIST");
+  }
+
+  queuedDrop(name: string): string | undefined {
+    this.#env.root.resetReadTxn();
+    return this.#env.drops.get(name);
+  }
+
+  async forgetDrop(name: string): Promise<void> {
+    await committed(this.#env.drops.remove(name), this.#env.paths.dir);
   }
 
   get(id: string): QueueEntry | undefined {

@@ -111,6 +111,8 @@ export interface NewMessage {
   readonly bodyTypeGiven?: true;
   /** Sendmail's class by the Precedence field, absent for 0 (see precedence.ts). */
   readonly precedence?: number;
+  /** The drop file that it came from: the commit that queues it also notes that the file is done with. */
+  readonly drop?: string;
   /** Accepted, but held: an access entry said `QUARANTINE:` and this is its reason. The store sets `held` from it. */
   readonly quarantine?: string;
 }

@@ -96,6 +96,10 @@ export function dueRowsOf(entry: QueueEntry): DueRow[] {
 export interface QueueStore {
   /** Opens a new message. */
   receive(): MessageWriter;
+  /** The id under which a drop file was queued (see NewMessage.drop), or undefined; known until {@link forgetDrop}. */
+  queuedDrop(name: string): string | undefined;
+  /** The drop file is gone. */
+  forgetDrop(name: string): Promise<void>;
   /** The entry with an id, or undefined. */
   get(id: string): QueueEntry | undefined;
   /** The message of an entry. */
