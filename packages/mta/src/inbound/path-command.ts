@@ -28,13 +28,18 @@ const MAX_PATH = 512;
  * @param argument the line after `MAIL` or `RCPT`
  */
 export function readPathCommand(keyword: "FROM" | "TO", argument: string): PathRead {
+  // Sendmail shows the keyword that it could not use, and not what follows its colon.
   const syntax = refused(
-    reply(501, "5.5.2", `Syntax error in parameters scanning "${argument.slice(0, 200)}"`),
+    reply(
+      501,
+      "5.5.2",
+      `Syntax error in parameters scanning "${argument.replace(/:.*/s, "").slice(0, 200)}"`,
+    ),
   );
   const match = /^\s*(from|to)\s*:\s*/i.exec(argument);
   if (match?.[1]?.toUpperCase() !== keyword || argument.includes("\ufffd")) return syntax;
   const end = pathEnd(argument, match[0].length);
-  if (end === undefined) return syntax;
+  if (end === undefined) return unbalanced(argument.slice(match[0].length)) ?? syntax;
   const path = argument.slice(match[0].length, end);
   const bracketed = path.startsWith("<");
   const address = (bracketed ? path.slice(1, -1) : path).trim().replace(/^@[^\s,:@]+(?:,@[^\s,:@]+)*:/, "");
@@ -49,6 +54,15 @@ export function readPathCommand(keyword: "FROM" | "TO", argument: string): PathR
 
 function refused(r: SmtpReply): { readonly ok: false; readonly reply: SmtpReply } {
   return { ok: false, reply: r };
+}
+
+/** The refusal of a path whose bracket or quotation mark has no partner. */
+function unbalanced(text: string): PathRead | undefined {
+  const bare = text.replace(/\\./gs, "").replace(/"[^"]*"/g, "");
+  const [opened, closed] = [bare.includes("<"), bare.includes(">")];
+  const missing = bare.includes('"') ? '"' : opened && !closed ? "<" : closed && !opened ? ">" : undefined;
+  if (missing === undefined || /\p{Cc}/u.test(text)) return undefined;
+  return refused(reply(553, "5.0.0", `${text.slice(0, MAX_PATH)}... Unbalanced '${missing}'`));
 }
 
 /** Where the path ends: after its `>`, or, with no brackets, before the first blank. Quoted strings hide both. */
@@ -83,11 +97,13 @@ function addressFault(address: string): SmtpReply | undefined {
   const about = (text: string, enhanced = "5.1.3") => replyAbout(address, 553, enhanced, text);
   if (/^@/.test(address) || localPart === "") return about("User address required");
   if (/@\.?$/.test(address)) return about("Hostname required");
+  const bare = localPart.replace(/"(?:[^"\\]|\\.)*"/gs, "");
+  if (/[@,]/.test(bare)) return about("Invalid route address");
   if (!isLocalPart(localPart)) return about("Invalid user address");
   return domain === "" || isDomain(domain) ? undefined : about("Invalid host name", "5.1.2");
 }
 
-/** A quoted string, or characters none of which needs quoting. An `@` is let through: the decision on relaying judges it. */
+/** A quoted string, or characters none of which needs quoting. */
 function isLocalPart(text: string): boolean {
   if (/^"(?:[^"\\]|\\.)*"$/s.test(text)) return true;
   return !/[\s"(),:;<>[\]\\]/.test(text);
@@ -111,9 +127,12 @@ function readParameters(
   for (const word of text.split(/\s+/).filter((w) => w !== "")) {
     const at = word.indexOf("=");
     const name = (at < 0 ? word : word.slice(0, at)).toUpperCase();
-    if (!/^[A-Z0-9][A-Z0-9-]*$/.test(name))
-      return refused(reply(501, "5.5.4", `Syntax error in parameter "${word.slice(0, 80)}"`));
-    if (parameters.has(name)) return refused(reply(501, "5.5.4", `Duplicate ${name} parameter`));
+    if (!/^[A-Z0-9][A-Z0-9-]*$/.test(name)) {
+      // Sendmail reads as far as a name goes: of `<a@b>` that is nothing, of `bob@c` it is `bob`.
+      const read = /^[A-Za-z0-9-]*/.exec(word)![0].slice(0, 80);
+      return refused(reply(555, "5.5.4", `${read} parameter unrecognized`));
+    }
+    if (parameters.has(name)) return refused(reply(501, "5.5.0", `Duplicate ${name} parameter`));
     parameters.set(name, at < 0 ? "" : word.slice(at + 1));
   }
   return { ok: true, value: parameters };

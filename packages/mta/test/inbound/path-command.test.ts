@@ -64,6 +64,25 @@ test("what is no path is refused with 501 or 553", () => {
   }
 });
 
+test("the words of a refusal are Sendmail's", () => {
+  const said = (argument: string) => {
+    const read = readPathCommand("FROM", argument);
+    return read.ok ? "" : `${read.reply.code} ${read.reply.enhanced} ${read.reply.text}`;
+  };
+  assert.equal(said(""), '501 5.5.2 Syntax error in parameters scanning ""');
+  assert.equal(said("FROM"), '501 5.5.2 Syntax error in parameters scanning "FROM"');
+  assert.equal(said("FROM:"), '501 5.5.2 Syntax error in parameters scanning "FROM"');
+  assert.equal(said("TO:<a@b>"), '501 5.5.2 Syntax error in parameters scanning "TO"');
+  assert.equal(said("FROM:<a@b.example"), "553 5.0.0 <a@b.example... Unbalanced '<'");
+  assert.equal(said("FROM:a@b.example>"), "553 5.0.0 a@b.example>... Unbalanced '>'");
+  assert.equal(said('FROM:<"a@b.example>'), "553 5.0.0 <\"a@b.example>... Unbalanced '\"'");
+  assert.equal(said("FROM:<a@b> <c@d>"), "555 5.5.4  parameter unrecognized");
+  assert.equal(said("FROM:a@b c@d"), "555 5.5.4 c parameter unrecognized");
+  assert.equal(said("FROM:<a@b> RET=FULL RET=FULL"), "501 5.5.0 Duplicate RET parameter");
+  assert.equal(said("FROM:<a@b@c.example>"), "553 5.1.3 <a@b@c.example>... Invalid route address");
+  assert.equal(said("FROM:<a,b@c.example>"), "553 5.1.3 <a,b@c.example>... Invalid route address");
+});
+
 test("no argument makes the reader throw, and no address has a control character", () => {
   fc.assert(
     fc.property(fc.string({ maxLength: 80, unit: "binary" }), (text) => {
