@@ -2,7 +2,7 @@
  * DATA: the message itself. The `250` is sent when message and envelope are on stable storage, and not before.
  */
 import { messageOf, type SmtpReply } from "@mailhost/common/errors";
-import { logAccepted } from "../log/message-log.ts";
+import { logAccepted, logQueued, priorityOf } from "../log/message-log.ts";
 import { reply } from "../policy/reply.ts";
 import { precedenceOf } from "../queue/precedence.ts";
 import type { ExpandedAddress, QueueEntry } from "../queue/queue-entry.ts";
@@ -26,7 +26,7 @@ export async function data(session: SmtpSession): Promise<void> {
   const stream = parser.startDataMode();
   session._dataStream = stream;
   session.takingMessage = true;
-  session.reply(reply(354, "", 'Enter mail, end with "." on a line by itself'));
+  session.reply(reply(354, "", "End data with <CR><LF>.<CR><LF>"));
   // The command is done: the parser goes on to the data while the message is taken in.
   void takeAndReply(session, transaction, stream).catch((error: unknown) => {
     session.inbound.log.write("error", `session with ${session.relayText}: ${messageOf(error)}`);
@@ -117,7 +117,8 @@ async function settle(session: SmtpSession, transaction: Transaction, taken: Tak
     return storageReply(cause);
   }
   logAccepted(log, entry, session.listener.kind === "smtp" ? "MTA" : "MSA");
-  session.inbound.submitted(entry);
+  if (entry.nextAttemptAt > entry.receivedAt) logQueued(log, entry, session.inbound.clock.now());
+  else session.inbound.submitted(entry);
   renewDrac(session);
   return accepted;
 }
@@ -127,14 +128,20 @@ function commit(
   transaction: Transaction,
   taken: Extract<Taken, { kind: "stored" }>,
 ): Promise<QueueEntry> {
+  const { inbound } = session;
+  const precedence = precedenceOf(taken.seen);
+  const recipients = queueRecipients(transaction.recipients.values());
+  const priority = priorityOf({ size: taken.writer.size, recipients, attempts: 0, ...precedence });
+  const onlyQueues = inbound.load?.onlyQueues(priority) === true;
   const messageId = messageIdOf(taken.seen) ?? givenMessageId(session, taken);
   return taken.writer.commit({
     ...envelopeParameters(transaction.parameters),
     sender: transaction.sender,
-    recipients: queueRecipients(transaction.recipients.values()),
+    recipients,
     ...expandedOf(transaction),
     ...(transaction.quarantine === undefined ? {} : { quarantine: transaction.quarantine }),
-    ...precedenceOf(taken.seen),
+    ...precedence,
+    ...(onlyQueues ? { firstAttemptAt: inbound.clock.now() + inbound.settings().queue.interval } : {}),
     origin: {
       ip: session.remoteAddress,
       hostname: session.clientName?.name ?? "",
