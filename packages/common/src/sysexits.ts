@@ -14,10 +14,12 @@ export const EX_NOHOST = 68;
 export const EX_UNAVAILABLE = 69;
 export const EX_SOFTWARE = 70;
 export const EX_OSERR = 71;
+export const EX_OSFILE = 72;
 /** An output file cannot be made. */
 export const EX_CANTCREAT = 73;
 export const EX_IOERR = 74;
 /** A failure that may pass; try again. */
 export const EX_TEMPFAIL = 75;
+export const EX_PROTOCOL = 76;
 export const EX_NOPERM = 77;
 export const EX_CONFIG = 78;

@@ -6,6 +6,8 @@ import type { SmtpReply } from "@mailhost/common/errors";
 /** The message is in the mailbox, or the next host has taken it. */
 export interface Delivered {
   readonly kind: "delivered";
+  /** Which mailer, as in the log's `mailer=`, when it is not the one that was asked: `relay`, `prog`. */
+  readonly mailer?: string;
   /** Who took it, for the log: `local`, or `mx.example.com. [192.0.2.1]`. */
   readonly relay: string;
   /** The reply of the other side, or our own (`250 2.0.0 Sent`). */
@@ -17,6 +19,7 @@ export interface Delivered {
 /** Not delivered this time; it stays in the queue. */
 export interface Deferred {
   readonly kind: "deferred";
+  readonly mailer?: string;
   readonly relay: string;
   readonly reply: SmtpReply;
   /** The name of the host that gave the reply, when one did: Remote-MTA of the report. */
@@ -28,6 +31,7 @@ export interface Deferred {
 /** Cannot be delivered; it goes back to the sender. */
 export interface Failed {
   readonly kind: "failed";
+  readonly mailer?: string;
   readonly relay: string;
   readonly reply: SmtpReply;
   readonly remoteMta?: string;

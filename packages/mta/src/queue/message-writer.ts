@@ -87,17 +87,18 @@ export function createMessageWriter(parts: WriterParts): MessageWriter {
   };
 }
 
-/** The entry of a message that is accepted now and due at once. */
+/** The entry of a message that is accepted now, and due at once unless it says otherwise. */
 export function newEntry(id: string, message: NewMessage, size: number, now: number): QueueEntry {
+  const { firstAttemptAt, ...rest } = message;
   return {
-    ...message,
+    ...rest,
     recipients: message.recipients.map((recipient) => ({ ...recipient })),
     id,
     receivedAt: now,
     size,
     attempts: 0,
     lastAttemptAt: 0,
-    nextAttemptAt: now,
+    nextAttemptAt: firstAttemptAt ?? now,
     warnedAt: 0,
   };
 }

@@ -10,7 +10,12 @@ export type NotifyWhen = "NEVER" | "SUCCESS" | "FAILURE" | "DELAY";
 /** Where a recipient's mail goes, decided once, when the message was accepted. */
 export type Target =
   /** A mailbox of ours: `var/spool/mail/NAME`. */
-  | { readonly kind: "mailbox"; readonly name: string }
+  | {
+      readonly kind: "mailbox";
+      readonly name: string;
+      /** What follows the `+` of `name+detail`: `$h` of the delivery agent. */
+      readonly detail?: string;
+    }
   /** Another host, found by the domain of the recipient's address, or by `via` in its place. */
   | {
       readonly kind: "remote";
@@ -21,7 +26,9 @@ export type Target =
   /** A program that an alias or a `.forward` names; the message is its standard input. */
   | { readonly kind: "program"; readonly command: string; readonly as: Controller }
   /** A file that an alias or a `.forward` names; the message is appended in mbox form. */
-  | { readonly kind: "file"; readonly path: string; readonly as: Controller };
+  | { readonly kind: "file"; readonly path: string; readonly as: Controller }
+  /** Nobody: a member of a list that cannot be delivered. The reply is what its report says (Sendmail's mailer `error`). */
+  | { readonly kind: "error"; readonly reply: SmtpReply };
 
 /** On whose behalf a program is run or a file is written: the owner of the `.forward`, else DefaultUser. */
 export interface Controller {
@@ -103,6 +110,8 @@ export interface NewMessage {
   readonly messageId?: string;
   /** The header is worth a report: false for mail that must never be answered. */
   readonly isReport?: boolean;
+  /** It waits for this time (ms since 1970) before it is tried; absent: it is tried at once. */
+  readonly firstAttemptAt?: number;
   /** Aliases of which the sender is to be told; gone once that is done. */
   readonly expanded?: readonly ExpandedAddress[];
   /** It tells postmaster of a report that could not be returned: its own failure ends in the log. */
@@ -162,5 +171,7 @@ export function targetName(target: Target): string {
       return `|${target.command}`;
     case "file":
       return target.path;
+    case "error":
+      return target.reply.text;
   }
 }

@@ -63,21 +63,28 @@ export interface DueRow {
   readonly lane: string;
 }
 
+/** As much of a command or of a named host as tells one lane from another: lanes are keys of the due index. */
+const LANE_NAME = 200;
+
 /**
- * The lane of a recipient: `/NAME` for what is delivered on this host, else its domain, or the host that was named in its
- * place, in lower case. Lanes are how one mailbox or
- * destination is kept from delaying the others.
+ * The lane of a recipient: `/NAME` for what is delivered on this host, `/|COMMAND` for a program, else its domain in lower
+ * case, or `>HOST` for the host that was named in its place. Lanes are how one mailbox, program or destination is kept from
+ * delaying the others.
  */
 export function laneOf({ target }: QueueRecipient): string {
-  if (isLocalTarget(target)) return `/${targetName(target)}`;
-  return target.kind === "remote" && target.via === undefined
-    ? domainKey(target.domain)
-    : targetName(target).toLowerCase();
+  if (isLocalTarget(target)) return `/${targetName(target).slice(0, LANE_NAME)}`;
+  if (target.kind === "remote" && target.via === undefined) return domainKey(target.domain);
+  return `>${targetName(target).toLowerCase().slice(0, LANE_NAME)}`;
+}
+
+/** True for the lane of a program, which may take its time: nothing else is tried together with it. */
+export function isProgramLane(lane: string): boolean {
+  return lane.startsWith("/|");
 }
 
 /**
- * The rows of an entry in the due index. All its mailboxes share one row, since they are delivered to together; each
- * remote domain has its own. A message with nothing left to try has a row in the lane `""`.
+ * The rows of an entry in the due index. All its mailboxes and files share one row, since they are delivered to together;
+ * each program and each remote domain has its own. A message with nothing left to try has a row in the lane `""`.
  */
 export function dueRowsOf(entry: QueueEntry): DueRow[] {
   const times = new Map<string, number>();
@@ -85,7 +92,7 @@ export function dueRowsOf(entry: QueueEntry): DueRow[] {
   for (const recipient of entry.recipients) {
     if (recipient.state !== "pending") continue;
     let lane = laneOf(recipient);
-    if (isLocalTarget(recipient.target)) lane = mailboxLane ??= lane;
+    if (isLocalTarget(recipient.target) && !isProgramLane(lane)) lane = mailboxLane ??= lane;
     times.set(lane, Math.min(recipient.dueAt ?? entry.nextAttemptAt, times.get(lane) ?? Infinity));
   }
   if (times.size === 0) return [{ at: entry.nextAttemptAt, id: entry.id, lane: "" }];

@@ -12,14 +12,14 @@ import { logDone, logOutcome } from "../log/message-log.ts";
 import type { Rewriting } from "../rewrite/rewriting.ts";
 import type { AttemptResult } from "./lanes.ts";
 import type { QueueEntry, QueueRecipient } from "./queue-entry.ts";
-import type { QueueStore } from "./queue-store.ts";
+import { isProgramLane, type QueueStore } from "./queue-store.ts";
 import { logReports, type ReportingParts, writeReports } from "./reporting.ts";
 import { dueTime, pendingOf, type RecipientOutcome, settle } from "./settle.ts";
 
-/** What is tried together: `local`, or one remote destination. */
+/** What is tried together: `local`, one program, or one remote destination. */
 export type Part = string;
 
-/** The part of all mailboxes. */
+/** The part of all mailboxes and files. */
 export const LOCAL_PART: Part = "local";
 
 /** What a round works with. */
@@ -49,6 +49,8 @@ export class Round {
   readonly #active = new Set<Part>();
   /** Parts under way whose outcomes are not known yet. */
   #open = 0;
+  /** Recipients being tried: a table that changes meanwhile must not put one into a second part. */
+  readonly #trying = new Set<QueueRecipient>();
   /** Failures that wait for the other parts under way, so that the sender gets one report of all. */
   readonly #failures: RecipientOutcome[] = [];
   /** Commits of one message keep their order, also when one has to be repeated. */
@@ -96,10 +98,12 @@ export class Round {
     const { clock } = this.#parts;
     const startedAt = clock.now();
     const recipients = this.#recipientsOf(part, startedAt);
+    for (const recipient of recipients) this.#trying.add(recipient);
     const results = recipients.length === 0 ? [] : await this.#deliver(part, recipients, laneFailing);
+    for (const recipient of recipients) this.#trying.delete(recipient);
     const now = clock.now();
-    const mailer = this.#mailerOf(part).name;
     for (const { recipient, outcome } of results) {
+      const mailer = outcome.mailer ?? this.#mailerOf(part).name;
       const logged = { entry: this.entry, recipient, outcome, mailer, startedAt, now };
       logOutcome(this.#parts.log, logged);
     }
@@ -116,12 +120,13 @@ export class Round {
       (recipient) =>
         this.#parts.partOf(recipient) === part &&
         dueTime(recipient, this.entry) <= now &&
+        !this.#trying.has(recipient) &&
         !this.#failures.some((failure) => failure.recipient === recipient),
     );
   }
 
   #mailerOf(part: Part): Mailer {
-    return part === LOCAL_PART ? this.#parts.local : this.#parts.remote;
+    return isLocalPart(part) ? this.#parts.local : this.#parts.remote;
   }
 
   async #deliver(
@@ -135,7 +140,7 @@ export class Round {
     let outcomes: Outcome[] = [];
     try {
       const message = { entry: this.entry, body: store.body(this.entry), recipients };
-      const where = part === LOCAL_PART ? "local" : "smtp";
+      const where = isLocalPart(part) ? "local" : "smtp";
       const outgoing = (await this.#parts.rewriting?.apply(message, where)) ?? message;
       outcomes = await mailer.deliver({ ...outgoing, forced });
     } catch (error) {
@@ -185,6 +190,10 @@ export class Round {
       }
     }
   }
+}
+
+function isLocalPart(part: Part): boolean {
+  return part === LOCAL_PART || isProgramLane(part);
 }
 
 function resultOf(results: readonly RecipientOutcome[]): AttemptResult {

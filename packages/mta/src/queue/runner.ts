@@ -15,9 +15,10 @@ import type { Rewriting } from "../rewrite/rewriting.ts";
 import { DueScan } from "./due-scan.ts";
 import { type AttemptResult, type Lane, Lanes } from "./lanes.ts";
 import { isKeptBack, type QueueEntry } from "./queue-entry.ts";
-import { type DueRow, dueRowsOf, laneOf, type QueueStore } from "./queue-store.ts";
+import { type DueRow, dueRowsOf, isProgramLane, laneOf, type QueueStore } from "./queue-store.ts";
 import { type ResolveAddress, reportSettings, resolveRemote } from "./reporting.ts";
 import { LOCAL_PART, type Part, Round } from "./round.ts";
+import { isSelected, type QueueSelection } from "./selection.ts";
 
 /** What the runner works with. */
 export interface RunnerParts {
@@ -34,6 +35,8 @@ export interface RunnerParts {
   readonly resolve?: ResolveAddress;
   /** True while another runner, which starts nothing more, has a message under way: it is left alone. */
   readonly isTaken?: (id: string) => boolean;
+  /** True for a domain that has a way of its own beside the smart host (mailertable). */
+  readonly isRouted?: (domain: string) => boolean;
   /** Remote attempts under way at once, 1,000. */
   readonly maxRemote?: number;
   /** How often the due index is looked at for messages of other processes (ms), 1,000. */
@@ -46,8 +49,8 @@ export interface Runner {
   submitted(entry: QueueEntry): void;
   /** Looks at the due index now. */
   wake(): void;
-  /** Attempts everything that is not held, whatever its destinations wait for. */
-  runAll(): void;
+  /** Attempts everything that is not kept back, or what a selection is for, whatever its destinations wait for. */
+  runAll(selection?: QueueSelection): void;
   /** True while attempts on a message are under way or not recorded yet. */
   isUnderWay(id: string): boolean;
   /** Starts nothing more; resolves when the attempts under way are recorded. */
@@ -115,11 +118,13 @@ class QueueRunner implements Runner {
     if (!this.#stopped) this.#scan.start();
   }
 
-  runAll(): void {
+  runAll(selection?: QueueSelection): void {
     if (this.#stopped) return;
+    const wanted =
+      selection === undefined ? undefined : (entry: QueueEntry) => isSelected(entry, selection);
     this.#remote.forgive();
     this.#track(
-      this.#parts.store.forceAll(this.#parts.clock.now()).then(
+      this.#parts.store.forceAll(this.#parts.clock.now(), wanted).then(
         () => {
           this.#scan.rewind();
           this.wake();
@@ -150,9 +155,11 @@ class QueueRunner implements Runner {
     return quiet;
   }
 
-  /** The lane that messages of a row's lane wait in: with a smart host all remote ones share one. */
+  /** The lane that messages of a row's lane wait in: with a smart host all remote ones share one, unless they go elsewhere. */
   #nameOf(lane: string): string {
-    return isLocal(lane) || this.#parts.settings.relay.smartHost === undefined ? lane : SMART_HOST;
+    const { settings, isRouted } = this.#parts;
+    if (isLocal(lane) || lane.startsWith(">") || settings.relay.smartHost === undefined) return lane;
+    return isRouted?.(lane) === true ? lane : SMART_HOST;
   }
 
   #isBusy(row: DueRow): boolean {
@@ -276,5 +283,5 @@ function isLocal(lane: string): boolean {
 }
 
 function partOf(lane: string): Part {
-  return isLocal(lane) ? LOCAL_PART : lane;
+  return isLocal(lane) && !isProgramLane(lane) ? LOCAL_PART : lane;
 }

@@ -5,7 +5,10 @@ import type { Settings } from "@mailhost/common/settings/settings";
 import type { QueueEntry } from "./queue-entry.ts";
 
 /** The part of the settings that decides (ms). */
-export type QueueTimes = Pick<Settings["queue"], "interval" | "warnAfter" | "returnAfter">;
+export type QueueTimes = Pick<Settings["queue"], "interval" | "warnAfter" | "returnAfter"> & {
+  /** MinQueueAge: no attempt follows another sooner (ms). */
+  readonly minAge?: number;
+};
 
 /** The wait between attempts grows to at most this many intervals. */
 export const LONGEST_WAIT = 16;
@@ -63,5 +66,6 @@ export function nextAttemptAt(
     returnAt(entry, times),
     warning !== undefined && warning > now ? warning : Infinity,
   );
-  return Math.max(now + Math.min(SHORTEST_WAIT, times.interval), Math.min(wanted, latest));
+  const soonest = Math.max(Math.min(SHORTEST_WAIT, times.interval), times.minAge ?? 0);
+  return Math.max(now + soonest, Math.min(wanted, latest));
 }
