@@ -229,7 +229,9 @@ export function failureOf(failed: FailedReply): string {
   const { reply, remoteMta, transcript = [] } = failed;
   const atRcpt = /^>>> RCPT/i.test(transcript.findLast((line) => line.startsWith(">>>")) ?? "");
   if (reply.enhanced === "5.1.1" || (atRcpt && [550, 551, 553].includes(reply.code))) return "User unknown";
-  if (reply.enhanced === "5.1.2") return `Host unknown (${reply.text})`;
+  if (reply.enhanced === "5.1.2") {
+    return reply.text.startsWith("Host unknown") ? reply.text : `Host unknown (${reply.text})`;
+  }
   if (reply.enhanced === "5.4.7" || reply.enhanced === "4.4.7") return reply.text;
   return remoteMta === undefined ? `Service unavailable (${replyText(reply)})` : "Service unavailable";
 }
