@@ -134,10 +134,12 @@ function transcript(report: Report, times: QueueTimes): string[] {
       );
       continue;
     }
-    if (remoteMta !== undefined && remoteMta !== host)
+    const said = (recipient.transcript ?? []).slice(-TRANSCRIPT_LINES);
+    const named = said.some((line) => line.startsWith("... while talking to "));
+    if (remoteMta !== undefined && remoteMta !== host && !named)
       lines.push(`... while talking to ${oneLine(remoteMta)}:`);
     host = remoteMta;
-    for (const line of (recipient.transcript ?? []).slice(-TRANSCRIPT_LINES)) lines.push(oneLine(line, 200));
+    for (const line of said) lines.push(oneLine(line, 200));
     lines.push(...statement(recipient, report.kind));
   }
   if (report.recipients.some((recipient) => recipient.expired === true)) {
