@@ -135,8 +135,8 @@ function transcript(report: Report, times: QueueTimes): string[] {
       continue;
     }
     const said = (recipient.transcript ?? []).slice(-TRANSCRIPT_LINES);
-    const named = said.some((line) => line.startsWith("... while talking to "));
-    if (remoteMta !== undefined && remoteMta !== host && !named)
+    const isNamed = said.some((line) => line.startsWith("... while talking to "));
+    if (remoteMta !== undefined && remoteMta !== host && !isNamed)
       lines.push(`... while talking to ${oneLine(remoteMta)}:`);
     host = remoteMta;
     for (const line of said) lines.push(oneLine(line, 200));
