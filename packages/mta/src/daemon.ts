@@ -20,6 +20,7 @@ import { type BoundAddress, isBoundHere } from "./own-addresses.ts";
 import { containerGateways, machineFacts } from "./policy/container-gateway.ts";
 import { findLocalDomain, interfaceAddresses } from "./policy/local-domains.ts";
 import { openQueue } from "./queue/lmdb-store.ts";
+import { openListFiles } from "./recipients/list-files.ts";
 import { resolveRecipient } from "./recipients/resolve.ts";
 import { readTlsFiles } from "./tls-files.ts";
 
@@ -48,8 +49,14 @@ export async function start(parts: DaemonParts): Promise<Daemon> {
     tables,
     queue,
     resolve: async (address: string) => {
-      const resolved = await resolveRecipient(address, recipientParts(inbound));
-      return resolved.kind === "targets" ? resolved.recipients : [];
+      const parts = recipientParts(inbound);
+      const resolved = await resolveRecipient(address, parts);
+      if (resolved.kind === "targets") return resolved.recipients;
+      if (resolved.reply.code >= 500) return [];
+      // A report cannot wait for somebody's home to come back: it stays in the mailbox.
+      const { lists: _, ...withoutLists } = parts;
+      const kept = await resolveRecipient(address, withoutLists);
+      return kept.kind === "targets" ? kept.recipients : [];
     },
     isOurName: (name: string) =>
       findLocalDomain(domainKey(name), settings.hostname, tables.localHostNames, ownAddresses) !== undefined,
@@ -86,6 +93,7 @@ export async function start(parts: DaemonParts): Promise<Daemon> {
       perClient: settings.smtp.maxConnectionsPerClient,
     })),
     ownAddresses,
+    lists: openListFiles({ clock }),
     gateways: new Set(containerGateways(machineFacts)),
     log,
     clock,

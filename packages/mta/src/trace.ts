@@ -16,21 +16,28 @@ import { EX_OK, EX_USAGE } from "@mailhost/common/sysexits";
 import { openSiteTables, type SiteTables } from "@mailhost/common/tables/site-tables";
 import type { Resolver } from "./dns/resolver.ts";
 import { createResolver } from "./dns/system-resolver.ts";
-import { openClientNames } from "./inbound/client-names.ts";
+import { type ClientName, openClientNames } from "./inbound/client-names.ts";
 import { policyFacts, recipientParts } from "./inbound/inbound-parts.ts";
 import { readPathCommand } from "./inbound/path-command.ts";
+import { askBlockLists, domainInDns, mxHostsOf } from "./inbound/policy-questions.ts";
 import { isBoundHere } from "./own-addresses.ts";
 import type { Lookup } from "./policy/access-lookup.ts";
+import { greetPauseOf } from "./policy/connect-decision.ts";
 import { containerGateways, machineFacts } from "./policy/container-gateway.ts";
+import { lookupText, verdictText } from "./policy/explain.ts";
 import { interfaceAddresses } from "./policy/local-domains.ts";
+import { domainForMx } from "./policy/recipient-decision.ts";
 import {
+  type Client,
   type Decision,
   decideConnect,
   decideRecipient,
   decideSender,
-  type Verdict,
+  type PolicyFacts,
 } from "./policy/relay-decision.ts";
 import { formatReply, replyAbout } from "./policy/reply.ts";
+import { domainToResolve } from "./policy/sender-decision.ts";
+import { policyWarnings } from "./policy/warnings.ts";
 import { targetName } from "./queue/queue-entry.ts";
 import { type ResolvedRecipient, resolveRecipient } from "./recipients/resolve.ts";
 import { findRoute } from "./route/route.ts";
@@ -117,6 +124,8 @@ function openDrac(site: Site, settings: Settings, notes: Step[]): DracTable | un
 class Tracer {
   readonly steps: Step[] = [];
   reply: SmtpReply = { code: 250, enhanced: "2.1.5", text: "" };
+  #dropped = false;
+  #held: string | undefined;
   readonly #site: Site;
   readonly #settings: Settings;
   readonly #tables: SiteTables;
@@ -144,30 +153,34 @@ class Tracer {
 
   async run(ip: string, sender: string | undefined, recipient: string): Promise<void> {
     const facts = policyFacts(this.#parts);
-    const found = await openClientNames(() => this.#resolver, systemClock).find(ip);
-    const name = found.forged ? "" : found.name;
-    this.#add(
-      "client",
-      `${ip}${clientNote(found.name, found.forged)}${facts.isGateway(ip) ? ", the container's gateway: network rules do not apply to it" : ""}`,
-    );
-    this.#addDrac(ip);
-    const client = { ip, name };
-    if (!this.#stage("connect", decideConnect(client, facts))) return;
-    if (sender !== undefined && !this.#stage(`sender <${sender}>`, decideSender(sender, facts))) return;
-    const decision = decideRecipient(client, recipient, facts);
+    for (const warning of policyWarnings(facts.rules)) this.#add("warning", warning);
+    const client = await this.#client(ip, facts);
+    const delayed = facts.rules.delayChecks !== "off" && sender !== undefined;
+    if (delayed) this.#add("connect", "judged with the recipient, delayChecks is on");
+    else if (!this.#stage("connect", decideConnect(client, facts))) return;
+    const asked = sender === undefined ? undefined : domainToResolve(sender, facts);
+    const domain = asked === undefined ? undefined : await domainInDns(asked, this.#resolver);
+    if (sender !== undefined && !delayed) {
+      const known = { client, ...(domain === undefined ? {} : { domain }) };
+      if (!this.#stage(`sender <${sender}>`, decideSender(sender, facts, known))) return;
+    }
+    const served = domainForMx(recipient, facts);
+    const decision = decideRecipient(client, recipient, facts, {
+      ...(served === undefined ? {} : { mxHosts: await mxHostsOf(served, this.#resolver) }),
+      ...(sender === undefined ? {} : { sender }),
+      ...(domain === undefined ? {} : { senderDomain: domain }),
+    });
     if (!this.#stage(`recipient <${recipient}>`, decision)) return;
     this.reply = replyAbout(recipient, 250, "2.1.5", "Recipient ok");
-    if (decision.verdict.kind === "discard") {
+    if (this.#dropped) {
       this.#add("delivery", "none: the message is dropped");
       return;
     }
+    if (this.#held !== undefined)
+      this.#add("delivery", `not before it is released from quarantine: ${this.#held}`);
     const resolved = await resolveRecipient(recipient, {
       ...recipientParts(this.#parts),
-      onAlias: (alias, targets) =>
-        this.#add(
-          "alias",
-          `${alias}: ${targets.map((t) => (t.kind === "address" ? t.address : `${t.final ? "\\" : ""}${t.name}`)).join(", ")}`,
-        ),
+      onStep: ({ step, outcome }) => this.#add(step, outcome),
     });
     if (resolved.kind === "refused") {
       this.reply = resolved.reply;
@@ -181,10 +194,31 @@ class Tracer {
     this.steps.push({ step, outcome, ...(lookups === undefined ? {} : { lookups }) });
   }
 
+  /** The client as a session would know it, after the DNS has been asked. */
+  async #client(ip: string, facts: PolicyFacts): Promise<Client> {
+    const found = await openClientNames(() => this.#resolver, systemClock).find(ip);
+    const gateway = facts.isGateway(ip) ? ", the container's gateway: network rules do not apply to it" : "";
+    this.#add("client", `${ip}${clientNote(found)}${gateway}`);
+    this.#addDrac(ip);
+    const client: Client = {
+      ip,
+      name: found.forged ? "" : found.name,
+      ...(found.nameless === undefined ? {} : { nameless: found.nameless }),
+    };
+    const { pause, lookups } = greetPauseOf(client, facts);
+    if (pause > 0) this.#add("greeting", `after ${pause / 1000} s of silence`, lookups);
+    const { dnsbl } = facts.rules;
+    return dnsbl.length === 0
+      ? client
+      : { ...client, listed: await askBlockLists(dnsbl, ip, this.#resolver) };
+  }
+
   /** @returns false when the stage refuses, and the trace ends */
   #stage(step: string, decision: Decision): boolean {
     const { verdict } = decision;
     this.#add(step, verdictText(verdict), decision.lookups);
+    if (verdict.kind === "discard") this.#dropped = true;
+    if (verdict.kind === "quarantine") this.#held ??= verdict.reason;
     if (verdict.kind !== "refuse") return true;
     this.reply = verdict.reply;
     return false;
@@ -205,6 +239,7 @@ class Tracer {
   }
 
   async #destination({ address, target }: ResolvedRecipient): Promise<string> {
+    if (target.kind === "error") return `<${address}> fails: ${formatReply(target.reply)}`;
     if (target.kind === "program" || target.kind === "file")
       return `<${address}> to ${target.kind} ${targetName(target)}`;
     if (target.kind === "mailbox")
@@ -230,14 +265,9 @@ function boundBySettings({ smtp }: Settings): { address: string; port: number }[
   }));
 }
 
-function clientNote(name: string, forged: boolean): string {
-  if (name === "") return ", without a name";
+function clientNote({ name, forged, nameless }: ClientName): string {
+  if (name === "") return nameless === "temporary" ? ", no answer of its name" : ", without a name";
   return `, ${name}${forged ? " (may be forged: the name does not count)" : ""}`;
-}
-
-function verdictText(verdict: Verdict): string {
-  if (verdict.kind === "refuse") return `refused, ${verdict.why}`;
-  return `${verdict.kind === "accept" ? "accepted" : "to be dropped"}, ${verdict.why}`;
 }
 
 function report(steps: readonly Step[], reply: SmtpReply, json: boolean, out: (line: string) => void): void {
@@ -252,8 +282,7 @@ function report(steps: readonly Step[], reply: SmtpReply, json: boolean, out: (l
     return;
   }
   for (const { step, outcome, lookups } of steps) {
-    for (const { table, key, value } of lookups ?? [])
-      out(`  ${table}: ${key} ${value === undefined ? "- no entry" : `-> ${value}`}`);
+    for (const lookup of lookups ?? []) out(`  ${lookupText(lookup)}`);
     out(`${step}: ${outcome}`);
   }
   out(`verdict: ${formatReply(reply)}`);

@@ -21,6 +21,8 @@ export interface Account {
   readonly uid?: number;
   readonly gid?: number;
   readonly home?: string;
+  /** The login shell as passwd(5) has it; empty or absent: /bin/sh. */
+  readonly shell?: string;
 }
 
 /** All accounts of a site, always current. */

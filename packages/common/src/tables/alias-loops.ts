@@ -5,7 +5,7 @@
  */
 import { domainKey, localPartKey, splitAddress } from "../address.ts";
 import { detailForms } from "./address-keys.ts";
-import { parseTargets } from "./alias-targets.ts";
+import { type AliasTarget, parseTargets } from "./alias-targets.ts";
 
 /**
  * Finds the loops.
@@ -59,11 +59,9 @@ function followed(
   });
 }
 
-function localName(
-  target: { kind: "local"; name: string; final: boolean } | { kind: "address"; address: string },
-  isLocalDomain: (domain: string) => boolean,
-): string | undefined {
+function localName(target: AliasTarget, isLocalDomain: (domain: string) => boolean): string | undefined {
   if (target.kind === "local") return target.final ? undefined : target.name;
+  if (target.kind !== "address") return undefined;
   const { localPart, domain } = splitAddress(target.address);
   return isLocalDomain(domainKey(domain)) ? localPartKey(localPart) : undefined;
 }

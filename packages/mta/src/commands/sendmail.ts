@@ -127,7 +127,7 @@ async function verify(site: Site, flags: SendmailFlags, streams: SendmailStreams
   return code;
 }
 
-const LOCAL_MAILERS = { mailbox: "local", program: "prog", file: "*file*" } as const;
+const LOCAL_MAILERS = { mailbox: "local", program: "prog", file: "*file*", error: "error" } as const;
 
 /** -q: the daemon attempts everything now. */
 async function runQueue(site: Site, streams: SendmailStreams): Promise<number> {

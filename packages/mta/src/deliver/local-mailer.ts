@@ -56,6 +56,9 @@ async function deliver(attempt: Attempt, batches: MailboxBatches<Letter, Outcome
   const { entry, body } = attempt;
   const copies = new Map<string, Promise<Outcome>>();
   const outcomes = attempt.recipients.map((recipient) => {
+    if (recipient.target.kind === "error") {
+      return Promise.resolve<Outcome>({ kind: "failed", relay: "", reply: recipient.target.reply });
+    }
     if (recipient.target.kind !== "mailbox") {
       return Promise.resolve(deferred("4.3.5", "not a local recipient"));
     }

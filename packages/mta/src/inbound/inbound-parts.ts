@@ -11,7 +11,9 @@ import { findLocalDomain } from "../policy/local-domains.ts";
 import type { PolicyFacts } from "../policy/relay-decision.ts";
 import type { QueueEntry } from "../queue/queue-entry.ts";
 import type { QueueStore } from "../queue/queue-store.ts";
+import type { ListFiles } from "../recipients/list-files.ts";
 import type { RecipientParts } from "../recipients/resolve.ts";
+import { siteRecipientParts } from "../recipients/site-recipients.ts";
 import type { ClientNames } from "./client-names.ts";
 import type { ConnectionLimits } from "./connection-limits.ts";
 
@@ -32,6 +34,8 @@ export interface InboundParts {
   ownAddresses(): ReadonlySet<string>;
   /** Addresses of the container's gateways, see policy/container-gateway.ts. */
   readonly gateways: ReadonlySet<string>;
+  /** Reads `.forward` and `:include:` files. */
+  readonly lists?: ListFiles;
   readonly log: Log;
   readonly clock: Clock;
 }
@@ -54,15 +58,8 @@ export function policyFacts(
 
 /** The tables as recipients are resolved by. */
 export function recipientParts(
-  parts: Pick<InboundParts, "settings" | "tables" | "accounts" | "ownAddresses">,
+  parts: Pick<InboundParts, "settings" | "tables" | "accounts" | "ownAddresses"> &
+    Partial<Pick<InboundParts, "lists" | "log">>,
 ): RecipientParts {
-  const { hostname } = parts.settings();
-  return {
-    aliases: parts.tables.aliases,
-    accounts: parts.accounts(),
-    hostname,
-    isLocalDomain: (domain) =>
-      findLocalDomain(domain, hostname, parts.tables.localHostNames, () => parts.ownAddresses()) !==
-      undefined,
-  };
+  return siteRecipientParts(parts);
 }

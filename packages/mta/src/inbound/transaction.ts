@@ -78,7 +78,9 @@ function passedOn(
 }
 
 function keyOf({ address, target }: ResolvedRecipient): string {
-  return target.kind === "remote" ? `remote ${remoteKey(address)}` : `${target.kind} ${targetName(target)}`;
+  if (target.kind === "remote") return `remote ${remoteKey(address)}`;
+  const detail = target.kind === "mailbox" && target.detail !== undefined ? `+${target.detail}` : "";
+  return `${target.kind} ${targetName(target)}${detail}`;
 }
 
 /** The envelope part of a message record, as the transaction's parameters give it. */

@@ -136,6 +136,7 @@ function controllingOf({ controlling }: QueueRecipient): string[] {
 function mailerOf({ target }: QueueRecipient, remote = "esmtp"): string {
   if (target.kind === "program") return "prog";
   if (target.kind === "file") return "*file*";
+  if (target.kind === "error") return "error";
   return target.kind === "mailbox" ? "local" : remote;
 }
 

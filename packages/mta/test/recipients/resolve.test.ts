@@ -1,45 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { AliasTarget } from "@mailhost/common/tables/aliases";
-import { resolveRecipient } from "../../src/recipients/resolve.ts";
+import { resolveOn } from "./fake-parts.ts";
 
-/** Aliases written as in the file: `\name` is final, what has an `@` is an address. */
-function parts(aliases: Readonly<Record<string, string>>, accounts: readonly string[]) {
-  const targets = (text: string): AliasTarget[] =>
-    text.split(",").map((item) => {
-      const name = item.trim();
-      if (name.includes("@")) return { kind: "address", address: name };
-      return { kind: "local", name: name.replace(/^\\/, ""), final: name.startsWith("\\") };
-    });
-  return {
-    aliases: {
-      file: "aliases",
-      get: (name: string) => (Object.hasOwn(aliases, name) ? targets(aliases[name]!) : undefined),
-      entries: () => Object.entries(aliases).map(([k, v]) => [k, targets(v)] as const),
-    },
-    accounts: {
-      find: (name: string) =>
-        accounts.includes(name.toLowerCase())
-          ? { name: name.toLowerCase(), source: "file" as const }
-          : undefined,
-    },
-    hostname: "mail.ours.test",
-    isLocalDomain: (domain: string) => domain === "ours.test" || domain === "mail.ours.test",
-  };
-}
-
-/** What an address becomes: `mailbox joe`, `remote x@y`, or the refusal. */
-async function resolve(
+function resolve(
   address: string,
   aliases: Readonly<Record<string, string>>,
   accounts: readonly string[],
 ): Promise<string[]> {
-  const result = await resolveRecipient(address, parts(aliases, accounts));
-  if (result.kind === "refused")
-    return [`${result.reply.code} ${result.reply.enhanced} ${result.reply.text}`];
-  return result.recipients.map((r) =>
-    r.target.kind === "mailbox" ? `mailbox ${r.target.name}` : `remote ${r.address}`,
-  );
+  return resolveOn({ aliases, accounts }, address);
 }
 
 test("accounts, without case; unknown users are refused", async () => {
@@ -78,7 +46,7 @@ test("a name that lists itself is its own mailbox; \\name looks no further", asy
     "mailbox joe",
   ]);
   assert.deepEqual(await resolve("root@ours.test", { root: "\\root, joe", joe: "root" }, ["root", "joe"]), [
-    "554 5.4.6 <root@ours.test>... Aliasing/forwarding loop broken",
+    "mailbox root",
   ]);
   assert.deepEqual(await resolve("joe@ours.test", { joe: "\\joe, x@other.test" }, ["joe"]), [
     "mailbox joe",
@@ -86,32 +54,35 @@ test("a name that lists itself is its own mailbox; \\name looks no further", asy
   ]);
 });
 
+test("a circle ends at whoever of it has a mailbox", async () => {
+  assert.deepEqual(await resolve("joe@ours.test", { joe: "amy", amy: "joe" }, ["joe", "amy"]), [
+    "mailbox joe",
+  ]);
+  assert.deepEqual(await resolve("a@ours.test", { a: "joe", joe: "a" }, ["joe"]), ["mailbox joe"]);
+});
+
 test("loops and endless chains are refused", async () => {
   assert.deepEqual(await resolve("a@ours.test", { a: "b", b: "a@ours.test" }, []), [
-    "554 5.4.6 <a@ours.test>... Aliasing/forwarding loop broken",
+    "554 5.4.6 aliasing/forwarding loop broken",
   ]);
-  assert.deepEqual(await resolve("a@ours.test", { a: "a" }, []), [
-    "554 5.4.6 <a@ours.test>... Aliasing/forwarding loop broken",
-  ]);
+  assert.deepEqual(await resolve("a@ours.test", { a: "a" }, []), ["550 5.1.1 a... User unknown"]);
   const chain = Object.fromEntries(Array.from({ length: 20 }, (_, i) => [`a${i}`, `a${i + 1}`]));
   assert.deepEqual(await resolve("a0@ours.test", chain, ["a20"]), [
-    "554 5.4.6 <a0@ours.test>... Too many aliases (10 deep)",
+    "554 5.4.6 aliasing/forwarding loop broken (11 aliases deep; 10 max)",
   ]);
   assert.deepEqual(await resolve("a11@ours.test", chain, ["a20"]), ["mailbox a20"]);
 });
 
 test("an alias of unknown names only is refused; in part unknown ones go on to be reported", async () => {
-  assert.deepEqual(await resolve("a@ours.test", { a: "gone" }, []), [
-    "550 5.1.1 <a@ours.test>... User unknown",
-  ]);
+  assert.deepEqual(await resolve("a@ours.test", { a: "gone" }, []), ["550 5.1.1 gone... User unknown"]);
   assert.deepEqual(await resolve("a@ours.test", { a: "gone, joe" }, ["joe"]), [
     "mailbox joe",
-    "mailbox gone",
+    "error 550 5.1.1 gone... User unknown",
   ]);
 });
 
 test("+detail: the whole name first, then without", async () => {
-  assert.deepEqual(await resolve("joe+lists@ours.test", {}, ["joe"]), ["mailbox joe"]);
+  assert.deepEqual(await resolve("joe+lists@ours.test", {}, ["joe"]), ["mailbox joe detail lists"]);
   assert.deepEqual(await resolve("joe+lists@ours.test", { "joe+lists": "amy" }, ["joe", "amy"]), [
     "mailbox amy",
   ]);
@@ -123,14 +94,22 @@ test("+detail: the whole name first, then without", async () => {
 });
 
 test("names of a route are no users", async () => {
-  for (const name of [
-    "x%y.test@ours.test",
-    "y.test!x@ours.test",
-    '"x@y.test"@ours.test',
-    "/etc/passwd",
-    "|prog",
-    "constructor",
-  ]) {
+  for (const name of ["x%y.test@ours.test", "y.test!x@ours.test", '"x@y.test"@ours.test', "constructor"]) {
     assert.match((await resolve(name, {}, ["joe"]))[0]!, /^550 5\.1\.1 .*User unknown$/, name);
+  }
+});
+
+test("programs, files and lists are for aliases, not for clients", async () => {
+  for (const [name, kind] of [
+    ["|/bin/cat", "programs"],
+    ['"|/bin/cat"@ours.test', "programs"],
+    ["/etc/passwd", "files"],
+    ["/etc/passwd@ours.test", "files"],
+    [":include:/etc/passwd", ":include:s"],
+    ['":Include:/etc/passwd"@mail.ours.test', ":include:s"],
+  ] as const) {
+    assert.deepEqual(await resolve(name, {}, ["joe"]), [
+      `550 5.7.1 <${name}>... Cannot mail directly to ${kind}`,
+    ]);
   }
 });

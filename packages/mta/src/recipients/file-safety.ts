@@ -1,0 +1,72 @@
+/**
+ * Whether a list's file may be believed: Sendmail's rules (safefile, DontBlameSendmail=Safe), in Sendmail's words.
+ *
+ * Nobody but its owner may be able to change the file or to put another in its place: neither the file nor a folder on the way
+ * to it is writable by group or world, and it is a regular file. A `.forward` is the user's own or root's. Symbolic and hard
+ * links are fine under these rules. Whoever it is read for must be allowed to read it, whoever we are.
+ */
+import { constants, type Stats } from "node:fs";
+import { realpath } from "node:fs/promises";
+import { dirname } from "node:path";
+import type { FileSystem } from "@mailhost/common/fs/file-system";
+
+/** The file calls of this folder. */
+export type ListFileSystem = Pick<FileSystem, "open" | "stat"> & {
+  realpath(path: string): Promise<string>;
+};
+
+/** Adds what a {@link FileSystem} lacks. */
+export function listFileSystem(fs: FileSystem): ListFileSystem {
+  return { open: (...a) => fs.open(...a), stat: (path) => fs.stat(path), realpath: (path) => realpath(path) };
+}
+
+/** On whose behalf a file is read. */
+export interface Reader {
+  readonly uid: number;
+  readonly gid?: number;
+}
+
+const GROUP_WRITABLE = 0o020;
+const WORLD_WRITABLE = 0o002;
+
+/** What is wrong with a folder on the way to a file, or undefined. Rejects as stat(2) does. */
+export async function folderFault(path: string, fs: ListFileSystem): Promise<string | undefined> {
+  const folder = dirname(path);
+  const real = await fs.realpath(folder);
+  const folders = new Set([...ancestors(folder), ...ancestors(real)]);
+  for (const each of folders) {
+    const { mode } = await fs.stat(each);
+    if ((mode & WORLD_WRITABLE) !== 0) return "World writable directory";
+    if ((mode & GROUP_WRITABLE) !== 0) return "Group writable directory";
+  }
+  return undefined;
+}
+
+/** What is wrong with the file itself, or undefined. */
+export function fileFault(found: Stats, who: Reader | undefined, owned: boolean): string | undefined {
+  if (!found.isFile()) return "Regular files only";
+  if ((found.mode & GROUP_WRITABLE) !== 0) return "Group writable file";
+  if ((found.mode & WORLD_WRITABLE) !== 0) return "World writable file";
+  if (who === undefined) return undefined;
+  if (owned && found.uid !== who.uid && found.uid !== 0) return "Permission denied";
+  return mayRead(found, who) ? undefined : "Permission denied";
+}
+
+/** How a file is opened: what is no regular file must not keep us waiting. */
+export const LIST_OPEN_FLAGS = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY;
+
+function mayRead({ mode, uid, gid }: Stats, who: Reader): boolean {
+  if (who.uid === 0) return true;
+  if (uid === who.uid) return (mode & 0o400) !== 0;
+  if (gid === who.gid) return (mode & 0o040) !== 0;
+  return (mode & 0o004) !== 0;
+}
+
+/** `/`, `/home`, `/home/joe`. */
+function ancestors(folder: string): string[] {
+  const all: string[] = [];
+  for (let at = folder; ; at = dirname(at)) {
+    all.unshift(at);
+    if (at === dirname(at)) return all;
+  }
+}

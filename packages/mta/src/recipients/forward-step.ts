@@ -1,0 +1,121 @@
+/**
+ * A user's own aliases: the first file of local.forwardPath that is there and safe, with Sendmail's syntax and rules.
+ *
+ * `\me, other@place` keeps a copy. A file that is not safe is passed over, with the reason in the log, and the mail stays with
+ * the user; one that cannot be read now makes the recipient wait. Programs run as the user, who must have a login shell.
+ */
+import type { Account } from "@mailhost/common/accounts/accounts";
+import type { Expansion, Way } from "./expansion.ts";
+import { readListLines } from "./list-lines.ts";
+import { expandTargets } from "./target-step.ts";
+
+/** Delivers to an account, or where its `.forward` says. */
+export async function expandForward(
+  expansion: Expansion,
+  account: Account,
+  detail: string | undefined,
+  way: Way,
+): Promise<void> {
+  const step = `forward ${account.name}`;
+  const isCycle = way.path.includes(step);
+  if (isCycle) expansion.selfReferences++;
+  if (isCycle || (await readForward(expansion, account, detail, way)) === "none") {
+    expansion.addMailbox(account, way, detail);
+  }
+}
+
+/** @returns "none" when no file says where the mail goes */
+async function readForward(
+  expansion: Expansion,
+  account: Account,
+  detail: string | undefined,
+  way: Way,
+): Promise<"none" | "done"> {
+  const { parts } = expansion;
+  const { lists } = parts;
+  const step = `forward ${account.name}`;
+  const { home, uid } = account;
+  if (lists === undefined || home === undefined || home === "" || uid === undefined) return "none";
+  if (expansion.seen.has(step)) return "done";
+  for (const path of forwardPaths(parts.local?.forwardPath ?? [], {
+    account,
+    home,
+    detail,
+    hostname: parts.hostname,
+  })) {
+    const read = await lists.read(path, {
+      who: { uid, ...(account.gid === undefined ? {} : { gid: account.gid }) },
+      owned: true,
+      limit: expansion.bytesLeft,
+    });
+    if (read.kind === "absent") continue;
+    if (read.kind === "later") {
+      parts.log?.write("error", `forward ${path}: transient error: ${read.reason}`);
+      expansion.fail(way, 451, "4.3.0", "transient .forward open error");
+      return "done";
+    }
+    if (read.kind === "refused") {
+      parts.log?.write("warn", `forward ${path}: ${read.reason}`);
+      expansion.step("forward", `${path}: not used: ${read.reason}`);
+      continue;
+    }
+    if (!expansion.countBytes(read.bytes)) return "done";
+    const targets = readListLines(read.text);
+    if (targets.length === 0) return "none";
+    expansion.seen.add(step);
+    expansion.step("forward", `${account.name}: ${path}`);
+    return follow(expansion, targets, account, way);
+  }
+  return "none";
+}
+
+async function follow(
+  expansion: Expansion,
+  targets: ReturnType<typeof readListLines>,
+  account: Account,
+  way: Way,
+): Promise<"none" | "done"> {
+  const { hostname, lists } = expansion.parts;
+  const before = expansion.yielded;
+  const references = expansion.selfReferences;
+  const { unsafe: _, given, ...rest } = way;
+  const mayRun = await lists?.isLoginShell(account.shell ?? "");
+  await expandTargets(expansion, targets, {
+    ...rest,
+    path: [...way.path, `forward ${account.name}`],
+    owner: account,
+    controlling: given === undefined ? way.written : `<${given}>`,
+    ...(mayRun === true ? {} : { unsafe: `User ${account.name}@${hostname} doesn't have a valid shell` }),
+  });
+  // Two who forward to each other: nobody else got it, so it stays.
+  return expansion.yielded === before && expansion.selfReferences > references ? "none" : "done";
+}
+
+/** Sendmail's macros of ForwardPath: `$z` home, `$u` user, `$h` detail, `$w` first label of our name, `$j` all of it. */
+function forwardPaths(
+  patterns: readonly string[],
+  {
+    account,
+    home,
+    detail,
+    hostname,
+  }: { account: Account; home: string; detail: string | undefined; hostname: string },
+): string[] {
+  const host = hostname.split(".")[0]!;
+  // A slash in the detail would choose a folder.
+  const safeDetail = detail === undefined || /[/\0]/.test(detail) ? "" : detail;
+  const macros: Readonly<Record<string, string>> = {
+    z: home,
+    u: account.name,
+    h: safeDetail,
+    w: host,
+    j: hostname,
+    m: hostname.slice(host.length + 1),
+    f: account.name,
+    r: "",
+  };
+  const paths = patterns.map((pattern) =>
+    pattern.replace(/\$(?:\{(\w+)\}|(\w))/g, (_, long, short) => macros[long ?? short] ?? ""),
+  );
+  return [...new Set(paths)].filter((path) => path.startsWith("/"));
+}

@@ -1,0 +1,53 @@
+/**
+ * Local mail that another host takes: LUSER_RELAY, MAIL_HUB, LOCAL_RELAY (Sendmail's ruleset 5, after aliases), nullclient.
+ */
+import { domainKey } from "@mailhost/common/address";
+import { readMailerRoute } from "@mailhost/common/tables/mailer-routes";
+import type { Expansion, Way } from "./expansion.ts";
+
+/** What became of the name. */
+export type HubOutcome =
+  /** Another host has it, or it was refused. */
+  | { readonly kind: "done" }
+  /** It goes on here, under another name. */
+  | { readonly kind: "local"; readonly name: string }
+  /** The setting says nothing about it. */
+  | { readonly kind: "none" };
+
+/**
+ * Sends a local name to the host that a setting names.
+ *
+ * @param value as Sendmail writes it: `host`, `mailer:host`, `mailer:user@host`, `local:user`, `error:5.1.1:550 text`
+ */
+export function sendToHub(
+  expansion: Expansion,
+  setting: string,
+  value: string,
+  name: string,
+  way: Way,
+): HubOutcome {
+  const route = readMailerRoute(value);
+  if (route === undefined) return { kind: "none" };
+  if (route.kind === "local") {
+    expansion.step(setting, `${name}: local ${route.user ?? name}`);
+    return { kind: "local", name: route.user ?? name };
+  }
+  if (route.kind === "error") {
+    expansion.step(setting, `${name}: error`);
+    expansion.failAbout(way, route.reply);
+    return { kind: "done" };
+  }
+  const host = firstHost(route.hosts);
+  // The hub itself is configured like the others: there the mail has arrived.
+  if (expansion.parts.isLocalDomain(domainKey(host))) return { kind: "none" };
+  const address = `${route.user ?? name}@${host}`;
+  const via = `${route.mailer}:${route.hosts}`;
+  expansion.step(setting, `${name}: ${address} via ${via}`);
+  expansion.addRemote(address, way, via);
+  return { kind: "done" };
+}
+
+/** The first of `a:b`, `[a]:25`, `[IPv6:…]`. */
+function firstHost(hosts: string): string {
+  return /^\[[^\]]*\]/.exec(hosts)?.[0] ?? hosts.split(":")[0]!;
+}

@@ -1,0 +1,75 @@
+/**
+ * `:include:/path`: a list in a file of its own, which whoever owns the file may change without newaliases.
+ *
+ * The file is read anew for every message. It is refused when others than its owner can write to it. Programs and files in it
+ * are run and written as its owner; root's file counts as an alias.
+ */
+import type { Account } from "@mailhost/common/accounts/accounts";
+import type { Expansion, Way } from "./expansion.ts";
+import { readListLines } from "./list-lines.ts";
+import type { RecipientParts } from "./recipient-parts.ts";
+import { expandTargets } from "./target-step.ts";
+
+/** Expands the list at a path. */
+export async function expandInclude(expansion: Expansion, path: string, way: Way): Promise<void> {
+  const { parts } = expansion;
+  const step = `include ${path}`;
+  if (way.path.includes(step)) {
+    expansion.breakLoop();
+    return;
+  }
+  if (expansion.seen.has(step)) return;
+  expansion.seen.add(step);
+  if (parts.lists === undefined) {
+    expansion.fail(way, 550, "5.2.4", `Cannot open ${path}: lists in files are not read here`);
+    return;
+  }
+  const who = readerOf(parts, way.owner);
+  const read = await parts.lists.read(path, {
+    ...(who === undefined ? {} : { who }),
+    owned: false,
+    limit: expansion.bytesLeft,
+  });
+  if (read.kind === "later") {
+    parts.log?.write("error", `:include:${path}: ${read.reason}`);
+    expansion.fail(way, 451, "4.2.4", `Cannot open ${path}: ${read.reason}`);
+    return;
+  }
+  if (read.kind !== "text") {
+    const reason = read.kind === "absent" ? "No such file or directory" : read.reason;
+    parts.log?.write("warn", `:include:${path}... Cannot open ${path}: ${reason}`);
+    expansion.fail(way, 550, "5.2.4", `Cannot open ${path}: ${reason}`);
+    return;
+  }
+  if (!expansion.countBytes(read.bytes)) return;
+  const targets = readListLines(read.text);
+  expansion.step("include", `${path}: ${targets.length} ${targets.length === 1 ? "member" : "members"}`);
+  const { owner: _, unsafe: __, given: ___, ...rest } = way;
+  await expandTargets(expansion, targets, {
+    ...rest,
+    path: [...way.path, step],
+    controlling: `:include:${path}`,
+    ...controllerOf(parts, read.uid, path),
+  });
+}
+
+/** Who must be able to read the list: the owner of the .forward that names it, or local.defaultUser. */
+function readerOf(
+  parts: RecipientParts,
+  owner: Account | undefined,
+): { uid: number; gid?: number } | undefined {
+  const name = parts.local?.defaultUser?.split(":")[0] ?? "";
+  const account = owner ?? parts.accounts.find(name);
+  const uid = account?.uid ?? (/^\d+$/.test(name) ? Number(name) : undefined);
+  if (uid === undefined) return undefined;
+  return { uid, ...(account?.gid === undefined ? {} : { gid: account.gid }) };
+}
+
+function controllerOf(parts: RecipientParts, uid: number, path: string): Pick<Way, "owner" | "unsafe"> {
+  if (uid === 0) return {};
+  for (const name of parts.accounts.names?.() ?? []) {
+    const account = parts.accounts.find(name);
+    if (account?.uid === uid) return { owner: account };
+  }
+  return { unsafe: `Address :include:${path} is unsafe` };
+}

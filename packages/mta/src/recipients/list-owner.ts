@@ -1,0 +1,26 @@
+/**
+ * Who hears of what goes wrong with a list: `owner-LIST` (aliases(5)).
+ *
+ * With an alias `owner-list` the envelope sender of what the list sends on is that alias' address when it is one, and
+ * `owner-list` itself when it is several, a program, a file or another list. The owner of `owner-…` and of `…-request` is
+ * `owner-owner`, so that the reports of owners do not go round.
+ */
+import { splitAddress } from "@mailhost/common/address";
+import type { RecipientParts } from "./recipient-parts.ts";
+
+/** The envelope sender for what an alias sends on, or undefined when the alias has no owner. */
+export function findListSender(parts: RecipientParts, alias: string): string | undefined {
+  const owner = alias.startsWith("owner-") || alias.endsWith("-request") ? "owner-owner" : `owner-${alias}`;
+  const targets = parts.aliases.get(owner);
+  if (targets === undefined) return undefined;
+  const [only] = targets;
+  const address =
+    targets.length > 1 || only === undefined
+      ? owner
+      : only.kind === "address"
+        ? only.address
+        : only.kind === "local"
+          ? only.name
+          : owner;
+  return splitAddress(address).domain === "" ? `${address}@${parts.hostname}` : address;
+}

@@ -1,0 +1,63 @@
+/**
+ * What resolving a recipient needs of the rest, and what comes of it.
+ */
+import type { Account, Accounts } from "@mailhost/common/accounts/accounts";
+import type { SmtpReply } from "@mailhost/common/errors";
+import type { Log } from "@mailhost/common/log/log";
+import type { LocalSettings, RoutingSettings } from "@mailhost/common/settings/sendmail-settings";
+import type { AliasTable } from "@mailhost/common/tables/aliases";
+import type { DomainSet } from "@mailhost/common/tables/site-tables";
+import type { Table } from "@mailhost/common/tables/table";
+import type { QueueRecipient } from "../queue/queue-entry.ts";
+import type { ListFiles } from "./list-files.ts";
+
+/** Where the mail for one address goes. */
+export type Resolved =
+  | { readonly kind: "targets"; readonly recipients: readonly ResolvedRecipient[] }
+  | { readonly kind: "refused"; readonly reply: SmtpReply };
+
+/** One recipient after aliases; the fields are those of the queue. */
+export type ResolvedRecipient = Pick<QueueRecipient, "address" | "target" | "sender" | "controlling">;
+
+/** One step of the way, for trace. */
+export interface ResolveStep {
+  /** `alias`, `forward`, `include`, `owner`, `virtusertable`, `domaintable`, `mailertable`, or the setting that decided. */
+  readonly step: string;
+  readonly outcome: string;
+}
+
+/** What the look-up needs. Tables and settings that are absent are as empty ones. */
+export interface RecipientParts {
+  readonly aliases: AliasTable;
+  readonly accounts: Pick<Accounts, "find"> & Partial<Pick<Accounts, "names">>;
+  /** Completes an address that has no domain. */
+  readonly hostname: string;
+  isLocalDomain(domain: string): boolean;
+  readonly virtusertable?: Pick<Table, "get" | "file" | "entries">;
+  readonly virtualDomains?: Pick<DomainSet, "has">;
+  /** FEATURE(virtuser_entire_domain). */
+  readonly virtualEntire?: boolean;
+  readonly mailertable?: Pick<Table, "get" | "file" | "entries">;
+  readonly domaintable?: Pick<Table, "get">;
+  readonly routing?: Partial<RoutingSettings>;
+  readonly local?: Partial<
+    Pick<LocalSettings, "forwardPath" | "maxAliasRecursion" | "preservePlusDetail" | "defaultUser">
+  >;
+  /** Reads `.forward` and `:include:` files; absent: there are none. */
+  readonly lists?: ListFiles;
+  /** Told why a file was not used. */
+  readonly log?: Log;
+  /** Told of every step. */
+  onStep?(step: ResolveStep): void;
+}
+
+/** Sendmail's MaxAliasRecursion. */
+export const MAX_ALIAS_DEPTH = 10;
+
+/** The account of a name: `u+d`, then `u`. */
+export function findAccount(parts: RecipientParts, name: string): Account | undefined {
+  const exact = parts.accounts.find(name);
+  const plus = name.indexOf("+");
+  if (exact !== undefined || plus <= 0 || parts.local?.preservePlusDetail === true) return exact;
+  return parts.accounts.find(name.slice(0, plus));
+}

@@ -1,0 +1,56 @@
+/**
+ * The items of a list, from an alias, a `.forward` or an `:include:` file.
+ */
+import { type AliasTarget, type BadItem, printTarget } from "@mailhost/common/tables/alias-targets";
+import { expandAddress } from "./address-step.ts";
+import type { Expansion, Way } from "./expansion.ts";
+import { expandInclude } from "./include-step.ts";
+import { expandName } from "./name-step.ts";
+
+/** Expands the items in their order. */
+export async function expandTargets(
+  expansion: Expansion,
+  targets: Iterable<AliasTarget | BadItem>,
+  way: Omit<Way, "written" | "given">,
+): Promise<void> {
+  for (const target of targets) {
+    if (expansion.broken !== undefined) return;
+    const written = target.kind === "bad" ? target.item : writtenOf(target);
+    await expandTarget(expansion, target, { ...way, written });
+  }
+}
+
+async function expandTarget(expansion: Expansion, target: AliasTarget | BadItem, way: Way): Promise<void> {
+  if (!expansion.mayGoOn(way)) return;
+  switch (target.kind) {
+    case "bad":
+      // Sendmail knows the mailbox `a b` but has never seen it.
+      if (target.item.includes("@")) expansion.fail(way, 553, "5.1.3", "Invalid route address");
+      else if (target.item === "") expansion.fail(way, 553, "5.1.3", target.reason);
+      else expansion.fail(way, 550, "5.1.1", "User unknown");
+      return;
+    case "local":
+      return expandName(expansion, target.name, { ...way, final: target.final });
+    case "address":
+      return expandAddress(expansion, target.address, way);
+    case "include":
+      return expandInclude(expansion, target.path, way);
+    case "program":
+      return addSpecial(expansion, "program", target.command, way);
+    case "file":
+      return addSpecial(expansion, "file", target.path, way);
+  }
+}
+
+function addSpecial(expansion: Expansion, kind: "program" | "file", what: string, way: Way): void {
+  if (way.unsafe === undefined) expansion.addLocalSpecial(kind, what, way);
+  else expansion.fail(way, 550, "5.7.1", `${way.unsafe} for mailing to ${kind}s`);
+}
+
+/** As replies and the log name it. */
+function writtenOf(target: AliasTarget): string {
+  if (target.kind === "program") return `|${target.command}`;
+  if (target.kind === "file") return target.path;
+  if (target.kind === "include") return `:include:${target.path}`;
+  return printTarget(target);
+}
