@@ -15,11 +15,14 @@ import { type DeliveryEngine, engineDiffers, startEngine } from "./delivery-engi
 import { openClientNames } from "./inbound/client-names.ts";
 import { openConnectionLimits } from "./inbound/connection-limits.ts";
 import { type InboundParts, recipientParts } from "./inbound/inbound-parts.ts";
+import { openMachineLoad, thisMachine } from "./inbound/machine-load.ts";
 import { type PortKind, SmtpListener } from "./inbound/smtp-listener.ts";
 import { type BoundAddress, isBoundHere } from "./own-addresses.ts";
 import { containerGateways, machineFacts } from "./policy/container-gateway.ts";
 import { findLocalDomain, interfaceAddresses } from "./policy/local-domains.ts";
+import { policyWarnings } from "./policy/warnings.ts";
 import { openQueue } from "./queue/lmdb-store.ts";
+import { readSelection } from "./queue/selection.ts";
 import { openListFiles } from "./recipients/list-files.ts";
 import { resolveRecipient } from "./recipients/resolve.ts";
 import { readTlsFiles } from "./tls-files.ts";
@@ -33,7 +36,7 @@ const KINDS: readonly PortKind[] = ["smtp", "submission", "smtps"];
 export async function start(parts: DaemonParts): Promise<Daemon> {
   const { site, log, clock } = parts;
   let settings = parts.settings;
-  const tables = openSiteTables(site, { log, settings });
+  const tables = openSiteTables(site, { log, settings, looks: "once a turn" });
   const accountsOf = ({ accounts: sources }: Settings) =>
     openAccounts(site, sources, (fault) => log.write("error", `${fault.message}; it changes nothing`));
   let accounts: Accounts = accountsOf(settings);
@@ -87,11 +90,18 @@ export async function start(parts: DaemonParts): Promise<Daemon> {
     drac: () => drac,
     store: queue.store,
     submitted: (entry) => engine.runner.submitted(entry),
+    runQueue: (selection) => engine.runner.runAll(selection),
+    etrnTimes: new Map(),
+    load: openMachineLoad({ machine: thisMachine, settings: () => settings, queueDir: site.queueDir, log }),
     names: openClientNames(() => engine.resolver, clock),
-    limits: openConnectionLimits(() => ({
-      total: settings.smtp.maxConnections,
-      perClient: settings.smtp.maxConnectionsPerClient,
-    })),
+    resolver: () => engine.resolver,
+    limits: openConnectionLimits(
+      () => ({
+        total: settings.smtp.maxConnections,
+        perClient: settings.smtp.maxConnectionsPerClient,
+      }),
+      () => clock.now(),
+    ),
     ownAddresses,
     lists: openListFiles({ clock }),
     gateways: new Set(containerGateways(machineFacts)),
@@ -99,12 +109,17 @@ export async function start(parts: DaemonParts): Promise<Daemon> {
     clock,
   };
   const listeners = await openListeners(parts, inbound, bound);
+  const warn = () => {
+    for (const warning of policyWarnings(settings.policy)) log.write("warn", warning);
+  };
+  warn();
 
   return {
     async reload(changed) {
       const tls = readTlsFiles(site, changed.tls);
       const before = settings;
       settings = changed;
+      warn();
       if (JSON.stringify(before.drac) !== JSON.stringify(changed.drac)) {
         const old = drac;
         drac = undefined;
@@ -122,7 +137,7 @@ export async function start(parts: DaemonParts): Promise<Daemon> {
       for (const listener of listeners) listener.update(changed, tls);
     },
     wake: () => engine.runner.wake(),
-    runQueue: () => engine.runner.runAll(),
+    runQueue: (selection) => engine.runner.runAll(readSelection(selection)),
     async stop() {
       await Promise.all(listeners.map((listener) => listener.stop()));
       await Promise.all([engine.stop(), ...leaving.values()]);

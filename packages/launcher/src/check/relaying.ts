@@ -4,8 +4,10 @@
  */
 import type { Settings } from "@mailhost/common/settings/settings";
 import type { SiteTables } from "@mailhost/common/tables/site-tables";
-import { findLocalDomain, interfaceAddresses } from "@mailhost/mta/policy/local-domains";
-import { decideRecipient, type PolicyFacts } from "@mailhost/mta/policy/relay-decision";
+import { hostPolicyFacts } from "@mailhost/mta/policy/host-facts";
+import { interfaceAddresses } from "@mailhost/mta/policy/local-domains";
+import { decideRecipient } from "@mailhost/mta/policy/relay-decision";
+import { policyWarnings } from "@mailhost/mta/policy/warnings";
 import type { Finding } from "./finding.ts";
 
 /**
@@ -27,13 +29,15 @@ function foreignRecipients(hostname: string): string[] {
 /** Puts every stranger's every recipient to the decision. */
 export function checkRelaying(settings: Settings, tables: SiteTables): Finding[] {
   const own = interfaceAddresses();
-  const facts: PolicyFacts = {
-    access: tables.access,
-    relayDomains: tables.relayDomains,
-    localDomain: (domain) => findLocalDomain(domain, settings.hostname, tables.localHostNames, () => own),
-    drac: () => undefined,
-    isGateway: () => false,
-  };
+  const facts = hostPolicyFacts({ settings, tables, ownAddresses: () => own });
+  const warnings = policyWarnings(settings.policy).map(
+    (text): Finding => ({
+      level: settings.policy.promiscuousRelay && text.startsWith("OPEN RELAY") ? "error" : "warning",
+      about: "relaying",
+      text,
+    }),
+  );
+  if (settings.policy.promiscuousRelay) return warnings;
   const findings: Finding[] = [];
   for (const ip of STRANGERS) {
     for (const recipient of foreignRecipients(settings.hostname)) {
@@ -44,6 +48,6 @@ export function checkRelaying(settings: Settings, tables: SiteTables): Finding[]
     }
   }
   return findings.length > 0
-    ? findings
-    : [{ level: "ok", about: "relaying", text: "strangers are refused: no open relay" }];
+    ? [...warnings, ...findings]
+    : [...warnings, { level: "ok", about: "relaying", text: "strangers are refused: no open relay" }];
 }

@@ -16,6 +16,7 @@ import { loadSettings } from "@mailhost/common/settings/load";
 import type { Settings } from "@mailhost/common/settings/settings";
 import { type Site, sitePath } from "@mailhost/common/site";
 import { EX_OK } from "@mailhost/common/sysexits";
+import { policyWarnings } from "@mailhost/mta/policy/warnings";
 import type { Terminal } from "../terminal.ts";
 import { openControlSocket } from "./control-server.ts";
 import { checkFolders, prepareFolders, prepareRunFolder } from "./folders.ts";
@@ -125,6 +126,7 @@ async function runHost(parts: RunParts): Promise<number> {
       const line = readyLine(ports);
       log.write("info", line);
       terminal.out(line);
+      for (const warning of policyWarnings(host.settings.policy)) terminal.err(`mailhost: ${warning}`);
       await signals.stopped;
     }
     log.write("info", "stopping: sessions may finish");
@@ -220,8 +222,8 @@ function controlCommands(host: Host): Parameters<typeof openControlSocket>[2] {
       host.supervisor.wake();
       return { ok: true };
     },
-    "run-queue": () => {
-      host.supervisor.runQueue();
+    "run-queue": ({ selection }) => {
+      host.supervisor.runQueue(selection);
       return { ok: true };
     },
     reload: () => {

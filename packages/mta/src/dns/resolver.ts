@@ -25,6 +25,11 @@ export class DnsError extends Error {
   }
 }
 
+/** True for the answer that there is no such name. */
+export function isAbsent(error: unknown): boolean {
+  return error instanceof DnsError && error.kind === "absent";
+}
+
 /** A resolver. An existing name with no record of the type gives an empty list; other failures throw {@link DnsError}. */
 export interface Resolver {
   mx(domain: string): Promise<MxRecord[]>;

@@ -5,9 +5,9 @@
  */
 import { isIPv4 } from "node:net";
 import type { Clock } from "@mailhost/common/clock";
-import type { Resolver } from "../dns/resolver.ts";
+import { isAbsent, type Resolver } from "../dns/resolver.ts";
 import { comparable } from "../policy/local-domains.ts";
-import { isThisHost } from "../policy/relay-decision.ts";
+import { isThisHost } from "../policy/policy-facts.ts";
 
 /** What the DNS says of an address. */
 export interface ClientName {
@@ -15,6 +15,8 @@ export interface ClientName {
   readonly name: string;
   /** The name does not point back to the address: it decides nothing. */
   readonly forged: boolean;
+  /** Why there is no name to trust; absent when there is one. */
+  readonly nameless?: "none" | "forged" | "temporary";
 }
 
 /** Looks names up. */
@@ -23,7 +25,10 @@ export interface ClientNames {
 }
 
 /** The answer when there is none. */
-export const NO_NAME: ClientName = { name: "", forged: false };
+export const NO_NAME: ClientName = { name: "", forged: false, nameless: "none" };
+
+/** The DNS did not answer, or has not yet. */
+export const UNANSWERED: ClientName = { name: "", forged: false, nameless: "temporary" };
 
 const MAX_CACHED = 10_000;
 const KEEP_NAME = 10 * 60_000;
@@ -46,9 +51,10 @@ export function openClientNames(resolver: () => Resolver, clock: Clock): ClientN
       if (isThisHost(ip)) return Promise.resolve({ name: "localhost", forged: false });
       const known = cache.get(ip);
       if (known !== undefined && known.until > clock.now()) return known.answer;
-      const answer = lookUp(ip, resolver()).catch(() => {
-        remember(ip, clock.now() + KEEP_FAILURE, Promise.resolve(NO_NAME));
-        return NO_NAME;
+      const answer = lookUp(ip, resolver()).catch((error: unknown) => {
+        const failure = isAbsent(error) ? NO_NAME : UNANSWERED;
+        remember(ip, clock.now() + KEEP_FAILURE, Promise.resolve(failure));
+        return failure;
       });
       remember(ip, clock.now() + KEEP_NAME, answer);
       return answer;
@@ -60,8 +66,12 @@ async function lookUp(ip: string, resolver: Resolver): Promise<ClientName> {
   // Whoever owns an address writes its PTR record: only what looks like a host name is taken.
   const name = (await resolver.ptr(ip))[0]?.toLowerCase().replace(/\.$/, "") ?? "";
   if (!HOST_NAME.test(name) || /(?:^|\.)\d+$/.test(name)) return NO_NAME;
-  const addresses = isIPv4(ip) ? resolver.a(name) : resolver.aaaa(name);
-  // A name whose own look-up fails is not confirmed.
-  const confirmed = await addresses.catch(() => [] as string[]);
-  return { name, forged: !confirmed.some((address) => comparable(address) === comparable(ip)) };
+  try {
+    const addresses = await (isIPv4(ip) ? resolver.a(name) : resolver.aaaa(name));
+    const confirmed = addresses.some((address) => comparable(address) === comparable(ip));
+    return confirmed ? { name, forged: false } : { name, forged: true, nameless: "forged" };
+  } catch (error) {
+    // A name whose own look-up fails is not confirmed.
+    return { name, forged: true, nameless: isAbsent(error) ? "forged" : "temporary" };
+  }
 }

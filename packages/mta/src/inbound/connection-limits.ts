@@ -1,49 +1,97 @@
 /**
- * How many sessions there may be at once: in all, and from one address.
+ * How many sessions there may be at once, in all and from one address; how many connections an address made within a minute
+ * (FEATURE ratecontrol); how fast new ones are taken (ConnectionRateThrottle).
  */
 import type { SmtpReply } from "@mailhost/common/errors";
 import { reply } from "../policy/reply.ts";
+
+/** A session that was let in. */
+export interface Place {
+  /** Counts it out again. */
+  readonly leave: () => void;
+  /** Sessions that its address has, and connections that it made within a minute; this one included. */
+  readonly open: number;
+  readonly rate: number;
+}
 
 /** Counts sessions. */
 export interface ConnectionLimits {
   /**
    * Counts a session in. A refusal is not counted.
    *
-   * @param counted false for clients of which any number may come (loopback, RELAY networks)
-   * @returns the refusal, or the function that counts the session out again
+   * @param bounded false for clients of which any number may come (loopback, RELAY networks)
    */
-  enter(ip: string, counted: boolean): { readonly refusal: SmtpReply } | { readonly leave: () => void };
+  enter(ip: string, bounded: boolean): { readonly refusal: SmtpReply } | Place;
+  /** How long a new session waits for its turn when `perSecond` are taken (ms); 0 perSecond: any number. */
+  turn(perSecond: number): number;
 }
+
+/** Sendmail's ConnectionRateWindowSize, in chunks of ten seconds. */
+const CHUNK = 10_000;
+const CHUNKS = 6;
+
+/** Addresses whose rate is remembered; the one that was quiet longest goes first. */
+const MAX_RATES = 20_000;
 
 /** Opens the counters of one daemon; the bounds are asked for at each session, so that a reload changes them. */
 export function openConnectionLimits(
   bounds: () => { readonly total: number; readonly perClient: number },
+  now: () => number,
 ): ConnectionLimits {
   let total = 0;
-  const perClient = new Map<string, number>();
+  const bounded = new Map<string, number>();
+  const open = new Map<string, number>();
+  const rates = new Map<string, { readonly number: number; count: number }[]>();
+  const turns = { from: 0, taken: 0 };
+
+  const rateOf = (ip: string): number => {
+    const number = Math.floor(now() / CHUNK);
+    const recent = (rates.get(ip) ?? []).filter((chunk) => chunk.number > number - CHUNKS);
+    const current = recent.at(-1);
+    if (current?.number === number) current.count += 1;
+    else recent.push({ number, count: 1 });
+    rates.delete(ip);
+    rates.set(ip, recent);
+    if (rates.size > MAX_RATES) rates.delete(rates.keys().next().value!);
+    return recent.reduce((sum, { count }) => sum + count, 0);
+  };
+
   return {
-    enter(ip, counted) {
-      const { total: most, perClient: mostPerClient } = bounds();
+    enter(ip, isBounded) {
+      const { total: most, perClient } = bounds();
       if (total >= most)
         return { refusal: reply(421, "4.3.2", "Too many open connections; try again later") };
-      const own = perClient.get(ip) ?? 0;
-      if (counted && own >= mostPerClient) {
+      if (isBounded && (bounded.get(ip) ?? 0) >= perClient) {
         return { refusal: reply(421, "4.3.2", `Too many open connections from [${ip}]; try again later`) };
       }
       total += 1;
-      if (counted) perClient.set(ip, own + 1);
+      const counters = isBounded ? [open, bounded] : [open];
+      for (const counter of counters) counter.set(ip, (counter.get(ip) ?? 0) + 1);
       let inside = true;
       return {
+        open: open.get(ip)!,
+        rate: rateOf(ip),
         leave() {
           if (!inside) return;
           inside = false;
           total -= 1;
-          if (!counted) return;
-          const left = (perClient.get(ip) ?? 1) - 1;
-          if (left > 0) perClient.set(ip, left);
-          else perClient.delete(ip);
+          for (const counter of counters) countOut(counter, ip);
         },
       };
     },
+    turn(perSecond) {
+      if (perSecond <= 0) return 0;
+      const time = now();
+      if (time >= turns.from + 1000) Object.assign(turns, { from: time, taken: 0 });
+      if (turns.taken >= perSecond) Object.assign(turns, { from: turns.from + 1000, taken: 0 });
+      turns.taken += 1;
+      return Math.max(0, turns.from - time);
+    },
   };
+}
+
+function countOut(counter: Map<string, number>, ip: string): void {
+  const left = (counter.get(ip) ?? 1) - 1;
+  if (left > 0) counter.set(ip, left);
+  else counter.delete(ip);
 }

@@ -7,15 +7,19 @@ import type { DracTable } from "@mailhost/common/drac/drac-table";
 import type { Log } from "@mailhost/common/log/log";
 import type { Settings } from "@mailhost/common/settings/settings";
 import type { SiteTables } from "@mailhost/common/tables/site-tables";
-import { findLocalDomain } from "../policy/local-domains.ts";
-import type { PolicyFacts } from "../policy/relay-decision.ts";
+import type { Resolver } from "../dns/resolver.ts";
+import { hostPolicyFacts } from "../policy/host-facts.ts";
+import type { PolicyFacts } from "../policy/policy-facts.ts";
 import type { QueueEntry } from "../queue/queue-entry.ts";
 import type { QueueStore } from "../queue/queue-store.ts";
+import type { QueueSelection } from "../queue/selection.ts";
 import type { ListFiles } from "../recipients/list-files.ts";
 import type { RecipientParts } from "../recipients/resolve.ts";
 import { siteRecipientParts } from "../recipients/site-recipients.ts";
 import type { ClientNames } from "./client-names.ts";
 import type { ConnectionLimits } from "./connection-limits.ts";
+import type { EtrnTimes } from "./etrn.ts";
+import type { MachineLoad } from "./machine-load.ts";
 
 /** The surroundings of a session. */
 export interface InboundParts {
@@ -26,9 +30,17 @@ export interface InboundParts {
   /** Undefined when POP before SMTP is switched off. */
   drac(): DracTable | undefined;
   readonly store: QueueStore;
+  /** Runs what a selection is for, past its turn (ETRN); absent where nothing runs the queue. */
+  runQueue?(selection: QueueSelection): void;
+  /** Absent: the machine is idle and has room. */
+  readonly load?: MachineLoad;
+  /** When ETRN last ran the queue, by node. */
+  readonly etrnTimes?: EtrnTimes;
   /** Told of each message that has just become durable. */
   submitted(entry: QueueEntry): void;
   readonly names: ClientNames;
+  /** The DNS, for what policy asks of it. */
+  readonly resolver: () => Resolver;
   readonly limits: ConnectionLimits;
   /** Addresses of this host, for literals such as `user@[192.0.2.1]`. */
   ownAddresses(): ReadonlySet<string>;
@@ -44,16 +56,13 @@ export interface InboundParts {
 export function policyFacts(
   parts: Pick<InboundParts, "settings" | "tables" | "drac" | "ownAddresses" | "gateways">,
 ): PolicyFacts {
-  return {
-    access: parts.tables.access,
-    relayDomains: parts.tables.relayDomains,
-    localDomain: (domain) =>
-      findLocalDomain(domain, parts.settings().hostname, parts.tables.localHostNames, () =>
-        parts.ownAddresses(),
-      ),
+  return hostPolicyFacts({
+    settings: parts.settings(),
+    tables: parts.tables,
+    ownAddresses: () => parts.ownAddresses(),
     drac: (ip) => parts.drac()?.permits(ip),
     isGateway: (ip) => parts.gateways.has(ip),
-  };
+  });
 }
 
 /** The tables as recipients are resolved by. */

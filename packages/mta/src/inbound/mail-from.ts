@@ -1,13 +1,15 @@
 /**
- * MAIL: who sends (RFC 5321 section 4.1.1.2). Checks, in this order: the client (check_relay), on the submission ports the right to
- * submit, the sender (check_mail), size.
+ * MAIL: who sends (RFC 5321 section 4.1.1.2). Checks, in this order: on the submission ports the right to
+ * submit, parameters, the sender (check_mail). The client (check_relay) was judged before, see client-check.ts.
  */
 import { splitAddress } from "@mailhost/common/address";
-import { clientIsTrustedNetwork, decideSender, isThisHost } from "../policy/relay-decision.ts";
+import { clientIsTrustedNetwork, decideSender, type Verdict } from "../policy/relay-decision.ts";
 import { reply, replyAbout } from "../policy/reply.ts";
+import { domainToResolve } from "../policy/sender-decision.ts";
 import { policyFacts } from "./inbound-parts.ts";
 import { readMailParameters } from "./mail-parameters.ts";
 import { readPathCommand } from "./path-command.ts";
+import { domainInDns } from "./policy-questions.ts";
 import type { SmtpSession } from "./smtp-session.ts";
 import type { Transaction } from "./transaction.ts";
 
@@ -25,12 +27,7 @@ export async function mailFrom(session: SmtpSession, argument: string): Promise<
     await session.replyWrong(path.reply);
     return;
   }
-  await session.waitForName();
-  const connect = session.connectDecision().verdict;
-  if (connect.kind === "refuse") {
-    session.reply(connect.reply);
-    return;
-  }
+  const connect = await session.check.verdict();
   const { address, parameters } = path.value;
   const facts = policyFacts(session.inbound);
   if (session.listener.kind !== "smtp" && clientIsTrustedNetwork(session.client, facts) === undefined) {
@@ -44,37 +41,42 @@ export async function mailFrom(session: SmtpSession, argument: string): Promise<
     session.reply(read.reply);
     return;
   }
-  const fault = senderFault(session, address, read.value.smtputf8);
-  if (fault !== undefined) {
-    session.reply(fault);
+  const full = await session.inbound.load?.diskRefusal(read.value.announcedSize ?? 0);
+  if (full !== undefined) {
+    session.reply(full);
     return;
   }
-  const { verdict } = decideSender(address, facts);
-  if (verdict.kind === "refuse") {
+  if (!read.value.smtputf8 && /\P{ASCII}/u.test(address)) {
+    session.reply(replyAbout(address, 553, "5.6.7", "Address requires SMTPUTF8"));
+    return;
+  }
+  const asked = domainToResolve(address, facts);
+  const domain = asked === undefined ? undefined : await domainInDns(asked, session.inbound.resolver());
+  const known = { client: session.client, ...(domain === undefined ? {} : { domain }) };
+  // With delay_checks the sender is judged with each recipient.
+  const verdict = facts.rules.delayChecks === "off" ? decideSender(address, facts, known).verdict : undefined;
+  if (verdict?.kind === "refuse") {
     session.logRejected("check_mail", `<${address}>`, verdict.reply);
     session.reply(verdict.reply);
     return;
   }
-  const discard = [connect, verdict].find((v) => v.kind === "discard")?.why;
+  if (verdict !== undefined && verdict.kind !== "accept")
+    session.logSetAside("check_mail", `<${address}>`, verdict);
   const transaction: Transaction = {
     sender: qualified(session, address),
     parameters: read.value,
     recipients: new Map(),
-    ...(discard === undefined ? {} : { discard }),
   };
+  for (const v of [connect, verdict]) if (v !== undefined) setAside(transaction, v);
+  session.sender = { given: address, ...(domain === undefined ? {} : { domain }) };
   session.transaction = transaction;
   session.reply(replyAbout(address, 250, "2.1.0", "Sender ok"));
 }
 
-/** Only this host itself may leave the domain out; letters beyond ASCII need SMTPUTF8 (RFC 6531 section 3.5). */
-function senderFault(session: SmtpSession, address: string, smtputf8: boolean) {
-  if (!smtputf8 && /\P{ASCII}/u.test(address)) {
-    return replyAbout(address, 553, "5.6.7", "Address requires SMTPUTF8");
-  }
-  const bare = address !== "" && splitAddress(address).domain === "";
-  return bare && !isThisHost(session.remoteAddress)
-    ? replyAbout(address, 553, "5.5.4", `Domain name required for sender address ${address}`)
-    : undefined;
+/** Notes that the message is to be dropped or held; what was said first counts. */
+export function setAside(transaction: Transaction, verdict: Verdict): void {
+  if (verdict.kind === "discard") transaction.discard ??= verdict.why;
+  if (verdict.kind === "quarantine") transaction.quarantine ??= verdict.reason;
 }
 
 function qualified(session: SmtpSession, address: string): string {

@@ -2,12 +2,17 @@
  * RCPT: to whom (RFC 5321 section 4.1.1.3). policy/relay-decision.ts says whether this client may send there,
  * recipients/resolve.ts whether a recipient of ours exists.
  */
+import { delay } from "@mailhost/common/clock";
+import type { SmtpReply } from "@mailhost/common/errors";
+import { domainForMx } from "../policy/recipient-decision.ts";
 import { decideRecipient } from "../policy/relay-decision.ts";
 import { reply, replyAbout } from "../policy/reply.ts";
 import { resolveRecipient } from "../recipients/resolve.ts";
 import { policyFacts, recipientParts } from "./inbound-parts.ts";
+import { setAside } from "./mail-from.ts";
 import { readRecipientParameters } from "./mail-parameters.ts";
 import { readPathCommand } from "./path-command.ts";
+import { mxHostsOf } from "./policy-questions.ts";
 import type { SmtpSession } from "./smtp-session.ts";
 
 export async function rcptTo(session: SmtpSession, argument: string): Promise<void> {
@@ -43,25 +48,53 @@ export async function rcptTo(session: SmtpSession, argument: string): Promise<vo
     session.reply(reply(452, "4.5.3", "Too many recipients"));
     return;
   }
-  const networksOnly = session.listener.kind !== "smtp";
-  const { verdict } = decideRecipient(session.client, address, policyFacts(inbound), networksOnly);
+  await throttle(session);
+  const { verdict } = await decide(session, address);
   if (verdict.kind === "refuse") {
-    session.logRejected("check_rcpt", `<${address}>`, verdict.reply);
-    session.reply(verdict.reply);
+    refuse(session, address, verdict.reply);
     return;
   }
+  if (verdict.kind !== "accept") session.logSetAside("check_rcpt", `<${address}>`, verdict);
+  setAside(transaction, verdict);
   if (verdict.kind === "discard") {
-    transaction.discard ??= verdict.why;
     transaction.recipients.set(key, { address, resolved: [], parameters: parameters.value });
     session.reply(replyAbout(address, 250, "2.1.5", "Recipient ok"));
     return;
   }
   const resolved = await resolveRecipient(address, recipientParts(inbound));
   if (resolved.kind === "refused") {
-    session.logRejected("check_rcpt", `<${address}>`, resolved.reply);
-    session.reply(resolved.reply);
+    refuse(session, address, resolved.reply);
     return;
   }
   transaction.recipients.set(key, { address, resolved: resolved.recipients, parameters: parameters.value });
   session.reply(replyAbout(address, 250, "2.1.5", "Recipient ok"));
+}
+
+/** check_rcpt, after the DNS has been asked what the settings want to know. */
+async function decide(session: SmtpSession, address: string) {
+  const { inbound, sender } = session;
+  const facts = policyFacts(inbound);
+  const asked = domainForMx(address, facts);
+  return decideRecipient(session.client, address, facts, {
+    networksOnly: session.listener.kind !== "smtp",
+    ...(asked === undefined ? {} : { mxHosts: await mxHostsOf(asked, inbound.resolver()) }),
+    ...(sender === undefined ? {} : { sender: sender.given }),
+    ...(sender?.domain === undefined ? {} : { senderDomain: sender.domain }),
+  });
+}
+
+function refuse(session: SmtpSession, address: string, r: SmtpReply): void {
+  session.badRecipients += 1;
+  session.logRejected("check_rcpt", `<${address}>`, r);
+  session.reply(r);
+}
+
+/** BadRcptThrottle: who guesses addresses waits a second for each answer. */
+async function throttle(session: SmtpSession): Promise<void> {
+  const { clock, log, settings } = session.inbound;
+  const { badRecipientThrottle } = settings().policy;
+  if (badRecipientThrottle === 0 || session.badRecipients < badRecipientThrottle) return;
+  if (session.badRecipients === badRecipientThrottle)
+    log.write("info", `NOQUEUE: ${session.relayText}: Possible SMTP RCPT flood, throttling.`);
+  await delay(clock, 1000);
 }

@@ -3,7 +3,21 @@
  */
 import type { SmtpReply } from "@mailhost/common/errors";
 import type { Log } from "@mailhost/common/log/log";
+import { isLogged } from "../log/message-log.ts";
+import type { Verdict } from "../policy/policy-facts.ts";
 import { formatReply } from "../policy/reply.ts";
+
+/** `NOQUEUE: ruleset=check_relay, arg1=…, arg2=…, relay=…, discard`, or `quarantine=reason`: policy took it, but not for delivery. */
+export function logSetAside(
+  log: Log,
+  stage: { readonly ruleset: string; readonly arg1: string; readonly arg2?: string; readonly relay: string },
+  verdict: Extract<Verdict, { kind: "discard" | "quarantine" }>,
+): void {
+  const { ruleset, arg1, arg2, relay } = stage;
+  const outcome = verdict.kind === "discard" ? "discard" : `quarantine=${verdict.reason}`;
+  const second = arg2 === undefined ? "" : `, arg2=${arg2}`;
+  log.write("info", `NOQUEUE: ruleset=${ruleset}, arg1=${arg1}${second}, relay=${relay}, ${outcome}`);
+}
 
 /** A message was taken and dropped, as the access table asks. */
 export function logDiscarded(
@@ -27,7 +41,29 @@ export function logRefusedMessage(
   log.write("info", `${id}: from=<${sender}>, relay=${relay}, reject=${formatReply(reply)}`);
 }
 
+/** How a session ended, where that is worth a line. */
+export interface SessionEnd {
+  readonly relay: string;
+  /** `MTA`, `MSA`. */
+  readonly daemon: string;
+  /** See SmtpSession.didWork. */
+  readonly didWork: boolean;
+  /** The last verb of a transaction that was left; empty when none was. */
+  readonly cutOffAfter: string;
+}
+
+/** A session that asked for nothing, or went away in the middle of an envelope (LogLevel 6 and 2). */
+export function logSessionEnd(log: Log, { relay, daemon, didWork, cutOffAfter }: SessionEnd): void {
+  if (!didWork && isLogged(log, 6)) {
+    log.write("info", `NOQUEUE: ${relay} did not issue MAIL/EXPN/VRFY/ETRN during connection to ${daemon}`);
+  }
+  if (cutOffAfter !== "" && cutOffAfter !== "quit" && isLogged(log, 2)) {
+    log.write("info", `NOQUEUE: lost input channel from ${relay} to ${daemon} after ${cutOffAfter}`);
+  }
+}
+
 /** The client went away in the middle of a message. */
 export function logLostInput(log: Log, id: string, sender: string, relay: string): void {
-  log.write("info", `${id}: lost input channel from ${relay} to MTA after data, from=<${sender}>`);
+  log.write("info", `${id}: collect: premature EOM: unexpected close from ${relay}, from=<${sender}>`);
+  log.write("info", `${id}: lost input channel from ${relay} to MTA after data`);
 }

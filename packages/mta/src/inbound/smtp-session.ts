@@ -12,17 +12,19 @@ import { logRejected } from "../log/message-log.ts";
 import {
   type Client,
   clientIsTrustedNetwork,
-  type Decision,
-  decideConnect,
+  type DnsAnswer,
+  type Verdict,
 } from "../policy/relay-decision.ts";
 import { formatReply, reply } from "../policy/reply.ts";
-import { type ClientName, NO_NAME } from "./client-names.ts";
+import { ClientCheck } from "./client-check.ts";
+import type { ClientName } from "./client-names.ts";
 import { DataParser } from "./data-parser.ts";
+import { greetingText } from "./greeting.ts";
 import { type InboundParts, policyFacts } from "./inbound-parts.ts";
 import { mailDate } from "./mail-date.ts";
 import { ProgressDeadline } from "./progress-deadline.ts";
-import { clientText } from "./received-header.ts";
 import type { SmtpListener } from "./smtp-listener.ts";
+import { logSessionEnd, logSetAside } from "./smtp-log.ts";
 import type { Transaction } from "./transaction.ts";
 import { VERBS } from "./verbs.ts";
 
@@ -31,8 +33,19 @@ const SLOW_AFTER = 10;
 const CLOSE_AFTER = 25;
 const LONGEST_PAUSE = 30_000;
 
-/** Longest wait at MAIL for the client's name. */
-const NAME_WAIT = 1_000;
+/** What a client that is refused altogether may still say. */
+const ALWAYS_ANSWERED: ReadonlySet<string> = new Set([
+  "HELO",
+  "EHLO",
+  "NOOP",
+  "RSET",
+  "QUIT",
+  "STARTTLS",
+  "HELP",
+]);
+
+/** How long a command waits while the load is high (DelayLA, ms). */
+const LOAD_PAUSE = 1_000;
 
 /** Commands handled in a row before other connections get their turn. */
 const COMMANDS_IN_A_ROW = 50;
@@ -56,17 +69,21 @@ export class SmtpSession extends SMTPConnection {
   readonly listener: SmtpListener;
   /** The transaction under way. */
   transaction: Transaction | undefined;
+  /** MAIL, VRFY, EXPN or ETRN was given: a session without is named in the log. */
+  didWork = false;
   /** A message is being taken in; the session must not be cut short. */
   takingMessage = false;
-  /** What the DNS said of the client; undefined while it has not answered. */
-  clientName: ClientName | undefined;
-  #naming: Promise<ClientName> = Promise.resolve(NO_NAME);
-  #connectDecision: Decision | undefined;
+  /** MAIL's sender as it was given, and what the DNS said of its domain if it was asked. */
+  sender: { readonly given: string; readonly domain?: DnsAnswer } | undefined;
+  /** Recipients refused in this transaction. */
+  badRecipients = 0;
+  #check: ClientCheck | undefined;
   #wrong = 0;
   #harmless = 0;
   #inARow = 0;
   #deadline: ProgressDeadline | undefined;
   #leave: (() => void) | undefined;
+  #lastVerb = "";
   #whenReady: (() => void) | undefined;
 
   constructor(listener: SmtpListener, socket: Socket, options: SMTPConnectionOptions | null | undefined) {
@@ -77,13 +94,24 @@ export class SmtpSession extends SMTPConnection {
 
   /** `mail.example.com [192.0.2.1]`, as log and Received header write it. */
   get relayText(): string {
-    return clientText(this.remoteAddress, this.clientName?.name ?? "", this.clientName?.forged ?? false);
+    return this.check.relayText;
+  }
+
+  /** What is known of the client, and what policy makes of it. */
+  get check(): ClientCheck {
+    this.#check ??= new ClientCheck(this.remoteAddress, this.inbound);
+    return this.#check;
+  }
+
+  /** What the DNS said of the client; undefined while it has not answered. */
+  get clientName(): ClientName | undefined {
+    return this.check.name;
   }
 
   /** The client as policy sees it. */
   get client(): Client {
-    const known = this.clientName;
-    return { ip: this.remoteAddress, name: known === undefined || known.forged ? "" : known.name };
+    const helo = this.hostNameAppearsAs;
+    return { ...this.check.client, ...(helo === false ? {} : { helo }) };
   }
 
   /** Sends a reply in exactly these words. */
@@ -104,6 +132,23 @@ export class SmtpSession extends SMTPConnection {
     this.reply(r);
   }
 
+  /** Replies to a command that changes nothing; a session that sends little else is slowed down as by wrong ones. */
+  async replyHarmless(r: SmtpReply): Promise<void> {
+    if (this.countHarmless()) await this.replyWrong(r);
+    else this.reply(r);
+  }
+
+  /** The same with several lines. */
+  async replyHarmlessLines(code: number, enhanced: string, lines: readonly string[]): Promise<void> {
+    if (this.countHarmless()) await this.replyWrong(reply(code, enhanced, lines.at(-1) ?? ""));
+    else
+      this.send(
+        code,
+        lines.map((line) => `${enhanced} ${line}`),
+        false,
+      );
+  }
+
   /** Counts commands that do nothing (NOOP and its like); true when there were too many. */
   countHarmless(): boolean {
     this.#harmless += 1;
@@ -111,40 +156,22 @@ export class SmtpSession extends SMTPConnection {
   }
 
   /** Waits, not for long, until the client's name is known. */
-  async waitForName(): Promise<void> {
-    if (this.clientName !== undefined) return;
-    await Promise.race([this.#naming, delay(this.inbound.clock, NAME_WAIT)]);
-    this.clientName ??= NO_NAME;
-  }
-
-  /** What the access table says of the client itself; decided once, when its name is known. */
-  connectDecision(): Decision {
-    if (this.#connectDecision === undefined) {
-      this.#connectDecision = decideConnect(this.client, policyFacts(this.inbound));
-      const { verdict } = this.#connectDecision;
-      if (verdict.kind === "refuse") {
-        const name = this.client.name === "" ? `[${this.remoteAddress}]` : this.client.name;
-        this.logRejected("check_relay", name, verdict.reply, this.remoteAddress);
-      }
-    }
-    return this.#connectDecision;
+  waitForName(): Promise<void> {
+    return this.check.waitForName();
   }
 
   /** A command was refused by policy. */
-  logRejected(
-    ruleset: "check_relay" | "check_mail" | "check_rcpt",
+  logRejected(ruleset: "check_mail" | "check_rcpt", arg1: string, r: SmtpReply): void {
+    logRejected(this.inbound.log, { ruleset, arg1, relay: this.relayText, reject: formatReply(r) });
+  }
+
+  /** Policy took a command, but not for delivery. */
+  logSetAside(
+    ruleset: "check_mail" | "check_rcpt",
     arg1: string,
-    r: SmtpReply,
-    arg2?: string,
+    verdict: Extract<Verdict, { kind: "discard" | "quarantine" }>,
   ): void {
-    const second = arg2 === undefined ? {} : { arg2 };
-    logRejected(this.inbound.log, {
-      ruleset,
-      arg1,
-      ...second,
-      relay: this.relayText,
-      reject: formatReply(r),
-    });
+    logSetAside(this.inbound.log, { ruleset, arg1, relay: this.relayText }, verdict);
   }
 
   /** Ends the transaction, if there is one; the next starts from nothing. */
@@ -170,7 +197,15 @@ export class SmtpSession extends SMTPConnection {
     this._setListeners(() => {
       const counted =
         clientIsTrustedNetwork({ ip: this.remoteAddress, name: "" }, policyFacts(this.inbound)) === undefined;
+      const tooBusy = this.inbound.load?.refusal();
+      if (tooBusy !== undefined) {
+        this.reply({ ...tooBusy, text: `${this.name} ${tooBusy.text}` });
+        return;
+      }
       const place = this.inbound.limits.enter(this.remoteAddress, counted);
+      if ("refusal" in place && place.refusal.text.startsWith("Too many open connections; ")) {
+        this.listener.noteFull(this.inbound.settings().smtp.maxConnections);
+      }
       if ("refusal" in place) {
         this.inbound.log.write(
           "info",
@@ -180,19 +215,38 @@ export class SmtpSession extends SMTPConnection {
         return;
       }
       this.#leave = place.leave;
+      this.listener.noteRoom();
       if (this.inbound.gateways.has(this.remoteAddress)) {
         this.inbound.log.write(
           "warn",
           `connection from the container gateway [${this.remoteAddress}]: the client's address is hidden, network rules do not apply`,
         );
       }
-      this.#naming = this.inbound.names.find(this.remoteAddress).then((name) => (this.clientName ??= name));
-      this.connectionReady();
+      this.check.begin(place);
+      if (this.check.mustWait()) this.#greetLater();
+      else this.connectionReady();
     });
   }
 
+  /** The greeting waits; who talks meanwhile is refused. */
+  #greetLater(): void {
+    const talked = new Promise<void>((done) => this._socket.once("data", () => done()));
+    this.check
+      .waitToGreet(talked)
+      .catch((error: unknown) =>
+        this.inbound.log.write("error", `session with ${this.relayText}: ${messageOf(error)}`),
+      )
+      .finally(() => this.connectionReady());
+  }
+
   override _sendGreeting(): void {
-    this.send(220, `${this.name} ESMTP mailhost; ${mailDate(this.inbound.clock.now())}`, false);
+    if (this.check.earlyTalk !== undefined) {
+      this.send(554, `${this.name} ESMTP not accepting messages`, false);
+      this.#whenReady?.();
+      return;
+    }
+    const { greeting } = this.inbound.settings().smtp;
+    this.send(220, greetingText(greeting, this.name, mailDate(this.inbound.clock.now())), false);
     this.#whenReady?.();
   }
 
@@ -217,6 +271,8 @@ export class SmtpSession extends SMTPConnection {
   override _resetSession(): void {
     super._resetSession();
     this.transaction = undefined;
+    this.sender = undefined;
+    this.badRecipients = 0;
   }
 
   override _onCommand(command: Buffer, callback?: () => void): void {
@@ -247,6 +303,16 @@ export class SmtpSession extends SMTPConnection {
   }
 
   override _onClose(): void {
+    if (this.#leave !== undefined) {
+      const { relayText } = this;
+      logSessionEnd(this.inbound.log, {
+        relay: relayText,
+        daemon: this.listener.kind === "smtp" ? "MTA" : "MSA",
+        didWork: this.didWork,
+        // A message that was cut off has its own line.
+        cutOffAfter: this.transaction === undefined || this.takingMessage ? "" : this.#lastVerb,
+      });
+    }
     this.#leave?.();
     this.#deadline?.stop();
     super._onClose();
@@ -265,9 +331,17 @@ export class SmtpSession extends SMTPConnection {
       this.drain();
       return;
     }
+    if (this.inbound.load?.slowsDown() === true) await delay(this.inbound.clock, LOAD_PAUSE);
     const verb = VERBS.get(word);
+    if (verb !== undefined) this.#lastVerb = word.toLowerCase();
+    if (word === "MAIL") this.didWork = true;
     if (verb === undefined) {
       await this.replyWrong(reply(500, "5.5.1", `Command unrecognized: "${line.slice(0, 100)}"`));
+      return;
+    }
+    const refusal = ALWAYS_ANSWERED.has(word) ? undefined : await this.check.refusal();
+    if (refusal !== undefined) {
+      await this.replyWrong(refusal);
       return;
     }
     await verb(this, blank < 0 ? "" : line.slice(blank + 1), command);

@@ -15,12 +15,14 @@ export type AccessValue =
   | { readonly kind: "discard" }
   /** End this search as if nothing had been found. */
   | { readonly kind: "skip" }
+  /** Accept, and hold the message in the queue. */
+  | { readonly kind: "quarantine"; readonly reason: string }
   /** Refuse in the administrator's words. */
   | { readonly kind: "error"; readonly reply: SmtpReply };
 
 /**
- * Reads a value: `OK`, `RELAY`, `REJECT`, `DISCARD`, `SKIP`, `ERROR:5.7.1:550 text`, `ERROR:550 text`, `550 text`,
- * `550 5.7.1 text`. Anything else is the text of a refusal, as in Sendmail: a typing error never lets mail through.
+ * Reads a value: `OK`, `RELAY`, `REJECT`, `DISCARD`, `SKIP`, `QUARANTINE:reason`, `ERROR:5.7.1:550 text`, `ERROR:550 text`,
+ * `550 text`, `550 5.7.1 text`. Anything else is the text of a refusal, as in Sendmail: a typing error never lets mail through.
  */
 export function readAccessValue(value: string): AccessValue {
   const text = value.trim();
@@ -35,30 +37,30 @@ export function readAccessValue(value: string): AccessValue {
       return { kind: "discard" };
     case "SKIP":
       return { kind: "skip" };
-    default:
-      return { kind: "error", reply: errorReply(text) };
   }
+  const quarantine = /^QUARANTINE:\s*(.+)$/i.exec(text);
+  if (quarantine !== null) return { kind: "quarantine", reason: unquoted(quarantine[1]!) };
+  return { kind: "error", reply: readRefusal(text.replace(/^ERROR:/i, "")) };
 }
 
-/** The reply of an `ERROR:` value, or of the old form without that word. */
-function errorReply(value: string): SmtpReply {
-  const inner = value.replace(/^ERROR:/i, "").trim();
-  const text = inner.replace(/^"(.*)"$/, "$1");
-  const withCode =
-    /^(?:([245]\.\d{1,3}\.\d{1,3}):)?\s*"?([45]\d\d)[ -]?(?:([45]\.\d{1,3}\.\d{1,3})\s+)?(.*?)"?$/.exec(text);
-  if (withCode !== null) {
-    const [, before, code, after, words] = withCode;
-    const enhanced = before ?? after ?? `${code![0]}.0.0`;
-    return { code: Number(code), enhanced, text: words === "" ? "Access denied" : words! };
-  }
-  const withStatus = /^([45]\.\d{1,3}\.\d{1,3}):\s*(.*)$/.exec(text);
-  if (withStatus !== null) {
-    const [, enhanced, words] = withStatus;
-    return {
-      code: enhanced!.startsWith("4") ? 450 : 550,
-      enhanced: enhanced!,
-      text: words === "" ? "Access denied" : words!,
-    };
-  }
-  return { code: 550, enhanced: "5.7.1", text: text === "" ? "Access denied" : text };
+/**
+ * The reply that a text stands for, with Sendmail's rules for its `error` mailer: `5.7.1:550 text`, `550 text`,
+ * `550 5.7.1 text`. A text that does not begin with a code is given `553 5.3.0`. A status in the text rules over one before it.
+ */
+export function readRefusal(given: string): SmtpReply {
+  const text = unquoted(given);
+  const [, status, rest = ""] = /^(?:([245]\.\d{1,3}\.\d{1,3}):)?\s*(.*)$/s.exec(text)!;
+  const words = unquoted(rest);
+  const withCode = /^([45]\d\d)[ -]\s*(?:([45]\.\d{1,3}\.\d{1,3})\s+)?(.+)$/s.exec(words);
+  if (withCode === null)
+    return { code: 553, enhanced: "5.3.0", text: words === "" ? "Access denied" : words };
+  const [, code, inText, message] = withCode;
+  return { code: Number(code), enhanced: inText ?? status ?? `${code![0]}.0.0`, text: message! };
+}
+
+function unquoted(text: string): string {
+  return text
+    .trim()
+    .replace(/^"(.*)"$/s, "$1")
+    .trim();
 }

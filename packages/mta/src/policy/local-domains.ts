@@ -36,6 +36,17 @@ export function findLocalDomain(
   return undefined;
 }
 
+/**
+ * Class m: the domain that the host's name is in. Sendmail takes whatever follows the first dot; a top-level domain or one of the
+ * second-level domains under which countries register names (`com.cn`) is everybody's and never counts as ours.
+ */
+export function ownDomainsOf(hostname: string): string[] {
+  const parent = hostname.toLowerCase().replace(/\.$/, "").split(".").slice(1).join(".");
+  const everybodys =
+    !parent.includes(".") || /^(?:ac|co|com|edu|gob|gov|gouv|go|mil|ne|net|or|org)\.[a-z]{2}$/.test(parent);
+  return everybodys ? [] : [parent];
+}
+
 /** A domain as given, and an internationalised one in its other form (RFC 5890), whichever the table has. */
 function spellings(domain: string): string[] {
   if (/^[ -~]*$/.test(domain) && !domain.includes("xn--")) return [domain];

@@ -1,114 +1,51 @@
 /**
  * Who may send what to whom: the decision at connect, at MAIL and at RCPT, in Sendmail's order (check_relay,
- * check_mail, check_rcpt). Pure: tables go in, the verdict and every look-up that led to it come out. What
- * `mailhost trace` prints is exactly what a session does.
+ * check_mail, check_rcpt). Pure: tables and answers of the DNS go in, the verdict and every look-up that led to it come out. What
+ * `mailhost trace` and `sendmail -bt` print is exactly what a session does.
  *
- * `OK` never relays. Nor does a local part that carries a route (`user%other`, `other!user`, `user@other`): at one of our
- * domains it is refused for whoever may not relay, and is an unknown user for everybody else.
+ * The parts: connect-decision.ts, sender-decision.ts, recipient-decision.ts with client-relay.ts. Here they are put together, with
+ * what FEATURE(delay_checks) and FEATURE(block_bad_helo) add at RCPT.
  */
-import { domainKey, joinAddress, localPartKey, splitAddress } from "@mailhost/common/address";
-import type { DracEntry } from "@mailhost/common/drac/drac-table";
-import type { SmtpReply } from "@mailhost/common/errors";
-import { addressKeys, domainKeys } from "@mailhost/common/tables/address-keys";
-import type { Table } from "@mailhost/common/tables/table";
-import { type Found, type Lookup, searchAccess } from "./access-lookup.ts";
-import { comparable } from "./local-domains.ts";
-import { reply, replyAbout } from "./reply.ts";
+import { domainKey, localPartKey, splitAddress } from "@mailhost/common/address";
+import { addressKeys } from "@mailhost/common/tables/address-keys";
+import { byDomain, type Lookup, type Step, searchAccess } from "./access-lookup.ts";
+import { clientMayRelay } from "./client-relay.ts";
+import { decideConnect } from "./connect-decision.ts";
+import type { Client, DnsAnswer, PolicyFacts, Verdict } from "./policy-facts.ts";
+import { isThisHost } from "./policy-facts.ts";
+import {
+  decideRecipientAlone,
+  type RecipientCircumstances,
+  type RecipientDecision,
+} from "./recipient-decision.ts";
+import { relayDomainsEntry } from "./relay-domains.ts";
+import { about, reply } from "./reply.ts";
+import { judgeSender } from "./sender-decision.ts";
 
-/** A host that calls us. */
-export interface Client {
-  readonly ip: string;
-  /** Its name when forward and reverse look-up agree, else empty. A name that does not agree decides nothing. */
-  readonly name: string;
+export { decideConnect } from "./connect-decision.ts";
+export type { Client, Decision, DnsAnswer, PolicyFacts, Verdict } from "./policy-facts.ts";
+export { isThisHost } from "./policy-facts.ts";
+export type { RecipientDecision } from "./recipient-decision.ts";
+export { decideSender } from "./sender-decision.ts";
+
+/** All that is known at RCPT. */
+export interface Circumstances extends RecipientCircumstances {
+  /** What the DNS says of the sender's domain. */
+  readonly senderDomain?: DnsAnswer;
 }
 
-/** What the decision looks at. */
-export interface PolicyFacts {
-  readonly access: Table;
-  readonly relayDomains: Table;
-  /** Whether mail for a domain is delivered here: the table and key that say so, or undefined. */
-  localDomain(domain: string): { readonly table: string; readonly key: string } | undefined;
-  /** The POP-before-SMTP entry of an address. */
-  drac(ip: string): DracEntry | undefined;
-  /** True for the gateway of the container we run in: it may hide anybody. */
-  isGateway(ip: string): boolean;
-}
-
-/** The outcome of one stage. `why` names the entry that decided, for the log and for trace. */
-export type Verdict =
-  | { readonly kind: "accept"; readonly why: string }
-  | { readonly kind: "discard"; readonly why: string }
-  | { readonly kind: "refuse"; readonly reply: SmtpReply; readonly why: string };
-
-/** A verdict with all look-ups that were made for it, in order. */
-export interface Decision {
-  readonly verdict: Verdict;
-  readonly lookups: readonly Lookup[];
-}
-
-/** The decision on a recipient; `local` tells an accepted one's mail is delivered by us. */
-export interface RecipientDecision extends Decision {
-  readonly local: boolean;
-}
-
-/** Sendmail's rule: these two and no other address of loopback. */
-const LOOPBACK: ReadonlySet<string> = new Set(["127.0.0.1", "0:0:0:0:0:0:0:1"]);
-
-/** True for a client on this very host. */
-export function isThisHost(ip: string): boolean {
-  return LOOPBACK.has(comparable(ip));
-}
-
-/** check_relay: may this client speak to us at all? By its name, then by its address. */
-export function decideConnect(client: Client, facts: PolicyFacts): Decision {
-  const lookups: Lookup[] = [];
-  const search = searchAccess(facts.access, lookups);
-  const found =
-    (isDomainName(client.name) ? search.domain("connect", client.name) : undefined) ??
-    search.address("connect", client.ip);
-  const verdict = accessVerdict(found, reply(550, "5.7.1", "Access denied"));
-  return { verdict: verdict ?? { kind: "accept", why: "no entry forbids the client" }, lookups };
-}
-
-/** check_mail: may this sender use us? The null sender always may. */
-export function decideSender(sender: string, facts: PolicyFacts): Decision {
-  const lookups: Lookup[] = [];
-  if (sender === "") return { verdict: { kind: "accept", why: "null sender" }, lookups };
-  const { localPart, domain } = splitAddress(sender);
-  const search = searchAccess(facts.access, lookups);
-  const found =
-    search.mailbox("from", localPartKey(localPart), domainKey(domain), true) ??
-    search.domain("from", domainKey(domain));
-  const verdict = accessVerdict(found, reply(550, "5.7.1", "Access denied"));
-  return { verdict: verdict ?? { kind: "accept", why: "no entry forbids the sender" }, lookups };
-}
-
-/** check_rcpt: is the recipient ours, or may this client relay to it? */
+/** check_rcpt: is the recipient ours, or may this client relay to it? With delay_checks, also all that was put off. */
 export function decideRecipient(
   client: Client,
   recipient: string,
   facts: PolicyFacts,
-  networksOnly = false,
+  known: Circumstances = {},
 ): RecipientDecision {
-  const lookups: Lookup[] = [];
-  const { localPart, domain } = splitAddress(recipient);
-  const home = localHome(domain, facts, lookups);
-  const barred = recipientEntry(recipient, home !== undefined, facts, lookups);
-  if (barred !== undefined) return { verdict: barred, lookups, local: home !== undefined };
-  const relay = () => clientMayRelay(client, facts, lookups, networksOnly);
-  const denied: Verdict = {
-    kind: "refuse",
-    reply: replyAbout(recipient, 550, "5.7.1", "Relaying denied"),
-    why: "no entry lets the client relay",
-  };
-  if (home !== undefined) {
-    if (!/[%!@]/.test(localPartKey(localPart)))
-      return { verdict: { kind: "accept", why: home }, lookups, local: true };
-    const why = relay();
-    return { verdict: why === undefined ? denied : { kind: "accept", why: home }, lookups, local: true };
-  }
-  const why = destinationMayBeRelayed(domain, facts, lookups) ?? relay();
-  return { verdict: why === undefined ? denied : { kind: "accept", why }, lookups, local: false };
+  const decision = decideRecipientAlone(client, recipient, facts, known);
+  if (decision.verdict.kind !== "accept") return decision;
+  const lookups = [...decision.lookups];
+  const verdict = delayedVerdict(client, recipient, facts, known, lookups) ?? decision.verdict;
+  return { ...decision, lookups, verdict };
 }
 
 /**
@@ -120,115 +57,67 @@ export function clientIsTrustedNetwork(
   facts: PolicyFacts,
   lookups: Lookup[] = [],
 ): string | undefined {
-  return clientMayRelay(client, facts, lookups, true);
+  const may = clientMayRelay(client, facts, lookups, { networksOnly: true });
+  return may !== undefined && "why" in may ? may.why : undefined;
 }
 
-/** Why a client may relay anywhere, or undefined. */
-function clientMayRelay(
+/** What comes after the recipient was found good; undefined: nothing stands against it. */
+function delayedVerdict(
   client: Client,
-  facts: PolicyFacts,
-  lookups: Lookup[],
-  networksOnly: boolean,
-): string | undefined {
-  if (isThisHost(client.ip)) return `client ${client.ip} is this host`;
-  if (facts.isGateway(client.ip)) {
-    lookups.push({ table: "container gateway", key: client.ip, value: "never relays by network rule" });
-    return undefined;
-  }
-  const network = relayDomainsEntry(addressKeys(client.ip), facts, lookups);
-  if (network !== undefined) return network;
-  if (!networksOnly) {
-    const entry = facts.drac(client.ip);
-    const until =
-      entry === undefined
-        ? undefined
-        : `until ${new Date(entry.expiresAt).toISOString()} (user ${entry.user})`;
-    lookups.push({ table: "drac", key: client.ip, value: until });
-    if (entry !== undefined) return `drac: ${client.ip} ${until}`;
-  }
-  const byAddress = searchAccess(facts.access, lookups).address("connect", client.ip);
-  if (byAddress?.value.kind === "relay") return `access: ${byAddress.key} RELAY`;
-  const name = domainKey(client.name);
-  if (networksOnly || !isDomainName(name)) return undefined;
-  const byClass = relayDomainsEntry(domainKeys(name), facts, lookups);
-  if (byClass !== undefined) return byClass;
-  const byName = searchAccess(facts.access, lookups).domain("connect", name);
-  return byName?.value.kind === "relay" ? `access: ${byName.key} RELAY` : undefined;
-}
-
-/** Why mail for a domain that is not ours is taken from anybody, or undefined. */
-function destinationMayBeRelayed(domain: string, facts: PolicyFacts, lookups: Lookup[]): string | undefined {
-  const name = domainKey(domain);
-  if (!isDomainName(name)) return undefined;
-  const byClass = relayDomainsEntry(domainKeys(name), facts, lookups);
-  if (byClass !== undefined) return byClass;
-  const found = searchAccess(facts.access, lookups).domain("to", name);
-  return found?.value.kind === "relay" ? `access: ${found.key} RELAY` : undefined;
-}
-
-/**
- * True for what can be a host's name. `9.202.99.11` cannot (no top-level domain is a number): looked up as a domain it
- * would meet the entry of the network 202.99.11.
- */
-function isDomainName(name: string): boolean {
-  return name !== "" && !/(?:^|\.)\d+\.?$/.test(name);
-}
-
-function relayDomainsEntry(
-  keys: readonly string[],
-  facts: PolicyFacts,
-  lookups: Lookup[],
-): string | undefined {
-  for (const key of keys) {
-    const value = facts.relayDomains.get(key);
-    lookups.push({ table: "relay-domains", key, value });
-    if (value !== undefined) return `relay-domains: ${key}`;
-  }
-  return undefined;
-}
-
-/** What makes a domain ours; an address with no domain is ours too. */
-function localHome(domain: string, facts: PolicyFacts, lookups: Lookup[]): string | undefined {
-  if (domain === "") return "address without a domain";
-  const local = facts.localDomain(domainKey(domain));
-  lookups.push({
-    table: local?.table ?? "local-host-names",
-    key: local?.key ?? domainKey(domain),
-    value: local === undefined ? undefined : "local",
-  });
-  return local === undefined ? undefined : `${local.table}: ${local.key}`;
-}
-
-/** An entry that bars a recipient (blocklist_recipients); OK and RELAY say nothing here. */
-function recipientEntry(
   recipient: string,
-  local: boolean,
+  facts: PolicyFacts,
+  known: Circumstances,
+  lookups: Lookup[],
+): Verdict | undefined {
+  const { rules } = facts;
+  if (rules.delayChecks !== "off" && known.sender !== undefined) {
+    if (isSpared(recipient, facts, lookups)) return undefined;
+    const answer = known.senderDomain === undefined ? {} : { domain: known.senderDomain };
+    const sender = judgeSender(known.sender, facts, { client, ...answer }, lookups);
+    // An entry that accepts the sender ends it here, one that accepts the client does not.
+    if (sender.kind === "accept" && sender.entry === true) return undefined;
+    const connect = sender.kind === "accept" ? decideConnect(client, facts) : undefined;
+    lookups.push(...(connect?.lookups ?? []));
+    const verdict = connect?.verdict ?? sender;
+    // At RCPT a reply is about the recipient, whoever was judged.
+    if (verdict.kind === "refuse") return { ...verdict, reply: about(recipient, verdict.reply) };
+    if (verdict.kind !== "accept") return verdict;
+  }
+  return badHelo(client, recipient, facts, lookups);
+}
+
+/** FEATURE(delay_checks, friend): FRIENDs are spared the checks; hater: all but HATERs are. Looked up with `Spam:` alone. */
+function isSpared(recipient: string, facts: PolicyFacts, lookups: Lookup[]): boolean {
+  const { delayChecks, lookupDotDomain } = facts.rules;
+  if (delayChecks !== "friend" && delayChecks !== "hater") return false;
+  const { localPart, domain } = splitAddress(recipient);
+  const user = localPartKey(localPart);
+  const host = domain === "" ? facts.hostname : domainKey(domain);
+  const steps: Step[] = [{ how: "F", user, domain: host }, byDomain(host)];
+  if (domain === "" || facts.localDomain(host) !== undefined) steps.push({ how: "U", user });
+  const found = searchAccess(facts.access, lookups, lookupDotDomain).list("spam", "!", steps);
+  const said = found?.text.trim().toUpperCase();
+  return delayChecks === "friend" ? said === "FRIEND" : said !== "HATER";
+}
+
+/** FEATURE(block_bad_helo): our own names, and names without a dot; addresses of class R may say what they like. */
+function badHelo(
+  client: Client,
+  recipient: string,
   facts: PolicyFacts,
   lookups: Lookup[],
 ): Verdict | undefined {
-  const { localPart, domain } = splitAddress(recipient);
-  const search = searchAccess(facts.access, lookups);
-  const name = domainKey(domain);
-  const found = search.mailbox("to", localPartKey(localPart), name, local) ?? search.domain("to", name);
-  const verdict = accessVerdict(found, reply(550, "5.2.1", "Mailbox disabled for this recipient"));
-  if (verdict === undefined || verdict.kind === "accept") return undefined;
-  if (verdict.kind === "discard") return verdict;
-  const { code, enhanced, text } = verdict.reply;
-  return { ...verdict, reply: replyAbout(joinAddress({ localPart, domain }), code, enhanced, text) };
-}
-
-/** What an entry asks for, as a verdict; undefined when there is no entry. */
-function accessVerdict(found: Found | undefined, rejection: SmtpReply): Verdict | undefined {
-  if (found === undefined) return undefined;
-  const why = `access: ${found.key}`;
-  switch (found.value.kind) {
-    case "reject":
-      return { kind: "refuse", reply: rejection, why: `${why} REJECT` };
-    case "error":
-      return { kind: "refuse", reply: found.value.reply, why: `${why} ERROR` };
-    case "discard":
-      return { kind: "discard", why: `${why} DISCARD` };
-    default:
-      return { kind: "accept", why: `${why} ${found.value.kind.toUpperCase()}` };
-  }
+  const { helo } = client;
+  if (!facts.rules.blockBadHelo || helo === undefined || isThisHost(client.ip)) return undefined;
+  if (relayDomainsEntry(addressKeys(client.ip), facts, lookups) !== undefined) return undefined;
+  const name = domainKey(helo);
+  const local = facts.localDomain(name);
+  lookups.push({ table: local?.table ?? "local-host-names", key: name, value: local && "local" });
+  const qualified = /[^.]\..*[^.]/.test(name) || /^\[ipv6:.+\]$/.test(name);
+  if (local === undefined && qualified) return undefined;
+  return {
+    kind: "refuse",
+    reply: about(recipient, reply(550, "5.7.1", `bogus HELO name used: ${helo}`)),
+    why: local === undefined ? "HELO with a name without a dot" : "HELO with a name of ours",
+  };
 }

@@ -13,6 +13,14 @@ export function replyAbout(address: string, code: number, enhanced: string, text
   return { code, enhanced, text: `<${address}>... ${text}` };
 }
 
+/** Refusals that Sendmail begins with the address; every other code goes without. */
+const WITH_ADDRESS: ReadonlySet<number> = new Set([450, 550, 553]);
+
+/** A refusal that was made without an address, told about one. */
+export function about(address: string, r: SmtpReply): SmtpReply {
+  return WITH_ADDRESS.has(r.code) ? replyAbout(address, r.code, r.enhanced, r.text) : r;
+}
+
 /** `550 5.7.1 text`, as it goes over the wire and into the log. */
 export function formatReply(r: SmtpReply): string {
   return [String(r.code), r.enhanced, r.text].filter((part) => part !== "").join(" ");

@@ -131,10 +131,14 @@ export async function startInbound(host: InboundHost = {}): Promise<InboundFixtu
     } as unknown as InboundParts["store"],
     submitted: (entry) => void submitted.push(entry),
     names: openClientNames(() => resolverOf(host), clock),
-    limits: openConnectionLimits(() => ({
-      total: settings.smtp.maxConnections,
-      perClient: settings.smtp.maxConnectionsPerClient,
-    })),
+    resolver: () => resolverOf(host),
+    limits: openConnectionLimits(
+      () => ({
+        total: settings.smtp.maxConnections,
+        perClient: settings.smtp.maxConnectionsPerClient,
+      }),
+      () => clock.now(),
+    ),
     ownAddresses: () => new Set(["192.0.2.25"]),
     gateways: new Set(host.gateways ?? []),
     log: logger,

@@ -19,9 +19,11 @@ test("errors in all their spellings", () => {
     ["550 bare", 550, "5.0.0", "bare"],
     ["550 5.1.1 with status", 550, "5.1.1", "with status"],
     ["ERROR:4.2.1:450 try later", 450, "4.2.1", "try later"],
-    ["ERROR:5.7.1:no code", 550, "5.7.1", "no code"],
-    ["go away", 550, "5.7.1", "go away"],
-    ["550", 550, "5.0.0", "Access denied"],
+    ["ERROR:5.7.1:no code", 553, "5.3.0", "no code"],
+    ["go away", 553, "5.3.0", "go away"],
+    ["550", 553, "5.3.0", "550"],
+    ["ERROR:5.7.1:550 5.1.1 twice", 550, "5.1.1", "twice"],
+    ["ERROR:4.7.1:550 cross", 550, "4.7.1", "cross"],
   ];
   for (const [value, code, enhanced, text] of cases) {
     assert.deepEqual(readAccessValue(value), { kind: "error", reply: { code, enhanced, text } }, value);
