@@ -67,6 +67,7 @@ export function startEngine(parts: EngineParts): DeliveryEngine {
     clock,
     log,
     hostname: settings.hostname,
+    maxRemote: settings.queue.maxRunners,
     resolve: parts.resolve,
     isTaken: parts.isTaken,
   });
@@ -93,6 +94,7 @@ export function engineDiffers(a: Settings, b: Settings): boolean {
       s.rewrite,
       s.routing,
       s.domains,
+      s.smtp.privacy,
     ]);
   return built(a) !== built(b);
 }

@@ -37,8 +37,8 @@ export interface Daemon {
   reload?(settings: Settings): Promise<void>;
   /** Something was put into the queue by another process. */
   wake?(): void;
-  /** Attempt everything in the queue now. */
-  runQueue?(): void;
+  /** Attempt everything in the queue now, or what a selection is for. */
+  runQueue?(selection?: unknown): void;
   /** Accepts nothing more and resolves when all sessions have finished. */
   stop(): Promise<void>;
 }
@@ -108,7 +108,7 @@ async function serve(name: string, daemon: Daemon, inbox: Inbox, log: ReopeningL
     try {
       if (message.type === "stop") return STOP_LIMIT;
       if (message.type === "wake") daemon.wake?.();
-      if (message.type === "run-queue") daemon.runQueue?.();
+      if (message.type === "run-queue") daemon.runQueue?.(message.selection);
       if (message.type === "reload") {
         log.reopen(message.settings);
         await daemon.reload?.(message.settings);

@@ -3,7 +3,8 @@
  *
  *     {"command":"wake"}  ->  {"ok":true}
  *
- * `wake` has the mta look at its queue, `run-queue` has it attempt everything, `reload` is SIGHUP, and `status` tells
+ * `wake` has the mta look at its queue, `run-queue` has it attempt everything (with
+ * `"selection":{…}` what that is for, see mta queue/selection.ts), `reload` is SIGHUP, and `status` tells
  * of the processes. The launcher answers (launcher/src/start/control-server.ts).
  */
 import { connect } from "node:net";
@@ -33,6 +34,7 @@ const NOBODY = new Set(["ENOENT", "ECONNREFUSED", "EACCES", "EPERM", "ENOTDIR"])
 /**
  * Says one command to the launcher of a site.
  *
+ * @param more further members of the command's line, such as `selection`
  * @returns its answer; undefined when nobody listens (no launcher runs, or we may not talk to it)
  * @throws when the launcher is there and answers nothing, or nonsense
  */
@@ -40,6 +42,7 @@ export function sendControl(
   site: Site,
   command: string,
   timeout = ANSWER_TIMEOUT,
+  more: Readonly<Record<string, unknown>> = {},
 ): Promise<ControlAnswer | undefined> {
   if (Buffer.byteLength(site.controlSocket) > SOCKET_PATH_LIMIT) return Promise.resolve(undefined);
   return new Promise((resolve, reject) => {
@@ -65,6 +68,6 @@ export function sendControl(
       }
     });
     socket.on("close", () => reject(new Error(`${site.controlSocket}: closed without an answer`)));
-    socket.write(`${JSON.stringify({ command })}\n`);
+    socket.write(`${JSON.stringify({ ...more, command })}\n`);
   });
 }

@@ -24,8 +24,8 @@ export type LauncherMessage =
   | { readonly type: "reload"; readonly settings: Settings }
   /** Something was put into the queue by another process. */
   | { readonly type: "wake" }
-  /** `mailhost queue run`: attempt everything now. */
-  | { readonly type: "run-queue" }
+  /** `mailhost queue run`: attempt everything now, or what a selection (mta queue/selection.ts) is for. */
+  | { readonly type: "run-queue"; readonly selection?: unknown }
   /** Accept nothing more, let sessions finish, end. */
   | { readonly type: "stop" };
 

@@ -18,8 +18,10 @@ const IDLE_LIMIT = 10_000;
 /** Connections at once. */
 const MOST_CLIENTS = 64;
 
-/** The commands by name. */
-export type ControlCommands = Readonly<Record<string, () => Promise<ControlAnswer> | ControlAnswer>>;
+/** The commands by name; each is given the whole line's object. */
+export type ControlCommands = Readonly<
+  Record<string, (line: Readonly<Record<string, unknown>>) => Promise<ControlAnswer> | ControlAnswer>
+>;
 
 /**
  * Listens on the socket, mode 0660; one that a dead launcher left is removed first (the pid file's lock says that it
@@ -82,17 +84,18 @@ function serveClient(socket: Socket, commands: ControlCommands): void {
 
 /** The answer to one line. */
 export async function obey(line: string, commands: ControlCommands): Promise<ControlAnswer> {
-  let name: unknown;
+  let asked: Readonly<Record<string, unknown>>;
   try {
-    name = (JSON.parse(line) as { command?: unknown } | null)?.command;
+    asked = (JSON.parse(line) as Record<string, unknown> | null) ?? {};
   } catch {
     return { ok: false, error: "expected one JSON object a line" };
   }
+  const name = asked.command;
   if (typeof name !== "string" || !Object.hasOwn(commands, name)) {
     return { ok: false, error: `unknown command; there are ${Object.keys(commands).join(", ")}` };
   }
   try {
-    return await commands[name]!();
+    return await commands[name]!(asked);
   } catch (error) {
     return { ok: false, error: messageOf(error) };
   }

@@ -14,7 +14,7 @@ export interface Supervisor {
   /** The queue has something new. */
   wake(): void;
   /** Attempt everything in the queue now. */
-  runQueue(): void;
+  runQueue(selection?: unknown): void;
   /** Lets sessions finish for `limit` ms, then kills. Resolves when all are gone. */
   stop(limit: number): Promise<void>;
   /** Ends all at once. */
@@ -51,8 +51,9 @@ export function superviseChildren(plans: readonly ChildPlan[], parts: Supervisor
     wake() {
       for (const child of children) child.send({ type: "wake" });
     },
-    runQueue() {
-      for (const child of children) child.send({ type: "run-queue" });
+    runQueue(selection) {
+      const which = selection === undefined ? {} : { selection };
+      for (const child of children) child.send({ type: "run-queue", ...which });
     },
     stop,
     kill() {

@@ -2,6 +2,7 @@
  * HELO and EHLO: the client's name for itself, and what we offer (RFC 5321 section 4.1.1.1).
  */
 import { reply } from "../policy/reply.ts";
+import { allowedVerbs } from "./privacy.ts";
 import type { SmtpSession } from "./smtp-session.ts";
 
 /** RFC 5321 section 4.5.3.1.2, with some slack for literals. */
@@ -14,12 +15,16 @@ export async function helo(session: SmtpSession, argument: string): Promise<void
 
 export async function ehlo(session: SmtpSession, argument: string): Promise<void> {
   if (!(await introduce(session, "EHLO", argument))) return;
+  const settings = session.inbound.settings();
+  const verbs = allowedVerbs(settings);
   const features = [
     "ENHANCEDSTATUSCODES",
     "PIPELINING",
+    ...verbs.filter((verb) => verb !== "ETRN"),
     "8BITMIME",
-    `SIZE ${session.inbound.settings().smtp.maxMessageSize}`,
-    "DSN",
+    `SIZE ${settings.smtp.maxMessageSize}`,
+    ...(settings.smtp.privacy.includes("noreceipts") ? [] : ["DSN"]),
+    ...verbs.filter((verb) => verb === "ETRN"),
     "SMTPUTF8",
     ...(session.listener.offersTls && !session.secure ? ["STARTTLS"] : []),
     "HELP",

@@ -27,6 +27,7 @@ export class SmtpListener extends SMTPServer {
   readonly inbound: InboundParts;
   /** STARTTLS is offered: there is a certificate, and the port does not speak TLS from the first octet. */
   offersTls: boolean;
+  #full = false;
   /** No new transactions: the daemon stops. */
   draining = false;
 
@@ -56,6 +57,19 @@ export class SmtpListener extends SMTPServer {
     Object.assign(this.options, libraryOptions(this.kind, settings, tls));
     this.offersTls = tls !== undefined && this.kind !== "smtps";
     if (tls !== undefined) this.updateSecureContext({ cert: tls.cert, key: tls.key });
+  }
+
+  /** All places are taken: said once in the log, until there was room again. */
+  noteFull(most: number): void {
+    if (!this.#full) {
+      this.inbound.log.write("info", `rejecting connections on daemon MTA: ${most} children, max ${most}`);
+    }
+    this.#full = true;
+  }
+
+  /** A place was free. */
+  noteRoom(): void {
+    this.#full = false;
   }
 
   /** Stops listening and resolves when the last session is over; a message under way has 30 s. */

@@ -1,10 +1,14 @@
 /**
- * The SMTP commands that a session knows, and the short ones among them. The stages of a mail transaction have files of their own.
+ * The SMTP commands that a session knows, and the short ones among them. The others have files of their own.
  */
 import { reply } from "../policy/reply.ts";
+import { expand, verify } from "./address-queries.ts";
 import { data } from "./data.ts";
+import { etrn } from "./etrn.ts";
 import { ehlo, helo } from "./helo.ts";
+import { help } from "./help.ts";
 import { mailFrom } from "./mail-from.ts";
+import { allowedVerbs } from "./privacy.ts";
 import { rcptTo } from "./rcpt-to.ts";
 import type { SmtpSession } from "./smtp-session.ts";
 
@@ -28,6 +32,8 @@ export const VERBS: ReadonlyMap<string, Verb> = new Map<string, Verb>([
   ["HELP", help],
   ["VRFY", verify],
   ["EXPN", expand],
+  ["VERB", verbose],
+  ["ETRN", etrn],
   ["STARTTLS", startTls],
   ["QUIT", quit],
 ]);
@@ -38,35 +44,20 @@ function reset(session: SmtpSession): void {
 }
 
 async function noop(session: SmtpSession): Promise<void> {
-  await harmless(session, reply(250, "2.0.0", "OK"));
+  await session.replyHarmless(reply(250, "2.0.0", "OK"));
 }
 
-async function help(session: SmtpSession): Promise<void> {
-  const verbs = [...VERBS.keys()].join(" ");
-  await harmless(session, reply(214, "2.0.0", `Commands: ${verbs}`));
-}
-
-/** Neither confirms nor denies that a user exists (RFC 5321 section 3.5.3). */
-async function verify(session: SmtpSession): Promise<void> {
-  await harmless(
-    session,
-    reply(252, "2.5.2", "Cannot VRFY user; try RCPT to attempt delivery (or try finger)"),
+/** Sendmail would show what it does; we have nothing to show, and programs that ask for it go on. */
+async function verbose(session: SmtpSession): Promise<void> {
+  const allowed = allowedVerbs(session.inbound.settings()).includes("VERB");
+  await session.replyHarmless(
+    allowed ? reply(250, "2.0.0", "Verbose mode") : reply(502, "5.7.0", "Verbose unavailable"),
   );
-}
-
-async function expand(session: SmtpSession): Promise<void> {
-  await harmless(session, reply(502, "5.7.0", "Sorry, we do not allow this operation"));
-}
-
-/** A command that changes nothing: a session that sends little else is slowed down like one that sends nonsense. */
-async function harmless(session: SmtpSession, r: ReturnType<typeof reply>): Promise<void> {
-  if (session.countHarmless()) await session.replyWrong(r);
-  else session.reply(r);
 }
 
 async function startTls(session: SmtpSession, _argument: string, line: Buffer): Promise<void> {
   if (!session.listener.offersTls) {
-    await session.replyWrong(reply(502, "5.7.0", "Sorry, we do not allow this operation"));
+    await session.replyWrong(reply(454, "4.3.3", "TLS not available after start"));
     return;
   }
   await new Promise<void>((done) => session.handler_STARTTLS(line, done));

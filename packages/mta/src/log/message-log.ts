@@ -203,7 +203,9 @@ export function relayOf(origin: MessageOrigin): string {
 }
 
 /** Sendmail's priority: size − class × 1,800 + 30,000 a recipient + 90,000 an attempt; a lower one goes first. */
-export function priorityOf(entry: QueueEntry): number {
+export function priorityOf(
+  entry: Pick<QueueEntry, "size" | "precedence" | "recipients" | "attempts">,
+): number {
   const { size, precedence = 0, recipients, attempts } = entry;
   return size - precedence * 1800 + recipients.length * 30_000 + attempts * 90_000;
 }

@@ -120,8 +120,7 @@ class QueueRunner implements Runner {
 
   runAll(selection?: QueueSelection): void {
     if (this.#stopped) return;
-    const wanted =
-      selection === undefined ? undefined : (entry: QueueEntry) => isSelected(entry, selection);
+    const wanted = selection === undefined ? undefined : (entry: QueueEntry) => isSelected(entry, selection);
     this.#remote.forgive();
     this.#track(
       this.#parts.store.forceAll(this.#parts.clock.now(), wanted).then(
