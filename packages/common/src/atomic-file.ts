@@ -6,7 +6,7 @@
  */
 import { randomBytes } from "node:crypto";
 import type { Stats } from "node:fs";
-import { chmod, chown, open, rename, rm, stat } from "node:fs/promises";
+import { chmod, chown, type FileHandle, open, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { errnoOf } from "./errors.ts";
 
@@ -30,12 +30,33 @@ export async function replaceFile(
   data: string | Uint8Array,
   options: ReplaceOptions = {},
 ): Promise<void> {
+  await replace(file, (handle) => handle.writeFile(data), options);
+}
+
+/**
+ * As {@link replaceFile}, with content that is too much to be held in memory.
+ *
+ * @param write writes it to the descriptor from its start on; when it throws, the old file stays as it was
+ */
+export async function replaceFileBy(
+  file: string,
+  write: (fd: number) => void,
+  options: ReplaceOptions = {},
+): Promise<void> {
+  await replace(file, async (handle) => write(handle.fd), options);
+}
+
+async function replace(
+  file: string,
+  write: (handle: FileHandle) => Promise<void>,
+  options: ReplaceOptions,
+): Promise<void> {
   const folder = dirname(file);
   const temporary = join(folder, `.${basename(file)}.${randomBytes(6).toString("hex")}`);
   try {
     const handle = await open(temporary, "wx", 0o600);
     try {
-      await handle.writeFile(data);
+      await write(handle);
       await takeOver(temporary, options.models ?? [file], options.mode);
       await handle.sync();
     } finally {

@@ -3,12 +3,11 @@
  *
  * Whoever reads the old file goes on reading it until it looks again.
  */
-import { mkdtemp, readFile, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { open } from "lmdb";
-import { replaceFile } from "../atomic-file.ts";
-import { type CompiledMeta, sha256, TRAILER_MAGIC, TRAILER_SIZE } from "./compiled-table.ts";
+import { createHash } from "node:crypto";
+import { replaceFileBy } from "../atomic-file.ts";
+import type { CompiledMeta } from "./compiled-table.ts";
+import { type SourceMark, toOctets } from "./table-file.ts";
+import { TableWriter } from "./table-writer.ts";
 
 /** The text that a table is made from. */
 export interface TableSource {
@@ -17,9 +16,17 @@ export interface TableSource {
   readonly readAt: number;
 }
 
+/** An entry in octets (`toOctets`). */
+export type OctetEntry = readonly [key: string, value: string];
+
 /** The name of the compiled form: `access` and `access.db` both give `access.db`. */
 export function compiledName(name: string): string {
   return name.endsWith(".db") ? name : `${name}.db`;
+}
+
+/** SHA-256, hexadecimal. */
+export function sha256(data: Buffer | string): string {
+  return createHash("sha256").update(data).digest("hex");
 }
 
 /**
@@ -35,39 +42,34 @@ export async function writeCompiledTable(
   kind: CompiledMeta["kind"],
   source: TableSource,
 ): Promise<void> {
-  const body = await lmdbImage(entries);
-  const meta: CompiledMeta = {
-    kind,
-    entries: entries.size,
-    digest: sha256(body),
-    source: { digest: sha256(source.text), readAt: source.readAt },
-  };
-  const trailer = Buffer.alloc(TRAILER_SIZE, " ");
-  trailer.write(`${TRAILER_MAGIC}${JSON.stringify(meta)}`);
-  await replaceFile(file, Buffer.concat([body, trailer]), { models: [file, file.replace(/\.db$/, "")] });
+  const octets = Array.from(entries, ([key, value]): OctetEntry => [toOctets(key), toOctets(value)]);
+  octets.sort(([a], [b]) => (a < b ? -1 : 1));
+  const text = Buffer.from(source.text);
+  const mark = { digest: sha256(text), readAt: source.readAt, size: text.length };
+  await writeSortedTable(file, octets, kind, () => mark);
 }
 
-/** An LMDB file with the entries, made in a private folder: its lock file never shows. */
-async function lmdbImage(entries: ReadonlyMap<string, string>): Promise<Buffer> {
-  const folder = await mkdtemp(join(tmpdir(), "mailhost-makemap-"));
-  try {
-    const path = join(folder, "table.mdb");
-    const db = open<string, string>({
-      path,
-      noSubdir: true,
-      encoding: "string",
-      noSync: true,
-      overlappingSync: false,
-    });
-    try {
-      db.transactionSync(() => {
-        for (const [key, value] of entries) db.putSync(key, value);
-      });
-    } finally {
-      await db.close();
-    }
-    return await readFile(path);
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
+/**
+ * As {@link writeCompiledTable}, with any number of entries in the order of their keys' octets, however they come. The
+ * first of equal keys is the one that is found.
+ *
+ * @param source asked for when all entries are taken; what it throws leaves the old file as it was
+ */
+export async function writeSortedTable(
+  file: string,
+  entries: Iterable<OctetEntry>,
+  kind: CompiledMeta["kind"],
+  source: () => SourceMark,
+): Promise<CompiledMeta> {
+  let meta: CompiledMeta | undefined;
+  await replaceFileBy(
+    file,
+    (fd) => {
+      const writer = new TableWriter(fd);
+      for (const [key, value] of entries) writer.add(key, value);
+      meta = writer.finish(kind, source());
+    },
+    { models: [file, file.replace(/\.db$/, "")] },
+  );
+  return meta!;
 }

@@ -1,106 +1,290 @@
 /**
- * The compiled form of a table, `NAME.db`: an LMDB file with a block at its end that says what is in it.
+ * Reads a compiled table (table-file.ts): a look-up reads one block of each level from an open file.
  *
- * The block carries a digest over the LMDB part, so a file that was cut, overwritten or damaged is refused before
- * LMDB maps it. LMDB gets a private copy in the temporary folder, unlinked at once: readers need no lock file in
- * etc/mail, which may be read-only for them, and a file that is overwritten in place under a reader cannot harm it.
+ * A small table is read whole and checked whole when it is opened, so whatever happens to the file afterwards cannot
+ * harm it. A large one stays in its file; blocks are checked when they are read, and those above the leaves are kept.
+ * A damaged block is a `ConfigError`, never a wrong answer.
  */
-import { createHash } from "node:crypto";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { open, type RootDatabase } from "lmdb";
-import { ConfigError, messageOf } from "../errors.ts";
+import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import { ConfigError } from "../errors.ts";
+import {
+  BLOCK_HEADER,
+  type BlockPlace,
+  blockChecksum,
+  type CompiledMeta,
+  fromOctets,
+  LONGEST_BLOCK,
+  readTrailer,
+  TRAILER_SIZE,
+} from "./table-file.ts";
 
-/** Size of the block at the end, one LMDB page. */
-export const TRAILER_SIZE = 4096;
-/** First bytes of that block. */
-export const TRAILER_MAGIC = "mailhost compiled table 1\n";
+export type { CompiledMeta } from "./table-file.ts";
 
-/** What the block says. */
-export interface CompiledMeta {
-  /** Aliases hold right-hand sides of alias lines, maps values as written. */
-  readonly kind: "map" | "aliases";
-  readonly entries: number;
-  /** SHA-256 of the LMDB part, hexadecimal. */
-  readonly digest: string;
-  /** The text it was made from: its SHA-256, and when it was read (ms since 1970). */
-  readonly source: { readonly digest: string; readonly readAt: number };
-}
+/** Tables up to this size are read whole, octets. */
+const SMALL = 1 << 20;
+/** Blocks above the leaves that are kept for the next look-up, octets together. */
+const KEPT = 2 << 20;
 
 /** A compiled table that is open for reading. It never changes; a rebuilt file is opened anew. */
 export interface CompiledTable {
   readonly meta: CompiledMeta;
+  /**
+   * The first value of a key.
+   *
+   * @throws ConfigError when the part of the file that would hold it is damaged
+   */
   get(key: string): string | undefined;
-  /** All entries, in the order of their keys. */
-  entries(): [key: string, value: string][];
-  close(): Promise<void>;
-}
-
-/** SHA-256, hexadecimal. */
-export function sha256(data: Buffer | string): string {
-  return createHash("sha256").update(data).digest("hex");
+  /** All entries, in the order of their keys' octets; the file stays open until the last is read. */
+  entries(): Iterable<[key: string, value: string]>;
+  /** As `entries`, each a string of octets (`toOctets`). */
+  octets(): Iterable<[key: string, value: string]>;
+  /** Checks every block. */
+  verify(): void;
+  close(): void;
 }
 
 /**
  * Opens a compiled table.
  *
+ * @param options.small up to which size a table is read whole, octets; a test's choice
  * @throws ConfigError saying why the file is refused; an error of the file system when it cannot be read
  */
-export function openCompiledTable(file: string): CompiledTable {
-  const bytes = readFileSync(file);
-  const meta = checkedMeta(bytes, file);
-  const folder = mkdtempSync(join(tmpdir(), "mailhost-table-"));
+export function openCompiledTable(file: string, options: { readonly small?: number } = {}): CompiledTable {
+  const fd = openSync(file, "r");
   try {
-    const copy = join(folder, "table.mdb");
-    writeFileSync(copy, bytes.subarray(0, bytes.length - TRAILER_SIZE), { mode: 0o600 });
-    return reader(
-      meta,
-      open<string, string>({ path: copy, noSubdir: true, readOnly: true, encoding: "string" }),
-    );
+    const { size } = fstatSync(fd);
+    const tail = readAt(fd, Math.max(0, size - TRAILER_SIZE), Math.min(size, TRAILER_SIZE));
+    const meta = readTrailer(file, size, readAt(fd, 0, 16), tail);
+    if (size > (options.small ?? SMALL)) return new TableReader(file, meta, new OpenFile(fd));
+    const whole = readAt(fd, 0, meta.size);
+    const table = new TableReader(file, meta, { read: (at, n) => whole.subarray(at, at + n), close() {} });
+    table.verify();
+    closeSync(fd);
+    return table;
   } catch (error) {
-    throw new ConfigError(file, 0, `cannot be opened: ${messageOf(error)}`);
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
+    closeSync(fd);
+    throw error;
   }
 }
 
-/** The block at the end of a file, once file and block agree. */
-function checkedMeta(bytes: Buffer, file: string): CompiledMeta {
-  if (isBerkeleyDb(bytes)) {
-    throw new ConfigError(file, 0, "is a Berkeley DB file; make it anew with makemap or newaliases");
-  }
-  const body = bytes.subarray(0, Math.max(0, bytes.length - TRAILER_SIZE));
-  const trailer = bytes.subarray(body.length).toString("utf8");
-  if (!trailer.startsWith(TRAILER_MAGIC)) {
-    const damage = bytes.length === 0 ? "is empty" : "is cut short or no table of makemap or newaliases";
-    throw new ConfigError(file, 0, `${damage}; make it anew`);
-  }
-  let meta: CompiledMeta;
-  try {
-    meta = JSON.parse(trailer.slice(TRAILER_MAGIC.length)) as CompiledMeta;
-  } catch {
-    throw new ConfigError(file, 0, "is damaged (its last block cannot be read); make it anew");
-  }
-  if (sha256(body) !== meta.digest) {
-    throw new ConfigError(file, 0, "is damaged (its digest does not match); make it anew");
-  }
-  return meta;
+/** Where a reader has its octets from; fewer than asked for come at the end only. */
+interface Source {
+  read(at: number, length: number): Buffer;
+  close(): void;
 }
 
-/** Berkeley DB keeps the type of a file in its twelfth octet, in the byte order of the machine that made it. */
-function isBerkeleyDb(bytes: Buffer): boolean {
-  if (bytes.length < 16) return false;
-  const HASH = 0x061561;
-  const BTREE = 0x053162;
-  return [bytes.readUInt32LE(12), bytes.readUInt32BE(12)].some((magic) => magic === HASH || magic === BTREE);
+class OpenFile implements Source {
+  readonly #fd: number;
+  #open = true;
+
+  constructor(fd: number) {
+    this.#fd = fd;
+  }
+
+  read(at: number, length: number): Buffer {
+    // A number that was given back may by now be another file's.
+    return this.#open ? readAt(this.#fd, at, length) : Buffer.alloc(0);
+  }
+
+  close(): void {
+    if (this.#open) closeSync(this.#fd);
+    this.#open = false;
+  }
 }
 
-function reader(meta: CompiledMeta, db: RootDatabase<string, string>): CompiledTable {
-  return {
-    meta,
-    get: (key) => (key === "" || key.length > 1024 ? undefined : db.get(key)),
-    entries: () => Array.from(db.getRange(), ({ key, value }): [string, string] => [key, value]),
-    close: () => db.close(),
-  };
+function readAt(fd: number, at: number, length: number): Buffer {
+  const bytes = Buffer.allocUnsafe(length);
+  let done = 0;
+  while (done < length) {
+    const read = readSync(fd, bytes, done, length - done, at + done);
+    if (read === 0) break;
+    done += read;
+  }
+  return bytes.subarray(0, done);
+}
+
+/** A block in memory. */
+interface Block {
+  readonly level: number;
+  readonly count: number;
+  readonly payload: Buffer;
+}
+
+class TableReader implements CompiledTable {
+  readonly meta: CompiledMeta;
+  readonly #file: string;
+  readonly #source: Source;
+  readonly #kept = new Map<number, Block>();
+  #keptSize = 0;
+  /** Iterations that are under way. */
+  #readers = 0;
+  #closed = false;
+
+  constructor(file: string, meta: CompiledMeta, source: Source) {
+    this.#file = file;
+    this.meta = meta;
+    this.#source = source;
+  }
+
+  get(key: string): string | undefined {
+    const wanted = Buffer.from(key);
+    return this.#guarded(() => {
+      let place = this.meta.root;
+      if (place === null) return undefined;
+      for (;;) {
+        const block = this.#block(place);
+        const index = lowerBound(block, wanted);
+        if (block.level === 0) {
+          if (index === block.count || !wanted.equals(keyOf(block, index))) return undefined;
+          return entryValue(block, index).toString("utf8");
+        }
+        const exact = index < block.count && wanted.equals(keyOf(block, index));
+        if (index === 0 && !exact) return undefined;
+        place = this.#below(block, exact ? index : index - 1);
+      }
+    });
+  }
+
+  *entries(): Generator<[string, string]> {
+    for (const [key, value] of this.octets()) yield [fromOctets(key), fromOctets(value)];
+  }
+
+  *octets(): Generator<[string, string]> {
+    this.#readers++;
+    try {
+      if (this.meta.root !== null) yield* this.#under(this.meta.root);
+    } finally {
+      this.#readers--;
+      if (this.#closed && this.#readers === 0) this.#source.close();
+    }
+  }
+
+  verify(): void {
+    this.#guarded(() => {
+      for (let at = 0; at < this.meta.size; ) {
+        const header = this.#source.read(at, BLOCK_HEADER);
+        if (header.length < BLOCK_HEADER) throw this.#damaged(at);
+        const length = BLOCK_HEADER + header.readUInt32LE(4);
+        this.#read({ at, length });
+        at += length;
+      }
+    });
+  }
+
+  close(): void {
+    this.#closed = true;
+    if (this.#readers === 0) this.#source.close();
+  }
+
+  *#under(place: BlockPlace): Generator<[string, string]> {
+    const block = this.#guarded(() => this.#block(place));
+    for (let i = 0; i < block.count; i++) {
+      if (block.level > 0) {
+        yield* this.#under(this.#guarded(() => this.#below(block, i)));
+      } else {
+        yield this.#guarded(() => [
+          keyOf(block, i).toString("latin1"),
+          entryValue(block, i).toString("latin1"),
+        ]);
+      }
+    }
+  }
+
+  /** The place of a block below, which must be one level deeper: a tree has no circles. */
+  #below(block: Block, index: number): BlockPlace {
+    const place = placeOf(block, index);
+    if (this.#block(place).level !== block.level - 1) throw this.#damaged(place.at);
+    return place;
+  }
+
+  #block(place: BlockPlace): Block {
+    const known = this.#kept.get(place.at);
+    if (known !== undefined) return known;
+    const block = this.#read(place);
+    this.#keep(place.at, block);
+    return block;
+  }
+
+  #keep(at: number, block: Block): void {
+    this.#kept.set(at, block);
+    this.#keptSize += block.payload.length;
+    for (const [oldest, { payload }] of this.#kept) {
+      if (this.#keptSize <= KEPT || oldest === at) break;
+      this.#kept.delete(oldest);
+      this.#keptSize -= payload.length;
+    }
+  }
+
+  #read({ at, length }: BlockPlace): Block {
+    if (length < BLOCK_HEADER + 5 || length > LONGEST_BLOCK || at + length > this.meta.size)
+      throw this.#damaged(at);
+    const bytes = this.#source.read(at, length);
+    const payload = bytes.subarray(BLOCK_HEADER);
+    const whole = bytes.length === length && bytes.readUInt32LE(4) === payload.length;
+    if (!whole || bytes.readUInt32LE(0) !== blockChecksum(payload, at, this.meta.id)) throw this.#damaged(at);
+    return { level: payload[0]!, count: payload.readUInt32LE(payload.length - 4), payload };
+  }
+
+  #damaged(at: number): ConfigError {
+    return new ConfigError(
+      this.#file,
+      0,
+      `is damaged (the checksum at ${at} does not match or its place is wrong); make it anew`,
+    );
+  }
+
+  /** Octets that lead out of their block are damage that no checksum shows. */
+  #guarded<T>(read: () => T): T {
+    try {
+      return read();
+    } catch (error) {
+      if (error instanceof RangeError) throw this.#damaged(0);
+      throw error;
+    }
+  }
+}
+
+/** The first item whose key is not less than the wanted one. */
+function lowerBound(block: Block, wanted: Buffer): number {
+  let low = 0;
+  let high = block.count;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (Buffer.compare(keyOf(block, middle), wanted) < 0) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+function itemAt({ payload, count }: Block, index: number): number {
+  return payload.readUInt32LE(payload.length - 4 - (count - index) * 4);
+}
+
+function keyOf(block: Block, index: number): Buffer {
+  const [length, at] = varint(block.payload, itemAt(block, index));
+  const start = block.level > 0 ? at + 10 : varint(block.payload, at)[1];
+  return block.payload.subarray(start, start + length);
+}
+
+function entryValue(block: Block, index: number): Buffer {
+  const [keyLength, at] = varint(block.payload, itemAt(block, index));
+  const [length, start] = varint(block.payload, at);
+  return block.payload.subarray(start + keyLength, start + keyLength + length);
+}
+
+function placeOf(block: Block, index: number): BlockPlace {
+  const [, at] = varint(block.payload, itemAt(block, index));
+  return { at: block.payload.readUIntLE(at, 6), length: block.payload.readUInt32LE(at + 6) };
+}
+
+/** A number and where what follows it begins. */
+function varint(bytes: Buffer, start: number): [value: number, next: number] {
+  let value = 0;
+  let factor = 1;
+  for (let at = start; ; at++) {
+    const octet = bytes.readUInt8(at);
+    value += (octet & 0x7f) * factor;
+    if (octet < 0x80) return [value, at + 1];
+    factor *= 128;
+  }
 }

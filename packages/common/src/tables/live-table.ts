@@ -3,15 +3,19 @@
  *
  * With a `.db` that rules; without one the text does. A changed file is read at the access that notices it. When it
  * cannot be used, its faults are logged once and the last good table stays in force. Before there has been a good
- * one, the sound lines of the text count, for that is what the administrator most likely means. A missing file is an
- * empty table.
+ * one, the sound lines of the text count, for that is what the administrator most likely means; so they do when a part
+ * of a large `.db` turns out to be damaged. A missing file is an empty table.
  */
-import { readFileSync, statSync } from "node:fs";
-import { ConfigError, errnoOf, messageOf } from "../errors.ts";
+import { readFileSync } from "node:fs";
+import { ConfigError, messageOf } from "../errors.ts";
 import type { Log } from "../log/log.ts";
-import { type CompiledTable, openCompiledTable, sha256 } from "./compiled-table.ts";
+import { sha256 } from "./compile.ts";
+import { type CompiledTable, openCompiledTable } from "./compiled-table.ts";
+import { ABSENT, type FileMark, fileMark } from "./file-mark.ts";
 import type { ParsedTable } from "./map-text.ts";
+import { isNewerText } from "./newer-text.ts";
 import type { Table } from "./table.ts";
+import type { Turn } from "./turn.ts";
 
 /** What a live table is made of. */
 export interface LiveTableParts {
@@ -24,6 +28,10 @@ export interface LiveTableParts {
   readonly parse: (text: string, file: string) => ParsedTable;
   readonly log: Log;
   readonly onReload?: (table: string) => void;
+  /** Absent: the files are looked at at every access; else once in a turn of the event loop. */
+  readonly turn?: Turn;
+  /** Up to which size a compiled table is read whole, octets; a test's choice. */
+  readonly small?: number;
 }
 
 /** A table in force. */
@@ -34,7 +42,7 @@ interface Version {
   readonly size: number;
   readonly get: (key: string) => string | undefined;
   readonly entries: () => Iterable<readonly [string, string]>;
-  readonly close: () => Promise<void>;
+  readonly close: () => void;
 }
 
 /** What one reading of the files gave. */
@@ -57,6 +65,9 @@ const CLOCK_GRAIN = 50;
  */
 const TRY_AGAIN = 5000;
 
+/** A text up to this size, octets, is read when its `.db` turns out to be damaged; more would keep every client waiting. */
+const LONGEST_STAND_IN = 64 * 1024 * 1024;
+
 /** A {@link Table} that follows its files. */
 export class LiveTable implements Table {
   readonly #parts: LiveTableParts;
@@ -71,6 +82,10 @@ export class LiveTable implements Table {
   #faults: readonly ConfigError[] = [];
   #warnings: readonly ConfigError[] = [];
   #closed = false;
+  /** The turn in which the files were looked at last. */
+  #turn = -1;
+  /** The state of a `.db` in which a look-up met damage. */
+  #condemned: string | undefined;
 
   constructor(parts: LiveTableParts) {
     this.#parts = parts;
@@ -82,8 +97,16 @@ export class LiveTable implements Table {
     return this.#current().file;
   }
 
+  /**
+   * @throws ConfigError when the part of a large `.db` that would hold the key is damaged and the text beside it is missing
+   *   or too long to stand in; for whoever asks a temporary failure
+   */
   get(key: string): string | undefined {
-    return this.#current().get(key);
+    try {
+      return this.#current().get(key);
+    } catch (error) {
+      return this.#getDespiteDamage(key, error);
+    }
   }
 
   entries(): Iterable<readonly [string, string]> {
@@ -102,15 +125,49 @@ export class LiveTable implements Table {
     return [...this.#warnings];
   }
 
-  async close(): Promise<void> {
+  close(): void {
     this.#closed = true;
     const version = this.#version;
     this.#version = emptyVersion(version.file);
-    await version.close();
+    version.close();
   }
 
   #current(): Version {
-    if (!this.#closed) this.#refresh();
+    if (this.#closed) return this.#version;
+    const turn = this.#parts.turn?.number;
+    if (turn === undefined || turn !== this.#turn) {
+      this.#refresh();
+      this.#turn = turn ?? -1;
+    }
+    return this.#version;
+  }
+
+  #getDespiteDamage(key: string, error: unknown): string | undefined {
+    const { compiled } = this.#parts;
+    if (compiled === undefined || this.#closed) throw error;
+    const damaged = this.#version;
+    // It may have been written over in its place since it was opened.
+    this.#refresh();
+    try {
+      if (this.#version !== damaged) return this.#version.get(key);
+    } catch {
+      // What is there now is damaged too.
+    }
+    this.#condemned = fileMark(compiled.file).signature;
+    this.#good = false;
+    const fault = readFault(compiled.file, error);
+    const standIn = this.#standIn();
+    const effect = standIn === undefined ? "what asks for it is put off" : undefined;
+    this.#report({ faults: [fault], warnings: [] }, effect);
+    if (standIn === undefined) throw fault;
+    return standIn.get(key);
+  }
+
+  /** Puts the sound lines of the text in the place of a damaged table. */
+  #standIn(): Version | undefined {
+    const mark = fileMark(this.#parts.text);
+    if (mark === ABSENT || mark.size > LONGEST_STAND_IN) return undefined;
+    this.#replace(this.#soundLines(), false);
     return this.#version;
   }
 
@@ -123,6 +180,11 @@ export class LiveTable implements Table {
     const first = this.#seen === "";
     this.#seen = seen;
     this.#settled = [textMark, compiledMark].every((m) => Math.abs(Date.now() - m.changedAt) >= CLOCK_GRAIN);
+    if (this.#condemned !== undefined && this.#condemned === compiledMark.signature) {
+      this.#standIn();
+      return;
+    }
+    this.#condemned = undefined;
     const reading =
       compiled !== undefined && compiledMark !== ABSENT
         ? this.#readCompiled(compiled, textMark)
@@ -146,29 +208,21 @@ export class LiveTable implements Table {
   #replace(version: Version, first: boolean): void {
     const { log, name, onReload } = this.#parts;
     const old = this.#version;
-    if (version.digest === old.digest && version.file === old.file) {
-      this.#discard(version);
-      return;
-    }
     this.#version = version;
-    this.#discard(old);
-    if (first) return;
+    old.close();
+    if (first || (version.digest === old.digest && version.file === old.file)) return;
     const what = name === "aliases" ? "alias database" : "table";
     log.write("info", `${what} ${version.file} reread, ${version.size} entries`);
     onReload?.(name);
   }
 
-  #discard(version: Version): void {
-    version.close().catch((error: unknown) => {
-      this.#parts.log.write("warn", `${version.file}: ${messageOf(error)}`);
-    });
-  }
-
   /** Logs what has not been logged before. */
-  #report(reading: Reading): void {
+  #report(reading: Reading, otherEffect?: string): void {
     const { log } = this.#parts;
     const known = new Set([...this.#faults, ...this.#warnings].map((e) => e.message));
-    const effect = this.#good ? "the last good table stays in force" : "the sound lines of the text count";
+    const effect =
+      otherEffect ??
+      (this.#good ? "the last good table stays in force" : "the sound lines of the text count");
     for (const fault of reading.faults) {
       if (!known.has(fault.message)) log.write("error", `${fault.message}; ${effect}`);
     }
@@ -193,31 +247,37 @@ export class LiveTable implements Table {
     const { file, kind } = compiled;
     let table: CompiledTable;
     try {
-      table = openCompiledTable(file);
+      table = openCompiledTable(file, this.#parts.small === undefined ? {} : { small: this.#parts.small });
     } catch (error) {
       return { faults: [readFault(file, error)], warnings: [] };
     }
     if (table.meta.kind !== kind) {
-      table.close().catch(() => undefined);
+      table.close();
       const [is, command] = kind === "aliases" ? ["map", "newaliases"] : ["alias database", "makemap"];
       return { faults: [new ConfigError(file, 0, `holds a ${is}; make it with ${command}`)], warnings: [] };
     }
-    const version = { ...table, file, digest: table.meta.digest, size: table.meta.entries };
-    return { version, faults: [], warnings: this.#newerText(table, file, textMark) };
+    const version: Version = {
+      file,
+      digest: table.meta.digest,
+      size: table.meta.entries,
+      // makemap keeps blanks at the end of a value, as Sendmail's does; nobody means them.
+      get: (key) => table.get(key)?.trimEnd(),
+      entries: () => table.entries(),
+      close: () => table.close(),
+    };
+    return { version, faults: [], warnings: this.#newerText(table, version, textMark) };
   }
 
   /** A warning when the text has changed since the compiled table was made from it. */
-  #newerText(table: CompiledTable, file: string, textMark: FileMark): ConfigError[] {
+  #newerText(table: CompiledTable, version: Version, textMark: FileMark): ConfigError[] {
+    if (textMark === ABSENT) return [];
     const { text } = this.#parts;
-    const { source } = table.meta;
-    if (textMark === ABSENT || textMark.changedAt < source.readAt) return [];
-    try {
-      if (sha256(readFileSync(text)) === source.digest) return [];
-    } catch {
-      // An unreadable text cannot be compared, and the compiled table does not need it.
-      return [];
-    }
-    return [new ConfigError(text, 0, `newer than ${file}, which rules; make that anew`)];
+    const warning = new ConfigError(text, 0, `newer than ${version.file}, which rules; make that anew`);
+    const later = (newer: boolean) => {
+      if (newer && this.#version === version)
+        this.#report({ faults: this.#faults, warnings: [...this.#warnings, warning] });
+    };
+    return isNewerText(text, textMark, table.meta.source, later) === true ? [warning] : [];
   }
 
   #soundLines(): Version {
@@ -241,33 +301,9 @@ export class LiveTable implements Table {
       size: entries.size,
       get: (key) => entries.get(key),
       entries: () => entries,
-      close: () => Promise.resolve(),
+      close() {},
     };
     return { table, version };
-  }
-}
-
-/** What tells one state of a file from another. */
-interface FileMark {
-  readonly signature: string;
-  /** Its time of modification, ms since 1970. */
-  readonly changedAt: number;
-}
-
-const ABSENT: FileMark = { signature: "-", changedAt: Number.NEGATIVE_INFINITY };
-
-function fileMark(path: string): FileMark {
-  if (path === "") return ABSENT;
-  try {
-    const found = statSync(path, { throwIfNoEntry: false });
-    if (found === undefined) return ABSENT;
-    return {
-      signature: `${found.dev}.${found.ino}.${found.size}.${found.mtimeMs}.${found.ctimeMs}`,
-      changedAt: found.mtimeMs,
-    };
-  } catch (error) {
-    // Reading it will fail the same way and say so.
-    return { signature: errnoOf(error) ?? "unknown", changedAt: Number.NEGATIVE_INFINITY };
   }
 }
 
@@ -278,7 +314,7 @@ function emptyVersion(file: string): Version {
     size: 0,
     get: () => undefined,
     entries: () => [],
-    close: () => Promise.resolve(),
+    close() {},
   };
 }
 

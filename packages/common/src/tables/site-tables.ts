@@ -13,6 +13,7 @@ import { LiveTable } from "./live-table.ts";
 import { type ParsedTable, parseMapText } from "./map-text.ts";
 import { parseLocalHostNames, parseRelayDomains, parseUserNames } from "./name-list.ts";
 import type { Table } from "./table.ts";
+import { Turn } from "./turn.ts";
 
 /** A set of domain names. */
 export interface DomainSet {
@@ -23,7 +24,7 @@ export interface DomainSet {
   entries(): Iterable<string>;
 }
 
-/** The tables. Each access sees a changed file at once; a file that cannot be used changes nothing. */
+/** The tables. An access sees a changed file (see `looks` of {@link openSiteTables}); a file that cannot be used changes nothing. */
 export interface SiteTables {
   readonly access: Table;
   readonly aliases: AliasTable;
@@ -61,6 +62,8 @@ export type TableChoice = Pick<Settings, "tables" | "domains">;
  *
  * @param options.settings where the tables are, and names that are in none of them; absent: as with no settings file
  * @param options.onReload called with the name of a table after its new content has come into force
+ * @param options.looks when the files are looked at: at every access, or once in a turn of the event loop, which is what a
+ *   daemon needs
  */
 export function openSiteTables(
   site: Site,
@@ -68,10 +71,17 @@ export function openSiteTables(
     readonly log: Log;
     readonly settings?: TableChoice;
     readonly onReload?: (table: string) => void;
+    readonly looks?: "at every access" | "once a turn";
   },
 ): SiteTables {
+  const { log, onReload } = options;
   const { tables, domains } = options.settings ?? parseSettings("", site.settingsFile);
   const all: LiveTable[] = [];
+  const common = {
+    log,
+    ...(onReload === undefined ? {} : { onReload }),
+    ...(options.looks === "once a turn" ? { turn: new Turn() } : {}),
+  };
   const open = (
     name: string,
     path: string,
@@ -80,7 +90,7 @@ export function openSiteTables(
   ): LiveTable => {
     const text = path === "" ? "" : sitePath(site, path);
     const compiled = text === "" || kind === undefined ? {} : { compiled: { file: `${text}.db`, kind } };
-    const table = new LiveTable({ ...options, name, text, parse, ...compiled });
+    const table = new LiveTable({ ...common, name, text, parse, ...compiled });
     all.push(table);
     return table;
   };
@@ -120,7 +130,7 @@ export function openSiteTables(
     check: () => all.flatMap((table) => table.faults()),
     warnings: () => all.flatMap((table) => table.warnings()),
     async close() {
-      await Promise.all(all.map((table) => table.close()));
+      for (const table of all) table.close();
     },
   };
   return result;

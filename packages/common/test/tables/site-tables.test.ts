@@ -1,6 +1,15 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
+import fs, {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
+import { syncBuiltinESMExports } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test, { type TestContext } from "node:test";
@@ -210,7 +219,7 @@ test("keys given twice: the first counts, and a warning says so", (t) => {
   assert.deepEqual(tables.check(), []);
 });
 
-test("a rebuilt .db that could not be read for want of space is read again by itself", async (t) => {
+test("a rebuilt .db that could not be opened for want of descriptors is read again by itself", async (t) => {
   const { tables, path, lines } = fixture(t, { access: "202.99.11 RELAY\n" });
   assert.equal(tables.access.get("202.99.11"), "RELAY");
   await writeCompiledTable(path("access.db"), new Map([["202.99.11", "REJECT"]]), "map", {
@@ -218,17 +227,39 @@ test("a rebuilt .db that could not be read for want of space is read again by it
     readAt: Date.now(),
   });
   for (const name of ["access", "access.db"]) backdate(path(name));
-  const temporary = process.env.TMPDIR;
-  process.env.TMPDIR = path("no-such-folder");
-  try {
-    assert.equal(tables.access.get("202.99.11"), "RELAY");
-  } finally {
-    if (temporary === undefined) delete process.env.TMPDIR;
-    else process.env.TMPDIR = temporary;
-  }
+  const failing = t.mock.method(fs, "openSync", () => {
+    throw Object.assign(new Error("EMFILE: too many open files"), { code: "EMFILE" });
+  });
+  syncBuiltinESMExports();
+  assert.equal(tables.access.get("202.99.11"), "RELAY");
+  failing.mock.restore();
+  syncBuiltinESMExports();
   assert.equal(tables.access.get("202.99.11"), "RELAY");
   const later = Date.now() + 5000;
   t.mock.method(Date, "now", () => later);
   assert.equal(tables.access.get("202.99.11"), "REJECT");
-  assert.equal(lines.filter((line) => line.includes("cannot be read")).length, 1);
+  assert.equal(lines.filter((line) => line.includes("cannot be read: EMFILE")).length, 1);
+});
+
+test("once a turn: a change is seen in the next turn of the event loop, at the latest", async (t) => {
+  const root = mkdtempSync(join(tmpdir(), "site-tables-turn-"));
+  const site = siteAt(root);
+  mkdirSync(site.etcMail, { recursive: true });
+  const file = join(site.etcMail, "access");
+  writeFileSync(file, "a RELAY\n");
+  const { log } = recordingLog();
+  const tables = openSiteTables(site, { log, looks: "once a turn" });
+  t.after(async () => {
+    await tables.close();
+    rmSync(root, { recursive: true, force: true });
+  });
+  const stats = t.mock.method(fs, "statSync");
+  syncBuiltinESMExports();
+  for (let i = 0; i < 20; i++) assert.equal(tables.access.get("a"), "RELAY");
+  assert.ok(stats.mock.callCount() <= 2, "the text and the .db, once each");
+  writeFileSync(file, "a REJECT\n");
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(tables.access.get("a"), "REJECT");
+  stats.mock.restore();
+  syncBuiltinESMExports();
 });
