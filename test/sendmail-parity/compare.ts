@@ -71,7 +71,11 @@ function compareDeliveries(a: readonly Delivery[], b: readonly Delivery[], diffe
     const other = b[i]!;
     const names = new Set([...one.header, ...other.header].map(fieldName));
     for (const name of names) {
-      const of = (all: readonly string[]) => all.filter((line) => fieldName(line) === name).join("\n");
+      const of = (all: readonly string[]) =>
+        all
+          .filter((line) => fieldName(line) === name)
+          .map((line) => fieldName(line) + line.slice(name.length))
+          .join("\n");
       differ(`header ${name}`, of(one.header), of(other.header));
     }
     differ(

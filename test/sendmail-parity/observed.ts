@@ -54,22 +54,42 @@ export function fromMbox(where: string, entry: MboxEntry): Delivery {
 
 /** A sink's message as delivered. */
 export function fromSink(host: string, taken: TakenMessage): Delivery {
-  const envelope = [`from ${taken.mail}`, ...[...taken.recipients].sort().map((r) => `to ${r}`)].join(", ");
+  const envelope = [
+    `from ${ordered(taken.mail)}`,
+    ...taken.recipients.map((r) => `to ${ordered(r)}`).sort(),
+  ].join(", ");
   return parted(`host ${host}`, envelope, taken.message.toString("latin1").replaceAll("\r\n", "\n"));
+}
+
+/** The parameters of MAIL and RCPT in one order; SIZE is the sender's own guess, and stays out. */
+function ordered(path: string): string {
+  const [address, ...parameters] = path.split(/ (?=[A-Z0-9-]+(?:=|\b))/);
+  return [address, ...parameters.filter((p) => !p.startsWith("SIZE=")).sort()].join(" ");
 }
 
 function parted(where: string, envelope: string, text: string): Delivery {
   const end = text.indexOf("\n\n");
   const header = end < 0 ? text : text.slice(0, end);
+  const quoted = /^Content-Transfer-Encoding: quoted-printable/im.test(text);
   return {
     where,
-    envelope: alike(envelope.replace(/ SIZE=\d+/, "")),
+    envelope: alike(envelope),
     header: header
       .replace(/\n[ \t]+/g, " ")
       .split("\n")
       .map(alike),
-    body: (end < 0 ? "" : text.slice(end + 2)).replace(/\n+$/, "").split("\n").map(alike),
+    body: (end < 0 ? "" : quoted ? unquoted(text.slice(end + 2)) : text.slice(end + 2))
+      .replace(/\n+$/, "")
+      .split("\n")
+      .map(alike),
   };
+}
+
+/** Text in quoted-printable (RFC 2045 section 6.7), read. */
+function unquoted(text: string): string {
+  return text
+    .replace(/=\n/g, "")
+    .replace(/=([0-9A-F]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
 }
 
 /** Orders deliveries, because hosts deliver in an order of their own. */

@@ -11,6 +11,7 @@ export const SINKS = { example: "203.0.113.10", hub: "203.0.113.20", refuses: "2
 export const ZONE: Readonly<Record<string, ZoneEntry>> = {
   "mail.linuxaid.com.cn": { a: ["192.0.2.1"] },
   "linuxaid.com.cn": { mx: [[10, "mail.linuxaid.com.cn"]] },
+  "virtual.example": { mx: [[10, "mail.linuxaid.com.cn"]] },
   "example.com": { a: [SINKS.example], mx: [[10, "mx.example.com"]] },
   "mx.example.com": { a: [SINKS.example] },
   "example.net": { a: [SINKS.example], mx: [[10, "mx.example.com"]] },
