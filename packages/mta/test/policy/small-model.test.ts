@@ -115,12 +115,16 @@ function agree(world: World, d: Dialogue, stages: readonly ("relay" | "mail" | "
 }
 
 /** Every table of up to three entries. */
-function* tables(keys: readonly string[], most = 3): Generator<Record<string, string>> {
+function* tables(
+  keys: readonly string[],
+  values: readonly string[] = VALUES,
+  most = 3,
+): Generator<Record<string, string>> {
   yield {};
   if (most === 0) return;
   for (const [index, key] of keys.entries()) {
-    for (const value of VALUES) {
-      for (const rest of tables(keys.slice(index + 1), most - 1)) yield { [key]: value, ...rest };
+    for (const value of values) {
+      for (const rest of tables(keys.slice(index + 1), values, most - 1)) yield { [key]: value, ...rest };
     }
   }
 }
@@ -185,23 +189,47 @@ test("check_rcpt: all tables of up to three entries", () => {
 test("delay_checks and Spam: entries: all tables of up to three entries", () => {
   const keys = ["spam:u@ours.c", "spam:u@", "spam:ours.c", "from:a.b.c", "connect:10.1"];
   const values = [...VALUES, "FRIEND", "HATER"];
-  const every = (most: number, from = 0): Record<string, string>[] =>
-    most === 0
-      ? [{}]
-      : [
-          {},
-          ...keys
-            .slice(from)
-            .flatMap((key, i) =>
-              values.flatMap((value) =>
-                every(most - 1, from + i + 1).map((rest) => ({ [key]: value, ...rest })),
-              ),
-            ),
-        ];
-  for (const access of every(3)) {
+  for (const access of tables(keys, values)) {
     for (const mode of ["", "friend", "hater"]) {
       const features = new Set(["accept_unresolvable_domains", "blocklist_recipients", "delay_checks", mode]);
       agree(worldOf(access, { features }), { ...PLAIN, to: "u@ours.c" }, ["rcpt"]);
+    }
+  }
+});
+
+test("each relay feature: all tables of up to three entries", () => {
+  const sets = [
+    ["relay_mail_from"],
+    ["relay_mail_from", "relay_mail_from domain"],
+    ["relay_mail_from", "relay_mail_from domain", "relay_hosts_only"],
+    ["relay_mail_from", "relay_mail_from domain", "lookupdotdomain"],
+    ["relaytofulladdress"],
+    ["relaytofulladdress", "relay_hosts_only"],
+    ["relay_hosts_only"],
+    ["lookupdotdomain"],
+    ["relay_local_from"],
+    ["name errors"],
+  ];
+  const keys = [
+    "from:u@b.c",
+    "u@b.c",
+    "from:b.c",
+    "b.c",
+    "from:.c",
+    ".c",
+    "to:u@b.c",
+    "to:u@",
+    "to:b.c",
+    "connect:a.b.c",
+    "c",
+  ];
+  const named = { ...PLAIN, name: "a.b.c", resolve: "OK" } as const;
+  for (const features of sets) {
+    for (const access of tables(keys, ["OK", "RELAY", "REJECT", "SKIP"])) {
+      const world = worldOf(access, { features: new Set(["accept_unresolvable_domains", ...features]) });
+      agree(world, { ...PLAIN, from: "u+d@b.c", to: "x@far.d" }, ["rcpt"]);
+      agree(world, { ...PLAIN, from: "u@ours.c", to: "u+d@b.c" }, ["rcpt"]);
+      agree(world, { ...named, from: "v@a.b.c", to: "u@a.b.c" }, ["relay", "rcpt"]);
     }
   }
 });
