@@ -122,6 +122,12 @@ const ROWS: readonly Option[] = [
     doc: "Use STARTTLS with hosts that offer it.",
   },
   {
+    path: "relay.allowPlaintextAuth",
+    kind: "boolean",
+    default: () => false,
+    doc: "Send passwords of authinfo to hosts without TLS too (AUTH PLAIN and LOGIN).",
+  },
+  {
     path: "relay.maxConnectionsPerDestination",
     kind: "integer",
     default: fixed(20),

@@ -59,6 +59,8 @@ export interface Settings {
     readonly greetingTimeout: number;
     /** Opportunistic STARTTLS towards other hosts. */
     readonly startTls: boolean;
+    /** AUTH PLAIN and LOGIN towards hosts without TLS. */
+    readonly allowPlaintextAuth: boolean;
     /** Connections at once to one destination. */
     readonly maxConnectionsPerDestination: number;
   };
