@@ -5,6 +5,7 @@ import { UserError } from "@mailhost/common/errors";
 import { EX_USAGE } from "@mailhost/common/sysexits";
 import yargs, { type Argv } from "yargs";
 import { type CommandParts, type CommonOptions, defined, siteOf } from "./command-parts.ts";
+import { buildGrammar } from "./commands/build-grammar.ts";
 import { queueGrammar } from "./commands/queue-grammar.ts";
 import { userGrammar } from "./commands/user-grammar.ts";
 import type { Terminal } from "./terminal.ts";
@@ -34,6 +35,7 @@ export function commandLine(
     checkGrammar,
     queueGrammar,
     traceGrammar,
+    buildGrammar,
     demoGrammar,
   ]) {
     parser = grammar(parser, parts);

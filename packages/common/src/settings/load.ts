@@ -1,31 +1,67 @@
 /**
- * Reads `etc/mail/mailhost.yaml` into {@link Settings}, checked against the table of options.
+ * Reads `etc/mail/mailhost.yaml` into {@link Settings}, checked against the table of options; where there is none,
+ * `etc/mail/sendmail.cf`.
  *
  * All faults of a file are collected, each with its line, so that one run shows them all.
  */
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from "yaml";
 import { ConfigError, errnoOf, messageOf } from "../errors.ts";
 import type { Site } from "../site.ts";
+import { assemble } from "./assemble.ts";
 import { nearest } from "./nearest.ts";
-import { OPTIONS, type Option } from "./options.ts";
+import { OPTIONS } from "./options.ts";
+import { readOption } from "./read-option.ts";
+import { settingsFromCf } from "./sendmail/load-cf.ts";
+import type { Note } from "./sendmail/model.ts";
 import type { Settings } from "./settings.ts";
-import { formatDuration, type Read, readDuration, readListenAddress, readSize } from "./units.ts";
+
+/** The settings of a site, and what is to be said of them. */
+export interface LoadedSettings {
+  readonly settings: Settings;
+  /** The file that they are from; undefined: there is none, and all are defaults. */
+  readonly source: string | undefined;
+  /** What a `sendmail.cf` says and is not carried over, or works otherwise than it may seem. */
+  readonly notes: readonly Note[];
+  /** A `sendmail.cf` that is there as well, and does not count. */
+  readonly ignored: string | undefined;
+}
 
 /**
- * The settings of a site: the file where it says something, else the defaults. A missing file is all defaults.
+ * The settings of a site: those of mailhost.yaml, else those of sendmail.cf, else the defaults.
  *
  * @throws ConfigError naming file, line, key and what would be right; further faults follow on lines of their own
  */
 export function loadSettings(site: Site): Settings {
-  let text: string;
-  try {
-    text = readFileSync(site.settingsFile, "utf8");
-  } catch (error) {
-    if (errnoOf(error) === "ENOENT") return parseSettings("", site.settingsFile);
-    throw new ConfigError(site.settingsFile, 0, `cannot be read: ${messageOf(error)}`);
+  return loadSettingsWithNotes(site).settings;
+}
+
+/**
+ * As {@link loadSettings}, with what a postmaster should know about them.
+ *
+ * @throws ConfigError as {@link loadSettings}
+ */
+export function loadSettingsWithNotes(site: Site): LoadedSettings {
+  const file = site.settingsFile;
+  const text = readIfThere(file);
+  const cf = existsSync(site.sendmailCf) ? site.sendmailCf : undefined;
+  if (text !== undefined)
+    return { settings: parseSettings(text, file), source: file, notes: [], ignored: cf };
+  const sendmail = cf === undefined ? undefined : readIfThere(cf);
+  if (cf !== undefined && sendmail !== undefined) {
+    const { settings, notes } = settingsFromCf(site, sendmail, cf);
+    return { settings, source: cf, notes, ignored: undefined };
   }
-  return parseSettings(text, site.settingsFile);
+  return { settings: parseSettings("", file), source: undefined, notes: [], ignored: undefined };
+}
+
+function readIfThere(file: string): string | undefined {
+  try {
+    return readFileSync(file, "utf8");
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT") return undefined;
+    throw new ConfigError(file, 0, `cannot be read: ${messageOf(error)}`);
+  }
 }
 
 /**
@@ -97,90 +133,4 @@ function shown(node: unknown): string {
   return value === null || value === undefined || value === ""
     ? "nothing"
     : JSON.stringify(String(value as string | number | boolean)).slice(0, 80);
-}
-
-function readOption(option: Option, node: unknown): Read<unknown> {
-  const one = isScalar(node) ? node.value : undefined;
-  const text = typeof one === "string" || typeof one === "number" ? String(one) : undefined;
-  switch (option.kind) {
-    case "string":
-      return text === undefined || text === ""
-        ? { ok: false, expected: "a text" }
-        : { ok: true, value: text };
-    case "boolean":
-      return typeof one === "boolean" ? { ok: true, value: one } : { ok: false, expected: "true or false" };
-    case "integer":
-      return typeof one === "number" && Number.isSafeInteger(one)
-        ? bounded(option, one, String)
-        : { ok: false, expected: "a whole number" };
-    case "duration": {
-      const read = readDuration(typeof one === "string" ? one : "");
-      return read.ok ? bounded(option, read.value, formatDuration) : read;
-    }
-    case "size": {
-      const read = readSize(text ?? "");
-      return read.ok ? bounded(option, read.value, String) : read;
-    }
-    case "addresses":
-      return readList(node, readListenAddress);
-    case "strings":
-      return readList(node, (item) => ({ ok: true, value: item }));
-    case "accounts":
-      return readList(node, (item) =>
-        item === "file" || item === "system"
-          ? { ok: true, value: item }
-          : { ok: false, expected: "a list of file and system" },
-      );
-    case "choice": {
-      const choices = option.choices ?? [];
-      return text !== undefined && choices.includes(text)
-        ? { ok: true, value: text }
-        : { ok: false, expected: `one of ${choices.join(", ")}` };
-    }
-    case "path":
-      if (one === false) return { ok: true, value: "" };
-      return text === undefined || text === ""
-        ? { ok: false, expected: "a path, or false" }
-        : { ok: true, value: text };
-    case "logFormat":
-      return text === "sendmail" || text === "json"
-        ? { ok: true, value: text }
-        : { ok: false, expected: "sendmail or json" };
-  }
-}
-
-function bounded(option: Option, value: number, print: (n: number) => string): Read<number> {
-  const { min = Number.NEGATIVE_INFINITY, max = Number.POSITIVE_INFINITY } = option;
-  if (value < min) return { ok: false, expected: `at least ${print(min)}` };
-  if (value > max) return { ok: false, expected: `at most ${print(max)}` };
-  return { ok: true, value };
-}
-
-/** A list, or a single value standing for a list of one. */
-function readList<T>(node: unknown, item: (text: string) => Read<T>): Read<readonly T[]> {
-  const items = isSeq(node) ? node.items : [node];
-  const values: T[] = [];
-  for (const entry of items) {
-    const value = isScalar(entry) ? entry.value : undefined;
-    if (value === null && !isSeq(node)) return { ok: true, value: [] };
-    if (typeof value !== "string" && typeof value !== "number")
-      return { ok: false, expected: "a list of texts" };
-    const read = item(String(value));
-    if (!read.ok) return read;
-    values.push(read.value);
-  }
-  return { ok: true, value: values };
-}
-
-/** Puts the flat values back into the nested shape of {@link Settings}; unset ones are left out. */
-function assemble(values: ReadonlyMap<string, unknown>): Settings {
-  const top: Record<string, unknown> = {};
-  for (const [path, value] of values) {
-    const names = path.split(".");
-    const last = names.pop()!;
-    let at = top;
-    for (const name of names) at = (at[name] ??= {}) as Record<string, unknown>;
-    if (value !== undefined) at[last] = value;
-  }
-  return top as unknown as Settings;
 }

@@ -7,7 +7,7 @@ import { sendControl } from "@mailhost/common/daemon/control";
 import { type Identity, wantedIdentity } from "@mailhost/common/daemon/identity";
 import { LISTENER_KINDS } from "@mailhost/common/daemon/launcher-messages";
 import { silentLog } from "@mailhost/common/log/log";
-import { loadSettings } from "@mailhost/common/settings/load";
+import { type LoadedSettings, loadSettingsWithNotes } from "@mailhost/common/settings/load";
 import type { Settings } from "@mailhost/common/settings/settings";
 import { formatListenAddress } from "@mailhost/common/settings/units";
 import { type Site, sitePath } from "@mailhost/common/site";
@@ -16,32 +16,41 @@ import { noSite } from "../start/folders.ts";
 import { bindPort, listenersOf, NEED_TLS } from "../start/ports.ts";
 import { type Finding, findingOf } from "./finding.ts";
 import { checkMailboxes } from "./mailboxes.ts";
+import { noteText } from "./note-text.ts";
 import { checkPermissions } from "./permissions.ts";
 import { checkRelaying } from "./relaying.ts";
 
 /** Runs every check; the settings first, as nothing else makes sense with broken ones. */
 export async function checkHost(site: Site): Promise<Finding[]> {
+  let loaded: LoadedSettings;
   let settings: Settings;
   let identity: Identity;
   if (!existsSync(site.etcMail)) return [findingOf("settings", noSite(site))];
   try {
-    settings = loadSettings(site);
+    loaded = loadSettingsWithNotes(site);
+    settings = loaded.settings;
     identity = identityOf(site, settings);
   } catch (error) {
     return [findingOf("settings", error)];
   }
   return [
-    {
-      level: "ok",
-      about: "settings",
-      text: existsSync(site.settingsFile) ? site.settingsFile : "all defaults",
-    },
+    ...checkSource(loaded),
     ...checkNames(settings, site),
     ...(await checkTables(site, settings)),
     ...checkPermissions(site, identity),
     ...checkMailboxes(site),
     ...checkTls(site, settings),
     ...(await checkPorts(site, settings)),
+  ];
+}
+
+/** Which file rules, and what of a sendmail.cf is not carried over. */
+function checkSource({ source, notes, ignored }: LoadedSettings): Finding[] {
+  const finding = (level: Finding["level"], text: string): Finding => ({ level, about: "settings", text });
+  return [
+    finding("ok", source ?? "all defaults"),
+    ...(ignored === undefined ? [] : [finding("warning", `${ignored}: not read, as ${source} is there`)]),
+    ...notes.map((note) => finding("warning", noteText(note))),
   ];
 }
 

@@ -12,7 +12,7 @@ import { becomeIdentity, type Identity, wantedIdentity } from "@mailhost/common/
 import type { PidFile } from "@mailhost/common/daemon/pid-file";
 import { openReopeningLog, type ReopeningLog } from "@mailhost/common/daemon/reopening-log";
 import { messageOf } from "@mailhost/common/errors";
-import { loadSettings } from "@mailhost/common/settings/load";
+import { type LoadedSettings, loadSettingsWithNotes } from "@mailhost/common/settings/load";
 import type { Settings } from "@mailhost/common/settings/settings";
 import { type Site, sitePath } from "@mailhost/common/site";
 import { EX_OK } from "@mailhost/common/sysexits";
@@ -23,6 +23,7 @@ import { checkFolders, prepareFolders, prepareRunFolder } from "./folders.ts";
 import { lockDaemon, lockInstance } from "./instance-locks.ts";
 import type { ChildPlan } from "./managed-child.ts";
 import { type BoundPort, bindPorts, listenersOf, readyLine } from "./ports.ts";
+import { logSettingsNotes } from "./settings-notes.ts";
 import { type Supervisor, superviseChildren } from "./supervisor.ts";
 
 /** The programs of the two daemons; tests pass others. */
@@ -56,7 +57,8 @@ export async function startHost(
   entries: DaemonEntries,
   terminal: Pick<Terminal, "out" | "err">,
 ): Promise<number> {
-  const settings = loadSettings(site);
+  const loaded = loadSettingsWithNotes(site);
+  const { settings } = loaded;
   const uid = process.getuid?.() ?? 0;
   const identity = wantedIdentity(site, settings.run, uid);
   prepareRunFolder(site, identity);
@@ -65,6 +67,7 @@ export async function startHost(
   try {
     prepareFolders(site, identity, uid);
     const log = openReopeningLog(site, "mailhost", settings);
+    logSettingsNotes(loaded, log);
     try {
       return await runHost({ site, settings, identity, entries, log, pidFiles, terminal });
     } catch (error) {
@@ -197,13 +200,14 @@ function catchSignals(host: Host): { readonly stopped: Promise<void>; release():
 
 /** Reads the settings again; broken ones are named in the log and the old stay in force. Returns the fault, if any. */
 function reload(host: Host): string | undefined {
-  let next: Settings;
+  let loaded: LoadedSettings;
   try {
-    next = loadSettings(host.site);
+    loaded = loadSettingsWithNotes(host.site);
   } catch (error) {
     host.log.write("error", `settings not reloaded, the old ones stay: ${messageOf(error)}`);
     return messageOf(error);
   }
+  const next = loaded.settings;
   const listeners = (s: Settings) =>
     JSON.stringify([s.smtp.listen, s.smtp.submission, s.smtp.smtps, s.pop3.listen, s.pop3.pop3s]);
   if (listeners(next) !== listeners(host.settings)) {
@@ -212,6 +216,7 @@ function reload(host: Host): string | undefined {
   host.settings = next;
   host.log.reopen(next);
   host.supervisor.reload(next);
+  logSettingsNotes(loaded, host.log);
   host.log.write("info", "settings reloaded");
   return undefined;
 }

@@ -1,0 +1,87 @@
+/**
+ * A site's `sendmail.cf` and `config.mc` on disk: reading them with the files that they name.
+ */
+import { readFileSync, statSync } from "node:fs";
+import { availableParallelism, hostname } from "node:os";
+import { dirname, isAbsolute, join, resolve } from "node:path";
+import { ConfigError, errnoOf } from "../../errors.ts";
+import { type Site, sitePath } from "../../site.ts";
+import { readCf } from "./cf.ts";
+import { ConfigFaults } from "./config-faults.ts";
+import { CfError } from "./config-lines.ts";
+import type { M4Files } from "./m4.ts";
+import { readMc } from "./mc.ts";
+import type { SendmailConfig } from "./model.ts";
+import { belowRoot } from "./option-values.ts";
+import type { Machine } from "./sendmail-defaults.ts";
+import { type SettingsReading, type Surroundings, settingsFrom } from "./settings-from.ts";
+
+/** Largest file that a configuration may name: lists of domains, included parts (octets). */
+const MAX_FILE = 4 * 1024 * 1024;
+
+/**
+ * The settings in the text of a `sendmail.cf`.
+ *
+ * @param file its name, for messages
+ * @throws ConfigFaults in Sendmail's words, `554 5.0.0 FILE: line N: …`
+ */
+export function settingsFromCf(site: Site, text: string, file: string): SettingsReading {
+  const config = readCf(text, file);
+  try {
+    return settingsFrom(config, surroundings(site));
+  } catch (error) {
+    if (!(error instanceof ConfigFaults)) throw error;
+    throw new ConfigFaults(error.faults.map((fault) => new CfError(fault.file, fault.line, fault.reason)));
+  }
+}
+
+/**
+ * Reads a `config.mc` from disk. What it includes is looked for beside it, then below the site root, then where it says.
+ *
+ * @throws ConfigFaults; ConfigError when there is no such file
+ */
+export function readMcFile(site: Site, file: string): SendmailConfig {
+  const text = readText(file);
+  if (text === undefined) throw new ConfigError(file, 0, "no such file");
+  return readMc(text, file, mcFiles(site, dirname(resolve(file))));
+}
+
+/** What a configuration is judged by on this machine. */
+export function surroundings(site: Site): Surroundings {
+  return {
+    machine: thisMachine(),
+    readLines: (path) => readText(sitePath(site, belowRoot(path)))?.split(/\r?\n/),
+  };
+}
+
+function thisMachine(): Machine {
+  return { hostname: hostname(), processors: availableParallelism() };
+}
+
+function mcFiles(site: Site, folder: string): M4Files {
+  return {
+    read: (path) => {
+      const places = isAbsolute(path) ? [sitePath(site, belowRoot(path)), path] : [join(folder, path)];
+      for (const file of places) {
+        const text = readText(file);
+        if (text !== undefined) return { text, file };
+      }
+      return undefined;
+    },
+  };
+}
+
+/** A text file; undefined: there is none. */
+function readText(file: string): string | undefined {
+  try {
+    const at = statSync(file, { throwIfNoEntry: false });
+    if (at === undefined || !at.isFile()) return undefined;
+    if (at.size > MAX_FILE) throw new ConfigError(file, 0, "too large to be part of a configuration");
+    return readFileSync(file, "utf8");
+  } catch (error) {
+    const errno = errnoOf(error);
+    if (errno === "ENOENT" || errno === "ENOTDIR") return undefined;
+    if (errno === undefined) throw error;
+    throw new ConfigError(file, 0, `cannot be read: ${errno}`);
+  }
+}
