@@ -8,6 +8,7 @@
  */
 import { ConfigError } from "../errors.ts";
 import { tableKey } from "./address-keys.ts";
+import { fromOctets, toOctets } from "./table-file.ts";
 
 /** The longest key, in octets: what a compiled table can hold with room to spare. */
 export const LONGEST_KEY = 1024;
@@ -21,22 +22,24 @@ export interface ParsedTable {
   readonly duplicates: ConfigError[];
 }
 
-/** How a text is read; the defaults are makemap's without flags. */
+/** How a line is read; the defaults are makemap's without flags. */
 export interface MapTextOptions {
   /** False keeps the case of keys (makemap -f). */
   readonly fold?: boolean;
   /** True takes keys with no value (makemap -e). */
   readonly allowEmpty?: boolean;
-  /** True lets a later value replace an earlier one (makemap -r). */
-  readonly replace?: boolean;
   /** Start of a comment line, `#` (makemap -D). */
   readonly comment?: string;
   /** What separates key and value, white space (makemap -t). */
   readonly delimiter?: string;
-  /** Entries that are there before the text (makemap -o). */
-  readonly into?: ReadonlyMap<string, string>;
-  /** Called for each pair taken (makemap -v). */
-  readonly onEntry?: (key: string, value: string) => void;
+  /** True when the line is a string of octets, and the pair is to be (`toOctets`). */
+  readonly octets?: boolean;
+}
+
+/** A key and its value as written, blanks at the end of the value kept. */
+export interface MapPair {
+  readonly key: string;
+  readonly value: string;
 }
 
 /**
@@ -45,22 +48,48 @@ export interface MapTextOptions {
  * @param file its name, for messages
  */
 export function parseMapText(text: string, file: string, options: MapTextOptions = {}): ParsedTable {
-  const table: ParsedTable = { entries: new Map(options.into), faults: [], duplicates: [] };
+  const table: ParsedTable = { entries: new Map(), faults: [], duplicates: [] };
   let number = 0;
   for (const line of textLines(text)) {
     number++;
-    if (line.trim() === "" || line.startsWith(options.comment ?? "#")) continue;
-    const pair = readPair(line, options);
+    const pair = readMapLine(line, options);
+    if (pair === undefined) continue;
     if (typeof pair === "string") {
       table.faults.push(new ConfigError(file, number, pair));
-    } else if (table.entries.has(pair.key) && options.replace !== true) {
+    } else if (table.entries.has(pair.key)) {
       table.duplicates.push(new ConfigError(file, number, `key ${pair.key}: duplicate key`));
     } else {
-      table.entries.set(pair.key, pair.value);
-      options.onEntry?.(pair.key, pair.value);
+      table.entries.set(pair.key, pair.value.trim());
     }
   }
   return table;
+}
+
+/**
+ * One line, without its end: its pair, what is wrong with it in makemap's words, or undefined for a comment and for an empty
+ * line. White space is ASCII's, so that it never is part of a character of several octets.
+ */
+export function readMapLine(line: string, options: MapTextOptions = {}): MapPair | string | undefined {
+  const { delimiter } = options;
+  if (/^[ \t\v\f\r]*$/.test(line) || line.startsWith(options.comment ?? "#")) return undefined;
+  if (delimiter === undefined && /^[ \t\v\f\r]/.test(line)) return "syntax error (leading space)";
+  const end = delimiter === undefined ? line.search(/[ \t\v\f\r]/) : line.indexOf(delimiter);
+  const left = end < 0 ? line : line.slice(0, end);
+  let start = end < 0 ? line.length : end;
+  const separates = (c: string) => (delimiter === undefined ? /[ \t\v\f\r]/.test(c) : c === delimiter);
+  while (start < line.length && separates(line[start]!)) start++;
+  const value = line.slice(start);
+  const key = options.fold === false ? left : foldedKey(left, options.octets === true);
+  if (key === "") return "no key before the delimiter";
+  const octets = options.octets === true ? key.length : Buffer.byteLength(key);
+  if (octets > LONGEST_KEY) return `key too long (${LONGEST_KEY} bytes max)`;
+  if (value === "" && options.allowEmpty !== true)
+    return `no RHS for LHS ${options.octets === true ? fromOctets(key) : key}`;
+  return { key, value };
+}
+
+function foldedKey(key: string, octets: boolean): string {
+  return octets ? toOctets(tableKey(fromOctets(key))) : tableKey(key);
 }
 
 /** Writes entries so that {@link parseMapText} reads them again. */
@@ -75,18 +104,4 @@ export function textLines(text: string): string[] {
   const lines = text.replace(/^\uFEFF/, "").split("\n");
   if (lines.at(-1) === "") lines.pop();
   return lines.map((line) => (line.endsWith("\r") ? line.slice(0, -1) : line));
-}
-
-/** One line as a pair, or what is wrong with it in makemap's words. */
-function readPair(line: string, options: MapTextOptions): { key: string; value: string } | string {
-  const { delimiter } = options;
-  if (delimiter === undefined && /^\s/.test(line)) return "syntax error (leading space)";
-  const end = delimiter === undefined ? line.search(/\s/) : line.indexOf(delimiter);
-  const left = end < 0 ? line : line.slice(0, end);
-  const right = end < 0 ? "" : line.slice(end + (delimiter?.length ?? 0)).trim();
-  const key = options.fold === false ? left : tableKey(left);
-  if (key === "") return "no key before the delimiter";
-  if (Buffer.byteLength(key) > LONGEST_KEY) return `key too long (${LONGEST_KEY} bytes max)`;
-  if (right === "" && options.allowEmpty !== true) return `no RHS for LHS ${left}`;
-  return { key, value: right };
 }

@@ -62,6 +62,19 @@ test("with any bad line nothing is replaced, and every fault is told", async (t)
   assert.equal((await makemap(["-u", "hash", map])).out, "old\tOK\n");
 });
 
+test("a key that comes twice is told, and the first stays, as with Sendmail", async (t) => {
+  const { makemap, map } = fixture(t);
+  const done = await makemap(["hash", map], "a OK\nb x\nA dup\n");
+  assert.deepEqual(done, { code: 65, out: "", err: `makemap: ${map}: line 3: key a: duplicate key\n` });
+  assert.equal((await makemap(["-u", "hash", map])).out, "a\tOK\nb\tx\n");
+});
+
+test("octets that are no UTF-8 come out as they went in, and blanks at the end of a value too", async (t) => {
+  const { makemap, map } = fixture(t);
+  await makemap(["hash", map], "k\u00c9y v\u00e9 \n");
+  assert.equal((await makemap(["-u", "-t:", "hash", map])).out, "k\u00e9y:v\u00e9 \n");
+});
+
 test("flags, alone and together", async (t) => {
   const { makemap, map } = fixture(t);
   const dump = async () => (await makemap(["-u", "btree", map])).out;
@@ -73,8 +86,10 @@ test("flags, alone and together", async (t) => {
   assert.equal(await dump(), "a\tz\nc\td\n");
   assert.equal((await makemap(["-fe", "dbm", map], "Ab\n")).code, 0);
   assert.equal(await dump(), "Ab\t\n");
-  assert.equal((await makemap(["-d", "btree", map], "a b\na c\n")).code, 0);
-  assert.equal(await dump(), "a\tb\n");
+  assert.equal((await makemap(["-d", "btree", map], "b x\na b\na c\n")).code, 0);
+  assert.equal(await dump(), "a\tb\na\tc\nb\tx\n");
+  assert.equal((await makemap(["-r", "btree", map], "b x\na b\na c\n")).code, 0);
+  assert.equal(await dump(), "a\tc\nb\tx\n");
   assert.equal((await makemap(["-t:", "-D", "%", "hash", map], "%x\na b:c\n")).code, 0);
   assert.equal(await dump(), "a b\tc\n");
   assert.equal(
@@ -88,14 +103,17 @@ test("wrong usage and unknown types", async (t) => {
   const { makemap, map } = fixture(t);
   assert.equal((await makemap([])).code, 64);
   assert.match((await makemap(["hash"])).err, /^Usage: makemap/);
-  assert.equal((await makemap(["-Z", "hash", map])).code, 64);
+  const flag = await makemap(["-Z", "hash", map]);
+  assert.equal(flag.code, 64);
+  assert.match(flag.err, /^makemap: invalid option -- 'Z'\nUsage: makemap/);
+  assert.match((await makemap(["hash", map, "-t"])).err, /^makemap: option requires an argument -- 't'\n/);
   assert.equal((await makemap(["hash", map, "extra"])).code, 64);
-  assert.deepEqual(await makemap(["-l"]), { code: 0, out: "hash\nbtree\ndbm\ncdb\n", err: "" });
+  assert.deepEqual(await makemap(["-l"]), { code: 0, out: "hash\nbtree\ndbm\ncdb\nimplicit\n", err: "" });
   const unknown = await makemap(["foo", map], "a b\n");
   assert.equal(unknown.code, 73);
   assert.equal(
     unknown.err,
-    `makemap: error opening type foo map ${map}: Unknown database type (known: hash, btree, dbm, cdb)\n`,
+    `makemap: error opening type foo map ${map}: Unknown database type (known: hash, btree, dbm, cdb, implicit)\n`,
   );
 });
 
