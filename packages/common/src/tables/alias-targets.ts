@@ -61,7 +61,8 @@ export function readTargetList(text: string): (AliasTarget | BadItem)[] {
 export function printTarget(target: AliasTarget): string {
   switch (target.kind) {
     case "local":
-      return `${target.final ? "\\" : ""}${isPlainName(target.name) ? target.name : quoted(target.name)}`;
+      if (isPlainName(target.name)) return `${target.final ? "\\" : ""}${target.name}`;
+      return target.final ? `"\\${quoted(target.name).slice(1)}` : quoted(target.name);
     case "address":
       return target.address;
     case "program":
@@ -123,9 +124,11 @@ function readItem(item: string): AliasTarget | BadItem {
   const special = readSpecial(item, bad);
   if (special !== undefined) return special;
   // `"\name"`: the quotes are around the whole.
-  const text = /^"\\[^"\\]*"$/.test(item)
-    ? item.slice(1, -1)
-    : (/^[^<]*<([^<>]*)>$/.exec(item)?.[1]?.trim() ?? item);
+  const last = /^"\\([^"\\](?:[^"\\]|\\.)*)"$/s.exec(item)?.[1];
+  if (last !== undefined && !last.includes("@")) {
+    return { kind: "local", name: localPartKey(`"${last}"`), final: true };
+  }
+  const text = /^[^<]*<([^<>]*)>$/.exec(item)?.[1]?.trim() ?? item;
   const final = text.startsWith("\\");
   const name = final ? text.slice(1) : text;
   if (name === "") return { kind: "bad", item: "", reason: `illegal alias target ${JSON.stringify(item)}` };

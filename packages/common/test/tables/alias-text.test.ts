@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import fc from "fast-check";
-import { parseTargets } from "../../src/tables/alias-targets.ts";
+import { type AliasTarget, parseTargets, printTarget } from "../../src/tables/alias-targets.ts";
 import { parseAliasText, printAliasText } from "../../src/tables/alias-text.ts";
 
 const parse = (text: string, ours: readonly string[] = []) =>
@@ -49,12 +49,59 @@ test("targets: names, final names, addresses, full names, comments, quotes", () 
   assert.match(JSON.stringify(targets("@b")), /nothing before/);
 });
 
-test("programs, files and included lists are refused by kind", () => {
-  assert.match(faults('a: "|/bin/vacation -x"\n')[0]!, /^aliases:1: .*program is refused; name a mailbox/);
-  assert.match(faults("a: |/bin/x\n")[0]!, /program/);
-  assert.match(faults("a: b, /var/log/all\n")[0]!, /file is refused/);
-  assert.match(faults("a: :include:/etc/list\n")[0]!, /list in another file is refused/);
-  assert.match(faults("a: :Include: /etc/list\n")[0]!, /list in another file is refused/);
+test("programs, files and lists in files, quoted and bare", () => {
+  assert.deepEqual(targets('"|/bin/vacation -x, y", |/bin/x a b'), [
+    { kind: "program", command: "/bin/vacation -x, y" },
+    { kind: "program", command: "/bin/x a b" },
+  ]);
+  assert.deepEqual(targets('|"/bin/echo a, b"'), [{ kind: "program", command: "/bin/echo a, b" }]);
+  assert.deepEqual(targets(String.raw`"|/bin/echo \"a b\" c", |/bin/x (y) <z`), [
+    { kind: "program", command: '/bin/echo "a b" c' },
+    { kind: "program", command: "/bin/x (y) <z" },
+  ]);
+  assert.deepEqual(targets('b, /var/log/all, "/var/a b", "/x@y"'), [
+    local("b"),
+    { kind: "file", path: "/var/log/all" },
+    { kind: "file", path: "/var/a b" },
+    { kind: "file", path: "/x@y" },
+  ]);
+  assert.deepEqual(targets(":include:/etc/list, :Include: /etc/other"), [
+    { kind: "include", path: "/etc/list" },
+    { kind: "include", path: "/etc/other" },
+  ]);
+  assert.deepEqual(targets(String.raw`"\bob"`), [{ kind: "local", name: "bob", final: true }]);
+  assert.deepEqual(targets("/C=XX/S=y@gate"), [{ kind: "address", address: "/C=XX/S=y@gate" }]);
+  assert.equal(targets("|"), "|: no program after the |");
+  assert.match(faults("a: :include:lists/all\n")[0]!, /^aliases:1: a\.\.\. .*path begins with \/$/);
+});
+
+test("every target is read back as it is printed", () => {
+  const text = fc.stringMatching(/^[ -~]{1,20}$/);
+  const plain = { noNullPrototype: true } as const;
+  const kinds = {
+    local: fc.constant("local" as const),
+    address: fc.constant("address" as const),
+    program: fc.constant("program" as const),
+    file: fc.constant("file" as const),
+    include: fc.constant("include" as const),
+  };
+  const name = text.filter((n) => /^[a-z0-9]/i.test(n) && !n.includes("@")).map((n) => n.toLowerCase());
+  const address = fc.stringMatching(/^[a-z0-9.+_-]{1,9}@[a-z0-9-]{1,9}$/);
+  const command = text.map((c) => c.trim()).filter((c) => c !== "");
+  const path = text.map((p) => `/${p}`);
+  const target: fc.Arbitrary<AliasTarget> = fc.oneof(
+    fc.record({ kind: kinds.local, name, final: fc.boolean() }, plain),
+    fc.record({ kind: kinds.address, address }, plain),
+    fc.record({ kind: kinds.program, command }, plain),
+    fc.record({ kind: kinds.file, path }, plain),
+    fc.record({ kind: kinds.include, path: path.map((p) => p.trimEnd()) }, plain),
+  );
+  fc.assert(
+    fc.property(fc.array(target, { minLength: 1, maxLength: 5 }), (list) => {
+      assert.deepEqual(targets(list.map(printTarget).join(", ")), list);
+    }),
+    { numRuns: 1000 },
+  );
 });
 
 test("Sendmail's complaints, with their lines", () => {

@@ -6,7 +6,7 @@ import { findMailerRoute } from "@mailhost/common/tables/mailer-routes";
 import { findVirtualUser } from "@mailhost/common/tables/virtual-users";
 import { reply } from "../policy/reply.ts";
 import type { Expansion, Way } from "./expansion.ts";
-import { sendToHub } from "./hub-step.ts";
+import { sendToHub, viaOf } from "./hub-step.ts";
 import { expandName } from "./name-step.ts";
 import type { RecipientParts } from "./recipient-parts.ts";
 
@@ -39,7 +39,7 @@ export async function expandAddress(expansion: Expansion, address: string, way: 
   }
   const { localPart, domain } = splitAddress(current);
   const key = domainKey(domain);
-  if (parts.routing?.nullClient !== undefined) {
+  if ((parts.routing?.nullClient ?? "") !== "") {
     sendToNullClientHub(expansion, current, way);
   } else if (domain === "" || parts.isLocalDomain(key)) {
     await expandOurs(expansion, localPart, way);
@@ -133,5 +133,5 @@ function sendToNullClientHub(expansion: Expansion, address: string, way: Way): v
   const hub = expansion.parts.routing?.nullClient ?? "";
   const ours = domain === "" || expansion.parts.isLocalDomain(domainKey(domain));
   if (ours) sendToHub(expansion, "nullClient", hub, localPart, way);
-  else expansion.addRemote(address, way, hub);
+  else expansion.addRemote(address, way, viaOf(hub));
 }

@@ -52,6 +52,7 @@ export class Expansion {
   broken: SmtpReply | undefined;
   /** Lists led back to themselves so often; see forward-step.ts. */
   selfReferences = 0;
+  #selfAdded = 0;
   #bytes = 0;
 
   constructor(parts: RecipientParts) {
@@ -60,7 +61,7 @@ export class Expansion {
 
   /** How much has come of it so far: a list that adds nothing leaves it as it is. */
   get yielded(): number {
-    return this.found.size + this.faults.length + this.seen.size;
+    return this.found.size + this.faults.length + this.seen.size - this.#selfAdded;
   }
 
   step(step: string, outcome: string): void {
@@ -123,6 +124,14 @@ export class Expansion {
       ...(detail === undefined ? {} : { detail }),
     };
     this.#add(`mailbox ${account.name}+${detail ?? ""}`, address, target, way);
+  }
+
+  /** A list has led back to an account on the way: it is delivered there, which is nothing new of the list. */
+  addSelf(account: Account, way: Way, detail: string | undefined): void {
+    const before = this.found.size;
+    this.addMailbox(account, way, detail);
+    this.selfReferences++;
+    this.#selfAdded += this.found.size - before;
   }
 
   addRemote(address: string, way: Way, via?: string): void {

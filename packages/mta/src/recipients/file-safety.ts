@@ -27,17 +27,30 @@ export interface Reader {
 }
 
 const GROUP_WRITABLE = 0o020;
+const STICKY = 0o1000;
 const WORLD_WRITABLE = 0o002;
 
-/** What is wrong with a folder on the way to a file, or undefined. Rejects as stat(2) does. */
-export async function folderFault(path: string, fs: ListFileSystem): Promise<string | undefined> {
+/**
+ * What is wrong with a folder on the way to a file, or undefined. Rejects as stat(2) does.
+ *
+ * @param trusted owners of a folder below a sticky one such as /tmp, where nobody else can put another in its place
+ */
+export async function folderFault(
+  path: string,
+  trusted: ReadonlySet<number>,
+  fs: ListFileSystem,
+): Promise<string | undefined> {
   const folder = dirname(path);
   const real = await fs.realpath(folder);
-  const folders = new Set([...ancestors(folder), ...ancestors(real)]);
-  for (const each of folders) {
-    const { mode } = await fs.stat(each);
-    if ((mode & WORLD_WRITABLE) !== 0) return "World writable directory";
-    if ((mode & GROUP_WRITABLE) !== 0) return "Group writable directory";
+  for (const way of real === folder ? [folder] : [folder, real]) {
+    const folders = ancestors(way);
+    const found = await Promise.all(folders.map((each) => fs.stat(each)));
+    for (const [i, { mode }] of found.entries()) {
+      const below = found[i + 1];
+      if ((mode & STICKY) !== 0 && below !== undefined && trusted.has(below.uid)) continue;
+      if ((mode & WORLD_WRITABLE) !== 0) return "World writable directory";
+      if ((mode & GROUP_WRITABLE) !== 0) return "Group writable directory";
+    }
   }
   return undefined;
 }

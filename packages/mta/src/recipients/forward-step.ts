@@ -7,6 +7,7 @@
 import type { Account } from "@mailhost/common/accounts/accounts";
 import type { Expansion, Way } from "./expansion.ts";
 import { readListLines } from "./list-lines.ts";
+import { shellFault } from "./login-shells.ts";
 import { expandTargets } from "./target-step.ts";
 
 /** Delivers to an account, or where its `.forward` says. */
@@ -18,8 +19,8 @@ export async function expandForward(
 ): Promise<void> {
   const step = `forward ${account.name}`;
   const isCycle = way.path.includes(step);
-  if (isCycle) expansion.selfReferences++;
-  if (isCycle || (await readForward(expansion, account, detail, way)) === "none") {
+  if (isCycle) expansion.addSelf(account, way, detail);
+  else if ((await readForward(expansion, account, detail, way)) === "none") {
     expansion.addMailbox(account, way, detail);
   }
 }
@@ -55,7 +56,7 @@ async function readForward(
       return "done";
     }
     if (read.kind === "refused") {
-      parts.log?.write("warn", `forward ${path}: ${read.reason}`);
+      parts.log?.write(read.bySystem === true ? "debug" : "warn", `forward ${path}: ${read.reason}`);
       expansion.step("forward", `${path}: not used: ${read.reason}`);
       continue;
     }
@@ -75,17 +76,16 @@ async function follow(
   account: Account,
   way: Way,
 ): Promise<"none" | "done"> {
-  const { hostname, lists } = expansion.parts;
   const before = expansion.yielded;
   const references = expansion.selfReferences;
   const { unsafe: _, given, ...rest } = way;
-  const mayRun = await lists?.isLoginShell(account.shell ?? "");
+  const unsafe = await shellFault(expansion.parts, account);
   await expandTargets(expansion, targets, {
     ...rest,
     path: [...way.path, `forward ${account.name}`],
     owner: account,
     controlling: given === undefined ? way.written : `<${given}>`,
-    ...(mayRun === true ? {} : { unsafe: `User ${account.name}@${hostname} doesn't have a valid shell` }),
+    ...(unsafe === undefined ? {} : { unsafe }),
   });
   // Two who forward to each other: nobody else got it, so it stays.
   return expansion.yielded === before && expansion.selfReferences > references ? "none" : "done";

@@ -41,10 +41,16 @@ export function sendToHub(
   // The hub itself is configured like the others: there the mail has arrived.
   if (expansion.parts.isLocalDomain(domainKey(host))) return { kind: "none" };
   const address = `${route.user ?? name}@${host}`;
-  const via = `${route.mailer}:${route.hosts}`;
+  const via = viaOf(value);
   expansion.step(setting, `${name}: ${address} via ${via}`);
   expansion.addRemote(address, way, via);
   return { kind: "done" };
+}
+
+/** A host as a remote target carries it: `mailer:hosts`. */
+export function viaOf(value: string): string {
+  const route = readMailerRoute(value);
+  return route?.kind === "smtp" ? `${route.mailer}:${route.hosts}` : value;
 }
 
 /** The first of `a:b`, `[a]:25`, `[IPv6:…]`. */

@@ -7,6 +7,7 @@
 import type { Account } from "@mailhost/common/accounts/accounts";
 import type { Expansion, Way } from "./expansion.ts";
 import { readListLines } from "./list-lines.ts";
+import { shellFault } from "./login-shells.ts";
 import type { RecipientParts } from "./recipient-parts.ts";
 import { expandTargets } from "./target-step.ts";
 
@@ -49,7 +50,7 @@ export async function expandInclude(expansion: Expansion, path: string, way: Way
     ...rest,
     path: [...way.path, step],
     controlling: `:include:${path}`,
-    ...controllerOf(parts, read.uid, path),
+    ...(await controllerOf(parts, read.uid, path)),
   });
 }
 
@@ -65,11 +66,17 @@ function readerOf(
   return { uid, ...(account?.gid === undefined ? {} : { gid: account.gid }) };
 }
 
-function controllerOf(parts: RecipientParts, uid: number, path: string): Pick<Way, "owner" | "unsafe"> {
+async function controllerOf(
+  parts: RecipientParts,
+  uid: number,
+  path: string,
+): Promise<Pick<Way, "owner" | "unsafe">> {
   if (uid === 0) return {};
   for (const name of parts.accounts.names?.() ?? []) {
     const account = parts.accounts.find(name);
-    if (account?.uid === uid) return { owner: account };
+    if (account?.uid !== uid) continue;
+    const unsafe = await shellFault(parts, account);
+    return { owner: account, ...(unsafe === undefined ? {} : { unsafe }) };
   }
   return { unsafe: `Address :include:${path} is unsafe` };
 }

@@ -24,7 +24,12 @@ export type ListRead =
   | { readonly kind: "text"; readonly text: string; readonly bytes: number; readonly uid: number }
   | { readonly kind: "absent" }
   /** It is there but must not be used; the reason in Sendmail's words. */
-  | { readonly kind: "refused"; readonly reason: string }
+  | {
+      readonly kind: "refused";
+      readonly reason: string;
+      /** The system kept it from us: as `mail` we see no private homes, and nobody did anything wrong. */
+      readonly bySystem?: true;
+    }
   /** It cannot be read now. */
   | { readonly kind: "later"; readonly reason: string };
 
@@ -120,7 +125,8 @@ export function openListFiles(options: {
 async function readSafely(path: string, request: ListRequest, fs: ListFileSystem): Promise<ListRead> {
   const { who, owned, limit } = request;
   const before = await fs.stat(path);
-  const fault = (await folderFault(path, fs)) ?? fileFault(before, who, owned);
+  const trusted = new Set([0, process.geteuid?.() ?? 0, ...(who === undefined ? [] : [who.uid])]);
+  const fault = (await folderFault(path, trusted, fs)) ?? fileFault(before, who, owned);
   if (fault !== undefined) return { kind: "refused", reason: fault };
   const handle = await fs.open(path, LIST_OPEN_FLAGS);
   try {
@@ -145,7 +151,8 @@ async function readSafely(path: string, request: ListRequest, fs: ListFileSystem
 function failed(error: unknown): ListRead {
   const code = errnoOf(error) ?? "";
   if (code === "ENOENT" || code === "ENOTDIR") return { kind: "absent" };
-  if (code === "EACCES" || code === "EPERM") return { kind: "refused", reason: "Permission denied" };
+  if (code === "EACCES" || code === "EPERM")
+    return { kind: "refused", reason: "Permission denied", bySystem: true };
   if (code === "ELOOP") return { kind: "refused", reason: "Too many levels of symbolic links" };
   if (TEMPORARY.has(code)) return { kind: "later", reason: code };
   return { kind: "later", reason: messageOf(error) };

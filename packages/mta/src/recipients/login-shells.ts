@@ -3,6 +3,15 @@
  * `/usr/sbin/nologin`, cannot make the mail host run things for it.
  */
 
+import type { Account } from "@mailhost/common/accounts/accounts";
+import type { RecipientParts } from "./recipient-parts.ts";
+
+/** Why an account may not run programs, or undefined when it may. */
+export async function shellFault(parts: RecipientParts, account: Account): Promise<string | undefined> {
+  const may = await parts.lists?.isLoginShell(account.shell ?? "");
+  return may === true ? undefined : `User ${account.name}@${parts.hostname} doesn't have a valid shell`;
+}
+
 /** The shells that count where there is no /etc/shells. */
 export const DEFAULT_SHELLS: ReadonlySet<string> = new Set([
   "/bin/bash",

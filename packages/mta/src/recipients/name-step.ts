@@ -65,12 +65,14 @@ async function expandAlias(expansion: Expansion, alias: Alias, way: Way): Promis
 /** A list has led back to a name on the way: the name's own mailbox, or that of another name of the circle, ends it. */
 function endCycle(expansion: Expansion, alias: string, name: string, way: Way): void {
   const { parts } = expansion;
-  expansion.selfReferences++;
-  const circle = way.path.slice(way.path.indexOf(`alias ${alias}`)).map((step) => step.replace(/^\w+ /, ""));
+  const circle = way.path
+    .slice(way.path.indexOf(`alias ${alias}`))
+    .filter((step) => /^(?:alias|forward) /.test(step))
+    .map((step) => step.replace(/^\w+ |\+\*$/g, ""));
   for (const candidate of [name, ...circle]) {
     const account = findAccount(parts, candidate);
     if (account === undefined) continue;
-    expansion.addMailbox(account, way, detailOf(parts, candidate, account));
+    expansion.addSelf(account, way, detailOf(parts, candidate, account));
     return;
   }
   // `selfish: selfish` names nobody; a longer circle is the administrator's slip.

@@ -1,0 +1,241 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { MAX_LIST_BYTES, MAX_TARGETS } from "../../src/recipients/expansion.ts";
+import { resolveOn, user } from "./fake-parts.ts";
+
+const joe = user("joe", 2001);
+const amy = user("amy", 2002);
+const bob = user("bob", 2003);
+
+test("programs, files and lists in files, as aliases write them", async () => {
+  const host = {
+    accounts: [joe, amy],
+    aliases: {
+      all: 'joe, "|/bin/cat -x, y", /var/log/all, :include: /etc/mail/lists/all',
+      bar: '|"/bin/echo a, b"',
+    },
+    files: {
+      "/etc/mail/lists/all":
+        "# members\namy, joe\nx@other.test (his)\n\nFull Name <y@other.test>\n|/bin/true\n",
+    },
+  };
+  assert.deepEqual(await resolveOn(host, "all"), [
+    "mailbox joe",
+    "program |/bin/cat -x, y as default",
+    "file /var/log/all as default",
+    "mailbox amy",
+    "remote x@other.test",
+    "remote y@other.test",
+    "program |/bin/true as default",
+  ]);
+  assert.deepEqual(await resolveOn(host, "bar"), ["program |/bin/echo a, b as default"]);
+});
+
+test("a list that cannot be read: refused alone, reported beside others, waited for when it may come back", async () => {
+  const aliases = {
+    gone: ":include:/lists/gone",
+    both: "joe, :include:/lists/gone",
+    nfs: "joe, :include:/lists/nfs",
+  };
+  const files = { "/lists/nfs": { kind: "later", reason: "open timeout" } as const };
+  const host = { aliases, files, accounts: [joe] };
+  const missing = "550 5.2.4 :include:/lists/gone... Cannot open /lists/gone: No such file or directory";
+  assert.deepEqual(await resolveOn(host, "gone"), [missing]);
+  assert.deepEqual(await resolveOn(host, "both"), ["mailbox joe", `error ${missing}`]);
+  assert.deepEqual(await resolveOn(host, "nfs"), [
+    "451 4.2.4 :include:/lists/nfs... Cannot open /lists/nfs: open timeout",
+  ]);
+});
+
+test("lists within lists; one that includes itself is a loop; programs run as the list's owner", async () => {
+  const host = {
+    accounts: [joe, amy],
+    aliases: { a: ":include:/home/joe/list", loop: ":include:/l1" },
+    files: {
+      "/home/joe/list": ":include:/home/joe/more\n|mine\n",
+      "/home/joe/more": "amy\n/home/joe/archive\n",
+      "/l1": ":include:/l2",
+      "/l2": ":include:/l1",
+    },
+  };
+  assert.deepEqual(await resolveOn(host, "a"), [
+    "mailbox amy",
+    "file /home/joe/archive as joe",
+    "program |mine as joe",
+  ]);
+  assert.deepEqual(await resolveOn(host, "loop"), ["554 5.4.6 aliasing/forwarding loop broken"]);
+});
+
+test("owners: one address is the sender, else owner-list; the nearest list counts; owners of owners", async () => {
+  const host = {
+    accounts: [joe, bob],
+    aliases: {
+      one: "joe, x@y.test",
+      "owner-one": "bob",
+      many: "joe",
+      "owner-many": "bob, joe",
+      far: "joe",
+      "owner-far": "Boss <boss@far.test>",
+      prog: "joe",
+      "owner-prog": "|/bin/cat",
+      outer: "bob, inner",
+      "owner-outer": "out@o.test",
+      inner: "joe",
+      "owner-inner": "in@o.test",
+      bare: "inner",
+      "owner-owner": "root@o.test",
+      "bare-request": "joe",
+      no: "joe",
+    },
+  };
+  assert.deepEqual(await resolveOn(host, "one"), [
+    "mailbox joe from bob@mail.ours.test",
+    "remote x@y.test from bob@mail.ours.test",
+  ]);
+  assert.deepEqual(await resolveOn(host, "many"), ["mailbox joe from owner-many@mail.ours.test"]);
+  assert.deepEqual(await resolveOn(host, "far"), ["mailbox joe from boss@far.test"]);
+  assert.deepEqual(await resolveOn(host, "prog"), ["mailbox joe from owner-prog@mail.ours.test"]);
+  assert.deepEqual(await resolveOn(host, "outer"), [
+    "mailbox bob from out@o.test",
+    "mailbox joe from in@o.test",
+  ]);
+  assert.deepEqual(await resolveOn(host, "owner-one"), ["mailbox bob from root@o.test"]);
+  assert.deepEqual(await resolveOn(host, "bare-request"), ["mailbox joe from root@o.test"]);
+  assert.deepEqual(await resolveOn(host, "no"), ["mailbox joe"]);
+});
+
+test(".forward: elsewhere, with a copy, by name, to a program; the alias comes first", async () => {
+  const forward = (text: string) => ({ accounts: [joe, amy], files: { "/home/joe/.forward": text } });
+  assert.deepEqual(await resolveOn(forward("x@other.test\n"), "joe"), ["remote x@other.test"]);
+  assert.deepEqual(await resolveOn(forward("\\joe, x@other.test\n"), "joe"), [
+    "mailbox joe",
+    "remote x@other.test",
+  ]);
+  assert.deepEqual(await resolveOn(forward("joe@ours.test\nx@other.test\n"), "joe"), [
+    "mailbox joe",
+    "remote x@other.test",
+  ]);
+  assert.deepEqual(await resolveOn(forward('\\joe, "|/usr/bin/vacation joe"\n/home/joe/all'), "joe"), [
+    "mailbox joe",
+    "program |/usr/bin/vacation joe as joe",
+    "file /home/joe/all as joe",
+  ]);
+  assert.deepEqual(await resolveOn(forward('"\\joe", "|exit 75"'), "joe"), [
+    "mailbox joe",
+    "program |exit 75 as joe",
+  ]);
+  assert.deepEqual(await resolveOn(forward("# nothing\n\n"), "joe"), ["mailbox joe"]);
+  assert.deepEqual(await resolveOn(forward("x@other.test"), "\\joe"), ["mailbox joe"]);
+  assert.deepEqual(await resolveOn({ ...forward("x@other.test"), aliases: { joe: "amy" } }, "joe"), [
+    "mailbox amy",
+  ]);
+  assert.deepEqual(await resolveOn({ ...forward("x@other.test"), aliases: { k: "joe" } }, "k"), [
+    "remote x@other.test",
+  ]);
+  assert.deepEqual(await resolveOn({ ...forward("x@other.test"), local: { forwardPath: [] } }, "joe"), [
+    "mailbox joe",
+  ]);
+});
+
+test(".forward: the path's macros, and the detail that chooses a file", async () => {
+  const host = {
+    accounts: [joe],
+    local: { forwardPath: ["/fw/$u.$w.$j", "$z/.forward+$h", "$z/.forward"] },
+    files: { "/home/joe/.forward+lists": "l@x.test", "/home/joe/.forward": "all@x.test" },
+  };
+  assert.deepEqual(await resolveOn(host, "joe+lists"), ["remote l@x.test"]);
+  assert.deepEqual(await resolveOn(host, "joe+other"), ["remote all@x.test"]);
+  assert.deepEqual(await resolveOn(host, "joe+../../etc/x"), ["remote all@x.test"]);
+  assert.deepEqual(
+    await resolveOn({ ...host, files: { "/fw/joe.mail.mail.ours.test": "f@x.test" } }, "joe"),
+    ["remote f@x.test"],
+  );
+});
+
+test(".forward: one that may not be used is passed over, and the log says why", async () => {
+  const log: string[] = [];
+  const refused = { kind: "refused", reason: "Group writable file" } as const;
+  const host = { accounts: [joe], files: { "/home/joe/.forward": refused }, log };
+  assert.deepEqual(await resolveOn(host, "joe"), ["mailbox joe"]);
+  assert.deepEqual(log, ["forward /home/joe/.forward: Group writable file"]);
+});
+
+test(".forward: a home that is away makes the recipient wait", async () => {
+  const files = { "/home/joe/.forward": { kind: "later", reason: "open timeout" } as const };
+  assert.deepEqual(await resolveOn({ accounts: [joe], files }, "joe"), [
+    "451 4.3.0 <joe>... transient .forward open error",
+  ]);
+});
+
+test(".forward: nobody without a login shell runs programs or writes files", async () => {
+  const host = {
+    accounts: [user("box", 2009, "/usr/sbin/nologin")],
+    files: { "/home/box/.forward": "|/bin/cat\n\\box\n/home/box/all\n" },
+  };
+  assert.deepEqual(await resolveOn(host, "box"), [
+    "mailbox box",
+    "error 550 5.7.1 |/bin/cat... User box@mail.ours.test doesn't have a valid shell for mailing to programs",
+    "error 550 5.7.1 /home/box/all... User box@mail.ours.test doesn't have a valid shell for mailing to files",
+  ]);
+});
+
+test(".forward: circles of users lose nothing", async () => {
+  const accounts = [joe, amy, bob];
+  const files = (map: Record<string, string>) =>
+    Object.fromEntries(Object.entries(map).map(([name, text]) => [`/home/${name}/.forward`, text]));
+  const three = { accounts, files: files({ joe: "amy", amy: "bob", bob: "joe" }) };
+  assert.deepEqual(await resolveOn(three, "joe"), ["mailbox joe", "mailbox bob"]);
+  assert.deepEqual(await resolveOn(three, "amy"), ["mailbox amy", "mailbox joe"]);
+  const two = { accounts, files: files({ joe: "amy, x@a.test", amy: "joe" }) };
+  assert.deepEqual(await resolveOn(two, "joe"), ["mailbox joe", "mailbox amy", "remote x@a.test"]);
+  assert.deepEqual(await resolveOn(two, "amy"), ["mailbox amy", "remote x@a.test"]);
+  const overAlias = { accounts, aliases: { k1: "k2", k2: "joe" }, files: files({ joe: "k1" }) };
+  assert.deepEqual(await resolveOn(overAlias, "joe"), ["mailbox joe"]);
+});
+
+test("members of a file that are none: each is reported, the others get the message", async () => {
+  const host = {
+    accounts: [joe],
+    aliases: { list: ":include:/l" },
+    files: { "/l": "joe # a comment\njoe\na b@x.test\nnobody\n(open\n" },
+  };
+  assert.deepEqual(await resolveOn(host, "list"), [
+    "mailbox joe",
+    "error 550 5.1.1 joe # a comment... User unknown",
+    "error 553 5.1.3 a b@x.test... Invalid route address",
+    "error 550 5.1.1 nobody... User unknown",
+    "error 553 5.1.3 ... unbalanced quotes, brackets or parentheses",
+  ]);
+});
+
+test("bounds: members, octets", async () => {
+  const members = Array.from({ length: MAX_TARGETS + 1 }, (_, i) => `u${i}@x.test`).join("\n");
+  const huge = "#".repeat(MAX_LIST_BYTES / 2 + 1);
+  const host = {
+    aliases: { a: ":include:/a", b: ":include:/b1, :include:/b2" },
+    files: { "/a": members, "/b1": huge, "/b2": huge },
+  };
+  assert.deepEqual(await resolveOn(host, "a"), [`554 5.4.6 Alias has more than ${MAX_TARGETS} addresses`]);
+  assert.deepEqual(await resolveOn(host, "b"), [`554 5.4.6 Lists hold more than ${MAX_LIST_BYTES} octets`]);
+});
+
+test("trace hears of every step", async () => {
+  const steps: string[] = [];
+  const host = {
+    accounts: [joe],
+    aliases: { list: ":include:/l", "owner-list": "joe" },
+    virtusertable: { "info@ours.test": "list" },
+    domaintable: { "old.test": "ours.test" },
+    files: { "/l": "joe\n", "/home/joe/.forward": "x@other.test\n" },
+    steps,
+  };
+  await resolveOn(host, "info@old.test");
+  assert.deepEqual(steps, [
+    "domaintable old.test: ours.test",
+    "virtusertable info@ours.test: list",
+    "alias list: :include:/l",
+    "owner list: joe@mail.ours.test",
+    "include /l: 1 member",
+    "forward joe: /home/joe/.forward",
+  ]);
+});
