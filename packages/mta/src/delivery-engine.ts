@@ -9,13 +9,14 @@ import type { Settings } from "@mailhost/common/settings/settings";
 import type { Site } from "@mailhost/common/site";
 import type { SiteTables } from "@mailhost/common/tables/site-tables";
 import { openHostStatus } from "./deliver/host-status.ts";
-import { createLocalMailer } from "./deliver/local-mailer.ts";
+import { createHereMailer } from "./deliver/here-mailer.ts";
 import { createRemoteMailer } from "./deliver/remote-mailer.ts";
 import type { Resolver } from "./dns/resolver.ts";
 import { createResolver } from "./dns/system-resolver.ts";
 import type { OpenQueue } from "./queue/lmdb-store.ts";
 import type { ResolveAddress } from "./queue/reporting.ts";
 import { type Runner, startRunner } from "./queue/runner.ts";
+import { isInMailertable } from "./route/route.ts";
 import { createRewriting } from "./rewrite/rewriting.ts";
 
 /** What an engine is built from. */
@@ -47,12 +48,21 @@ export interface DeliveryEngine {
 export function startEngine(parts: EngineParts): DeliveryEngine {
   const { site, settings, accounts, queue, clock, log } = parts;
   const resolver = createResolver(settings.dns, clock);
-  const hosts = openHostStatus(queue.hosts, { interval: settings.queue.interval, clock });
-  const local = createLocalMailer({ site, accounts, lockTimeout: settings.lockTimeout, clock, log });
+  const { interval } = settings.queue;
+  const hosts = openHostStatus(queue.hosts, { interval, remember: settings.timeouts.hostStatus, clock });
+  const local = createHereMailer({
+    settings,
+    site,
+    accounts,
+    lockTimeout: settings.lockTimeout,
+    clock,
+    log,
+  });
   const remote = createRemoteMailer({
     settings,
     resolver,
     hosts,
+    tables: parts.tables,
     isOurName: parts.isOurName,
     isOurAddress: parts.isOurAddress,
     clock,
@@ -70,6 +80,7 @@ export function startEngine(parts: EngineParts): DeliveryEngine {
     maxRemote: settings.queue.maxRunners,
     resolve: parts.resolve,
     isTaken: parts.isTaken,
+    isRouted: (domain) => isInMailertable(domain, parts.tables.mailertable, parts.isOurName),
   });
   return {
     resolver,
@@ -94,6 +105,8 @@ export function engineDiffers(a: Settings, b: Settings): boolean {
       s.rewrite,
       s.routing,
       s.domains,
+      s.local,
+      s.timeouts,
       s.smtp.privacy,
     ]);
   return built(a) !== built(b);

@@ -244,9 +244,12 @@ class Tracer {
       return `<${address}> to ${target.kind} ${targetName(target)}`;
     if (target.kind === "mailbox")
       return `<${address}> to mailbox ${mailboxPaths(this.#site, target.name).mbox}`;
-    const route = await findRoute(target.domain, {
+    const { fallbackMx } = this.#settings.routing;
+    const route = await findRoute(target, {
       resolver: this.#resolver,
       relay: this.#settings.relay,
+      mailertable: this.#tables.mailertable,
+      ...(fallbackMx === undefined ? {} : { fallbackMx }),
       isOurName: (name) => policyFacts(this.#parts).localDomain(domainKey(name)) !== undefined,
       isOurAddress: (ip, port) =>
         isBoundHere(ip, port, boundBySettings(this.#settings), interfaceAddresses()),

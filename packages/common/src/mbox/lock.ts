@@ -32,6 +32,8 @@ export interface LockOptions {
   /** Permissions of an mbox that is made; 0660. */
   readonly mode?: number;
   readonly fileSystem?: FileSystem;
+  /** `if possible`: in a folder that we may not write to, the kernel's lock alone has to do; for files outside the spool. */
+  readonly dotlock?: "always" | "if possible";
 }
 
 /** A mailbox that nobody else changes now. */
@@ -121,10 +123,11 @@ async function tryLock(
   const create = options.create === true ? mode : undefined;
   const parts: DotlockParts = { fileSystem, clock, log };
   if (create === undefined && !(await exists(fileSystem, paths.mbox))) return "no mbox";
-  let dotlock = await takeDotlock(paths, parts);
+  const take = () => (options.dotlock === "if possible" ? dotlockIfPossible : takeDotlock)(paths, parts);
+  let dotlock = await take();
   if (dotlock === undefined) {
     if (!(await breakStaleDotlock(paths, create, parts))) return undefined;
-    dotlock = await takeDotlock(paths, parts);
+    dotlock = await take();
     if (dotlock === undefined) return undefined;
   }
   let file: FileHandle | "no mbox" | undefined;
@@ -142,6 +145,16 @@ async function tryLock(
       if (typeof file === "object") await file.close();
       await dotlock.release();
     }
+  }
+}
+
+/** The dotlock, or nothing in its place where the folder does not take one. */
+async function dotlockIfPossible(paths: MailboxPaths, parts: DotlockParts): Promise<Dotlock | undefined> {
+  try {
+    return await takeDotlock(paths, parts);
+  } catch (error) {
+    if (!["EACCES", "EPERM", "EROFS"].includes(errnoOf(error) ?? "")) throw error;
+    return { isOurs: () => Promise.resolve(true), release: () => Promise.resolve() };
   }
 }
 

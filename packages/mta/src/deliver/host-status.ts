@@ -42,11 +42,15 @@ const FORGET_AFTER = 32;
 /**
  * Opens the memory.
  *
- * @param interval wait after the first failure (ms); it doubles with each further one up to 16 times itself
+ * @param options.interval wait after the first failure (ms); it doubles with each further one up to 16 times itself
+ * @param options.remember the longest that a failure counts (ms, Timeout.hoststatus); it is never less than the interval
  */
-export function openHostStatus(db: Database, options: { interval: number; clock: Clock }): HostStatus {
-  const { interval, clock } = options;
-  const longest = interval * MOST_INTERVALS;
+export function openHostStatus(
+  db: Database,
+  options: { readonly interval: number; readonly remember?: number; readonly clock: Clock },
+): HostStatus {
+  const { interval, remember = Number.POSITIVE_INFINITY, clock } = options;
+  const longest = Math.min(interval * MOST_INTERVALS, Math.max(interval, remember));
   const get = (key: string) => db.get(key) as WaitingHost | undefined;
   const list = () => [...db.getRange()].map(({ value }) => value as WaitingHost);
   let sweptAt = Number.NEGATIVE_INFINITY;

@@ -32,7 +32,9 @@ export interface LocalMailerParts {
 
 /** One message for one mailbox. */
 interface Letter {
-  readonly entry: QueueEntry;
+  readonly entry: Pick<QueueEntry, "receivedAt">;
+  /** Envelope sender: the message's, or the owner of the list that led here. */
+  readonly sender: string;
   readonly body: MessageBody;
 }
 
@@ -63,7 +65,8 @@ async function deliver(attempt: Attempt, batches: MailboxBatches<Letter, Outcome
       return Promise.resolve(deferred("4.3.5", "not a local recipient"));
     }
     const { name } = recipient.target;
-    const copy = copies.get(name) ?? batches.add(name, { entry, body });
+    const copy =
+      copies.get(name) ?? batches.add(name, { entry, body, sender: recipient.sender ?? entry.sender });
     copies.set(name, copy);
     return copy;
   });
@@ -125,8 +128,8 @@ async function append(box: LockedMailbox, letters: readonly Letter[], log: Log):
   try {
     await appendMessages(
       box,
-      letters.map(({ entry, body }) => ({
-        sender: entry.sender,
+      letters.map(({ entry, body, sender }) => ({
+        sender,
         receivedAt: entry.receivedAt,
         stream: () => body.stream(),
       })),

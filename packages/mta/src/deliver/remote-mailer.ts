@@ -6,9 +6,11 @@ import type { Clock } from "@mailhost/common/clock";
 import { messageOf, type SmtpReply } from "@mailhost/common/errors";
 import type { Log } from "@mailhost/common/log/log";
 import type { Settings } from "@mailhost/common/settings/settings";
+import type { SiteTables } from "@mailhost/common/tables/site-tables";
 import type { Resolver } from "../dns/resolver.ts";
 import type { QueueRecipient } from "../queue/queue-entry.ts";
 import { findRoute, type Route } from "../route/route.ts";
+import { findAuthInfo } from "./auth-info.ts";
 import type { HostStatus } from "./host-status.ts";
 import type { Attempt, Mailer } from "./mailer.ts";
 import type { Outcome } from "./outcome.ts";
@@ -22,6 +24,8 @@ export interface RemoteMailerParts {
   readonly settings: Settings;
   readonly resolver: Resolver;
   readonly hosts: HostStatus;
+  /** Hosts by domain, names and passwords; absent: none. */
+  readonly tables?: Pick<SiteTables, "mailertable" | "authinfo" | "access">;
   /** As in {@link findRoute}. */
   readonly isOurName: (name: string) => boolean;
   readonly isOurAddress: (ip: string, port: number) => boolean;
@@ -29,9 +33,10 @@ export interface RemoteMailerParts {
   readonly log: Log;
 }
 
-/** The recipients of one message at one destination. */
+/** The recipients of one message at one destination, from one envelope sender. */
 interface Group {
   readonly route: Extract<Route, { kind: "hosts" }>;
+  readonly sender: string;
   readonly recipients: QueueRecipient[];
 }
 
@@ -48,13 +53,15 @@ class RemoteMailer implements Mailer {
   readonly #underWay = new Set<Promise<unknown>>();
 
   constructor(parts: RemoteMailerParts) {
-    const { settings, clock, log } = parts;
+    const { settings, tables, clock, log } = parts;
     this.#parts = parts;
     this.#connections = new RemoteConnections(settings.relay.maxConnectionsPerDestination, clock);
     this.#connectionParts = {
       hostname: settings.hostname,
       startTls: settings.relay.startTls,
-      timeouts: smtpTimeouts(settings.relay),
+      timeouts: smtpTimeouts(settings),
+      ...(tables === undefined ? {} : { authInfo: (peer) => findAuthInfo(peer, tables) }),
+      allowPlaintextAuth: settings.relay.allowPlaintextAuth,
       clock,
       log,
     };
@@ -76,14 +83,15 @@ class RemoteMailer implements Mailer {
     const outcomes = new Map<QueueRecipient, Outcome>();
     const groups = new Map<string, Group>();
     for (const recipient of attempt.recipients) {
-      const domain = domainOf(recipient);
-      const route = routes.get(domain)!;
+      const route = routes.get(destinationKey(recipient))!;
       if (route.kind !== "hosts") {
-        outcomes.set(recipient, { kind: route.kind, relay: domain, reply: route.reply });
+        outcomes.set(recipient, { kind: route.kind, relay: domainOf(recipient), reply: route.reply });
         continue;
       }
-      const group = groups.get(route.key);
-      if (group === undefined) groups.set(route.key, { route, recipients: [recipient] });
+      const sender = recipient.sender ?? attempt.entry.sender;
+      const key = JSON.stringify([route.key, route.mailer, route.user, sender]);
+      const group = groups.get(key);
+      if (group === undefined) groups.set(key, { route, sender, recipients: [recipient] });
       else group.recipients.push(recipient);
     }
     await Promise.all(
@@ -92,15 +100,18 @@ class RemoteMailer implements Mailer {
           this.#parts.log.write("error", `${attempt.entry.id}: remote delivery: ${messageOf(error)}`);
           return outcomesFor(group, internalError(error));
         });
-        for (const [recipient, outcome] of results) outcomes.set(recipient, outcome);
+        const { mailer = this.name } = group.route;
+        for (const [recipient, outcome] of results) outcomes.set(recipient, { ...outcome, mailer });
       }),
     );
     return attempt.recipients.map((recipient) => outcomes.get(recipient)!);
   }
 
   /** Waits for a slot, unless the destination is left alone, and sends. */
-  async #deliverGroup(group: Group, attempt: Attempt): Promise<Map<QueueRecipient, Outcome>> {
-    const { key, hosts } = group.route;
+  async #deliverGroup(group: Group, whole: Attempt): Promise<Map<QueueRecipient, Outcome>> {
+    const { key, hosts, user } = group.route;
+    if (user !== undefined) return this.#deliverToUser(group, user, whole);
+    const attempt = { ...whole, entry: { ...whole.entry, sender: group.sender } };
     const begun = this.#parts.clock.now();
     // Forced attempts ignore a wait from before, but not a failure since: they too share one call.
     const reasonToWait = (slot?: Slot) =>
@@ -131,6 +142,15 @@ class RemoteMailer implements Mailer {
     }
   }
 
+  /** `mailer:user@host` of a table: the recipients there are that one. */
+  async #deliverToUser(group: Group, user: string, whole: Attempt): Promise<Map<QueueRecipient, Outcome>> {
+    const { user: _, ...route } = group.route;
+    const address = `${user}@${route.hosts[0]!.name}`;
+    const renamed = new Map(group.recipients.map((recipient) => [{ ...recipient, address }, recipient]));
+    const results = await this.#deliverGroup({ ...group, route, recipients: [...renamed.keys()] }, whole);
+    return new Map([...results].map(([there, outcome]) => [renamed.get(there)!, outcome]));
+  }
+
   /** Notes in the host status what a call said of the destination; a fault there must not undo a delivery. */
   async #remember(key: string, slot: Slot, result: RemoteResult): Promise<number | undefined> {
     const { hosts, log } = this.#parts;
@@ -148,20 +168,32 @@ class RemoteMailer implements Mailer {
   }
 }
 
-/** The route of each domain among the recipients. */
+/** The route of each destination among the recipients. */
 async function findRoutes(
   recipients: readonly QueueRecipient[],
   parts: RemoteMailerParts,
 ): Promise<Map<string, Route>> {
-  const { resolver, isOurName, isOurAddress } = parts;
-  const { relay } = parts.settings;
-  const domains = [...new Set(recipients.map(domainOf))];
+  const { resolver, isOurName, isOurAddress, tables } = parts;
+  const { relay, routing } = parts.settings;
+  const { fallbackMx } = routing;
+  const routeParts = {
+    resolver,
+    relay,
+    isOurName,
+    isOurAddress,
+    ...(tables === undefined ? {} : { mailertable: tables.mailertable }),
+    ...(fallbackMx === undefined ? {} : { fallbackMx }),
+  };
+  const wanted = new Map(recipients.map((recipient) => [destinationKey(recipient), recipient]));
   const routes = await Promise.all(
-    domains.map(async (domain): Promise<[string, Route]> => {
+    [...wanted].map(async ([key, { target }]): Promise<[string, Route]> => {
       try {
-        return [domain, await findRoute(domain, { resolver, relay, isOurName, isOurAddress })];
+        if (target.kind !== "remote") throw new Error("not a recipient at another host");
+        const { via } = target;
+        const destination = { domain: target.domain.toLowerCase(), ...(via === undefined ? {} : { via }) };
+        return [key, await findRoute(destination, routeParts)];
       } catch (error) {
-        return [domain, { kind: "deferred", reply: internalError(error) }];
+        return [key, { kind: "deferred", reply: internalError(error) }];
       }
     }),
   );
@@ -170,6 +202,11 @@ async function findRoutes(
 
 function domainOf(recipient: QueueRecipient): string {
   return recipient.target.kind === "remote" ? recipient.target.domain.toLowerCase() : "";
+}
+
+function destinationKey(recipient: QueueRecipient): string {
+  const via = recipient.target.kind === "remote" ? recipient.target.via : undefined;
+  return JSON.stringify([via, domainOf(recipient)]);
 }
 
 function waitingOutcomes(

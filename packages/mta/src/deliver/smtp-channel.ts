@@ -1,11 +1,12 @@
 /**
- * A TCP connection to an SMTP server, plain or under TLS: bytes out with back-pressure, replies in, a time limit on
+ * A connection to an SMTP or LMTP server, over TCP, plain or under TLS, or over the pipes of a program: bytes out with back-pressure, replies in, a time limit on
  * everything by the clock that was passed in. Every failure is an {@link SmtpFault}.
  *
  * One side talks at a time: at most one read and one write are waiting. Once a fault is known it stays; replies that came
  * before it are still read first, so that a `421` and a closed connection are told apart.
  */
-import { isIP, connect as netConnect, type Socket } from "node:net";
+import { isIP, connect as netConnect } from "node:net";
+import type { Duplex } from "node:stream";
 import { type TLSSocket, connect as tlsConnect } from "node:tls";
 import type { Clock } from "@mailhost/common/clock";
 import { messageOf } from "@mailhost/common/errors";
@@ -24,8 +25,10 @@ const MOST_UNREAD = 256;
 
 /** Where to connect to. */
 export interface ChannelTarget {
-  /** IP address. */
+  /** IP address, or a host's name for the system to look up. */
   readonly address: string;
+  /** A socket in the file system in the place of address and port. */
+  readonly path?: string;
   readonly port: number;
   /** Name for messages, with its trailing dot. */
   readonly host: string;
@@ -38,7 +41,7 @@ export interface ChannelTarget {
 export class SmtpChannel {
   readonly #clock: Clock;
   readonly #host: string;
-  #socket: Socket;
+  #socket: Duplex;
   #parser = new ReplyParser();
   #replies: ServerReply[] = [];
   /** What ended the connection, in the words of the stage that first meets it. */
@@ -48,7 +51,7 @@ export class SmtpChannel {
   /** Takes our listeners off the socket: TLS takes it over. */
   #unlisten: () => void = () => undefined;
 
-  private constructor(socket: Socket, target: ChannelTarget) {
+  private constructor(socket: Duplex, target: Pick<ChannelTarget, "clock" | "host">) {
     this.#socket = socket;
     this.#clock = target.clock;
     this.#host = target.host;
@@ -57,7 +60,8 @@ export class SmtpChannel {
 
   /** Opens a connection; rejects with a fault of the stage `connect`. */
   static open(target: ChannelTarget): Promise<SmtpChannel> {
-    const socket = netConnect({ host: target.address, port: target.port, noDelay: true, keepAlive: true });
+    const { address: host, port, path } = target;
+    const socket = netConnect(path === undefined ? { host, port, noDelay: true, keepAlive: true } : { path });
     return new Promise((resolve, reject) => {
       const fail = (fault: SmtpFault) => {
         timer.cancel();
@@ -74,6 +78,11 @@ export class SmtpChannel {
         resolve(new SmtpChannel(socket, target));
       });
     });
+  }
+
+  /** A channel over a connection that is open, or over a program's input and output. */
+  static over(stream: Duplex, target: Pick<ChannelTarget, "clock" | "host">): SmtpChannel {
+    return new SmtpChannel(stream, target);
   }
 
   /** True when the other side has said something that was not asked for, or has gone. */
@@ -147,7 +156,7 @@ export class SmtpChannel {
     this.#end((stage) => closedFault(stage, this.#host));
   }
 
-  #listen(socket: Socket): void {
+  #listen(socket: Duplex): void {
     const data = (chunk: Buffer) => this.#receive(chunk);
     const error = (cause: Error) => this.#end((stage) => connectionFault(stage, this.#host, cause));
     const closed = () => this.#end((stage) => closedFault(stage, this.#host));

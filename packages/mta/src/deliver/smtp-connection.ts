@@ -4,6 +4,7 @@
  */
 import type { Clock } from "@mailhost/common/clock";
 import type { Log } from "@mailhost/common/log/log";
+import { type AuthInfo, authenticate } from "./smtp-auth.ts";
 import { SmtpChannel } from "./smtp-channel.ts";
 import { PLAIN_SMTP, readExtensions, type SmtpExtensions } from "./smtp-extensions.ts";
 import { SmtpFault, type Stage } from "./smtp-fault.ts";
@@ -25,6 +26,10 @@ export interface ConnectionParts {
   readonly hostname: string;
   readonly startTls: boolean;
   readonly timeouts: SmtpTimeouts;
+  /** Name and password for a server that asks for them. */
+  readonly authInfo?: (peer: SmtpPeer) => AuthInfo | undefined;
+  /** PLAIN and LOGIN may be used without TLS. */
+  readonly allowPlaintextAuth?: boolean;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -37,13 +42,21 @@ export class SmtpConnection {
   readonly host: string;
   readonly offered: SmtpExtensions;
   readonly timeouts: SmtpTimeouts;
+  /** True for LMTP: a message gets a reply for each of its recipients (RFC 2033 section 4.2). */
+  readonly lmtp: boolean;
   /** Transactions that it has served. */
   served = 0;
   /** True when the last transaction ended half way: RSET comes before the next. */
   needsReset = false;
   readonly #channel: SmtpChannel;
 
-  constructor(peer: SmtpPeer, channel: SmtpChannel, offered: SmtpExtensions, timeouts: SmtpTimeouts) {
+  constructor(
+    peer: SmtpPeer,
+    channel: SmtpChannel,
+    offered: SmtpExtensions,
+    { timeouts, lmtp = false }: { readonly timeouts: SmtpTimeouts; readonly lmtp?: boolean },
+  ) {
+    this.lmtp = lmtp;
     this.relay = relayText(peer);
     this.host = peer.name;
     this.offered = offered;
@@ -107,6 +120,30 @@ export async function openSmtpConnection(peer: SmtpPeer, parts: ConnectionParts)
   }
 }
 
+/**
+ * Takes up an LMTP connection over a channel that is open (RFC 2033): greeting and LHLO.
+ *
+ * @throws SmtpFault; the channel is destroyed then
+ */
+export async function openLmtpConnection(
+  peer: SmtpPeer,
+  channel: SmtpChannel,
+  parts: Pick<ConnectionParts, "hostname" | "timeouts">,
+): Promise<SmtpConnection> {
+  const { timeouts, hostname } = parts;
+  try {
+    const greeting = await channel.reply("greeting", timeouts.greeting);
+    if (!isPositive(greeting)) throw refusal("greeting", peer.name, greeting);
+    await channel.write(`LHLO ${hostname}\r\n`, "EHLO", timeouts.hello);
+    const reply = await channel.reply("EHLO", timeouts.hello);
+    if (!isPositive(reply)) throw refusal("EHLO", peer.name, reply, [`>>> LHLO ${hostname}`]);
+    return new SmtpConnection(peer, channel, readExtensions(reply), { timeouts, lmtp: true });
+  } catch (error) {
+    channel.destroy();
+    throw error;
+  }
+}
+
 /** `mx.example.com. [192.0.2.1]`, as Sendmail's log has it. */
 export function relayText(peer: SmtpPeer): string {
   const address = peer.address.includes(":") ? `IPv6:${peer.address}` : peer.address;
@@ -126,10 +163,12 @@ async function openOnce(peer: SmtpPeer, parts: ConnectionParts): Promise<SmtpCon
     const greeting = await channel.reply("greeting", timeouts.greeting);
     if (!isPositive(greeting)) throw refusal("greeting", peer.name, greeting);
     let offered = await hello(peer, channel, parts);
-    if (parts.startTls && offered.startTls) {
-      offered = await goSecure(peer, channel, parts);
-    }
-    return new SmtpConnection(peer, channel, offered, timeouts);
+    const secure = parts.startTls && offered.startTls;
+    if (secure) offered = await goSecure(peer, channel, parts);
+    const info = parts.authInfo?.(peer);
+    if (info !== undefined && offered.auth.length > 0)
+      await logIn(peer, channel, { parts, offered, secure, info });
+    return new SmtpConnection(peer, channel, offered, { timeouts });
   } catch (error) {
     // A refused client still says QUIT; in every other case nobody is there to hear it.
     if (error instanceof SmtpFault && error.transcript.length > 0) void goodbye(channel, timeouts);
@@ -156,10 +195,10 @@ async function goSecure(
   channel: SmtpChannel,
   parts: ConnectionParts,
 ): Promise<SmtpExtensions> {
-  await channel.write("STARTTLS\r\n", "STARTTLS", parts.timeouts.hello);
-  const reply = await channel.reply("STARTTLS", parts.timeouts.hello);
+  await channel.write("STARTTLS\r\n", "STARTTLS", parts.timeouts.startTls);
+  const reply = await channel.reply("STARTTLS", parts.timeouts.startTls);
   if (reply.code !== 220) throw refusal("STARTTLS", peer.name, reply);
-  const session = await channel.startTls(peer.name, parts.timeouts.hello);
+  const session = await channel.startTls(peer.name, parts.timeouts.startTls);
   try {
     const offered = await hello(peer, channel, parts);
     parts.log.write("info", `STARTTLS=client, relay=${relayText(peer)}, ${session}`);
@@ -169,6 +208,31 @@ async function goSecure(
     if (!(error instanceof SmtpFault) || error.transcript.length > 0) throw error;
     throw new SmtpFault("STARTTLS", error.reply, [], { cause: error });
   }
+}
+
+/** Logs in with the server's entry of authinfo; the log says how, never with what. */
+async function logIn(
+  peer: SmtpPeer,
+  channel: SmtpChannel,
+  {
+    parts,
+    offered,
+    secure,
+    info,
+  }: {
+    readonly parts: ConnectionParts;
+    readonly offered: SmtpExtensions;
+    readonly secure: boolean;
+    readonly info: AuthInfo;
+  },
+): Promise<void> {
+  const mechanism = await authenticate(channel, info, {
+    host: fullName(peer.name),
+    offered: offered.auth,
+    mayShowPassword: secure || parts.allowPlaintextAuth === true,
+    timeout: parts.timeouts.auth,
+  });
+  parts.log.write("info", `AUTH=client, relay=${relayText(peer)}, mech=${mechanism}, bits=0`);
 }
 
 async function goodbye(channel: SmtpChannel, timeouts: SmtpTimeouts): Promise<void> {

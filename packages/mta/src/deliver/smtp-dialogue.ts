@@ -128,7 +128,7 @@ class Dialogue {
   async #reset(): Promise<void> {
     if (!this.#connection.needsReset) return;
     await this.#connection.send(["RSET"], "RSET");
-    await this.#connection.reply("RSET", this.#connection.timeouts.hello);
+    await this.#connection.reply("RSET", this.#connection.timeouts.rset);
   }
 
   #commands(): { mail: string; rcpts: string[] } {
@@ -207,23 +207,34 @@ class Dialogue {
 
   async #finish(accepted: readonly QueueRecipient[]): Promise<void> {
     const connection = this.#connection;
-    try {
-      const reply = await connection.reply("final dot", connection.timeouts.finalDot);
-      connection.needsReset = false;
-      if (!isClass(reply, 2)) return this.#refuse(accepted, "DATA", reply);
-      for (const recipient of accepted) {
-        this.#outcomes.set(recipient, {
-          kind: "delivered",
-          relay: connection.relay,
-          reply: smtpReply(reply),
-          dsnRelayed: connection.offered.dsn,
-        });
+    // LMTP gives each recipient an answer of its own, in the order of RCPT (RFC 2033 section 4.2).
+    const groups = connection.lmtp ? accepted.map((recipient) => [recipient]) : [accepted];
+    for (const [i, recipients] of groups.entries()) {
+      try {
+        const reply = await connection.reply("final dot", connection.timeouts.finalDot);
+        connection.needsReset = false;
+        if (isClass(reply, 2)) this.#taken(recipients, reply);
+        else this.#refuse(recipients, "DATA", reply);
+      } catch (error) {
+        if (!(error instanceof SmtpFault)) throw error;
+        // It may have been taken: another host must not get it within the same attempt.
+        for (const recipient of groups.slice(i).flat()) {
+          this.#outcomes.set(recipient, settle(connection, error.reply));
+        }
+        throw error;
       }
-    } catch (error) {
-      if (!(error instanceof SmtpFault)) throw error;
-      // It may have been taken: another host must not get it within the same attempt.
-      for (const recipient of accepted) this.#outcomes.set(recipient, settle(connection, error.reply));
-      throw error;
+    }
+  }
+
+  #taken(recipients: readonly QueueRecipient[], reply: ServerReply): void {
+    const { relay, offered } = this.#connection;
+    for (const recipient of recipients) {
+      this.#outcomes.set(recipient, {
+        kind: "delivered",
+        relay,
+        reply: smtpReply(reply),
+        dsnRelayed: offered.dsn,
+      });
     }
   }
 

@@ -16,6 +16,8 @@ export interface SmtpExtensions {
   readonly smtpUtf8: boolean;
   readonly dsn: boolean;
   readonly startTls: boolean;
+  /** Mechanisms of AUTH in upper case (RFC 4954); empty when it is not offered. */
+  readonly auth: readonly string[];
 }
 
 /** A server that knows HELO only. */
@@ -28,6 +30,7 @@ export const PLAIN_SMTP: SmtpExtensions = {
   smtpUtf8: false,
   dsn: false,
   startTls: false,
+  auth: [],
 };
 
 /** Reads an EHLO answer: the first line is the server's name, each later one a keyword and its parameters. */
@@ -47,5 +50,9 @@ export function readExtensions(reply: ServerReply): SmtpExtensions {
     smtpUtf8: offered.has("SMTPUTF8"),
     dsn: offered.has("DSN"),
     startTls: offered.has("STARTTLS"),
+    auth: (offered.get("AUTH") ?? "")
+      .toUpperCase()
+      .split(" ")
+      .filter((mechanism) => mechanism !== ""),
   };
 }

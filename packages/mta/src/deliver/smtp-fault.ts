@@ -12,6 +12,7 @@ export type Stage =
   | "greeting"
   | "EHLO"
   | "STARTTLS"
+  | "AUTH"
   | "MAIL"
   | "RCPT"
   | "DATA"
@@ -41,7 +42,7 @@ export class SmtpFault extends Error {
 
   /** True when the destination as a whole is in trouble, not just with this message. */
   get concernsHost(): boolean {
-    return ["connect", "greeting", "EHLO", "STARTTLS", "MAIL", "RSET"].includes(this.stage);
+    return ["connect", "greeting", "EHLO", "STARTTLS", "AUTH", "MAIL", "RSET"].includes(this.stage);
   }
 }
 

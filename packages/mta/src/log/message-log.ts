@@ -5,6 +5,7 @@
  */
 import type { SmtpReply } from "@mailhost/common/errors";
 import type { Log } from "@mailhost/common/log/log";
+import { isExitReply } from "../deliver/exit-status.ts";
 import type { Failed, Outcome } from "../deliver/outcome.ts";
 import {
   isLocalTarget,
@@ -236,7 +237,8 @@ export function failureOf(failed: FailedReply): string {
     return reply.text.startsWith("Host unknown") ? reply.text : `Host unknown (${reply.text})`;
   }
   if (reply.enhanced === "5.4.7" || reply.enhanced === "4.4.7") return reply.text;
-  return remoteMta === undefined ? `Service unavailable (${replyText(reply)})` : "Service unavailable";
+  if (remoteMta !== undefined) return "Service unavailable";
+  return isExitReply(reply) ? reply.text : `Service unavailable (${replyText(reply)})`;
 }
 
 /** True when the reply is what another host said, and not our own words about a connection that failed. */

@@ -1,212 +1,137 @@
 /**
- * Where mail for a domain goes: the hosts to call, in the order in which to call them (RFC 5321 section 5.1).
+ * Where mail for a recipient goes: over the host that a table or a setting named when the message was accepted, over that of
+ * mailertable, over the smart host, or where DNS says; and last over the fallback MX.
  *
- * A pure decision over the DNS: it opens no connection and keeps nothing. Answers that may be different tomorrow defer,
- * answers that are an error fail, in Sendmail's words.
+ * What is wrong in a table or a setting only puts mail off: the company's mail does not come back for a slip of the pen.
  */
-import { domainToASCII } from "node:url";
 import { domainKey } from "@mailhost/common/address";
 import type { SmtpReply } from "@mailhost/common/errors";
 import type { Settings } from "@mailhost/common/settings/settings";
-import { DnsError, type MxRecord, type Resolver } from "../dns/resolver.ts";
+import { findMailerRoute } from "@mailhost/common/tables/mailer-routes";
+import type { Table } from "@mailhost/common/tables/table";
+import { type DnsParts, domainRoute, hopRoute, type Route, type RouteHost } from "./domain-route.ts";
 import { routeKey } from "./route-key.ts";
-import { literalAddress, type NextHop, readNextHop } from "./smart-host.ts";
+import { readNextHops } from "./smart-host.ts";
 
-/** A host to call. */
-export interface RouteHost {
-  /** Host name, or an address literal such as `[192.0.2.1]`. */
-  readonly name: string;
-  readonly preference: number;
-  /** IP addresses in the order in which to try them: IPv4, then IPv6. Never empty. */
-  readonly addresses: readonly string[];
-  readonly port: number;
-}
-
-/** What is to be done with mail for a domain. */
-export type Route =
-  /** Call these hosts in this order. Routes of the same key are the same destination. */
-  | { readonly kind: "hosts"; readonly key: string; readonly hosts: readonly RouteHost[] }
-  | { readonly kind: "failed"; readonly reply: SmtpReply }
-  | { readonly kind: "deferred"; readonly reply: SmtpReply };
+export type { Route, RouteHost } from "./domain-route.ts";
 
 /** What the decision is made from. */
-export interface RouteParts {
-  readonly resolver: Resolver;
+export interface RouteParts extends Omit<DnsParts, "port"> {
   readonly relay: Pick<Settings["relay"], "smartHost" | "port">;
-  /** True for the host's own names: hostname and local-host-names. */
-  readonly isOurName: (name: string) => boolean;
-  /** True for an address and port on which we listen ourselves. */
-  readonly isOurAddress: (ip: string, port: number) => boolean;
-  /** Puts hosts of equal preference in random order; tests pass one that does not. */
-  readonly shuffle?: <T>(items: readonly T[]) => T[];
+  /** Hosts by domain; absent: none. */
+  readonly mailertable?: Table;
+  /** Takes what no other host takes (confFALLBACK_MX). */
+  readonly fallbackMx?: string;
 }
 
-/** Hosts called at most; a domain with more is either very large or hostile, and 20 are enough for both. */
-const MOST_HOSTS = 20;
-/** Addresses called at most of one host. */
-const MOST_ADDRESSES = 10;
+/** Where to. */
+export interface Destination {
+  /** As in the envelope address: a name, Unicode allowed, or an address literal. */
+  readonly domain: string;
+  /** The host that was named in its place. */
+  readonly via?: string;
+}
 
-/**
- * Finds the route for a domain, or for the smart host when the settings name one. Never rejects for what the DNS
- * said or failed to say.
- *
- * @param domain as in the envelope address: a name, Unicode allowed, or an address literal
- */
-export async function findRoute(domain: string, parts: RouteParts): Promise<Route> {
+/** Further hosts of a list come after all those of the ones before them. */
+const LIST_STEP = 100_000;
+
+/** Finds the route. Never rejects for what the DNS said or failed to say. */
+export async function findRoute({ domain, via }: Destination, parts: RouteParts): Promise<Route> {
+  const dns: DnsParts = { ...parts, port: parts.relay.port };
+  if (via !== undefined)
+    return withFallback(await namedRoute(via, domain, `the route ${via}`, dns), parts, dns);
+  const found = parts.mailertable === undefined ? undefined : tableRoute(domain, parts.mailertable, parts);
+  if (found !== undefined) return withFallback(await found(dns), parts, dns);
   const { smartHost } = parts.relay;
-  if (smartHost !== undefined && smartHost !== "") return smartHostRoute(smartHost, parts);
-  const address = literalAddress(domain);
-  if (address === "") return failed(553, "5.1.3", `Invalid address literal ${domain}`);
-  if (address !== undefined) return addressRoute(domain, address, parts.relay.port, parts);
-  const name = domainToASCII(domainKey(domain));
-  if (name === "") return failed(550, "5.1.2", `Host unknown (Name server: ${domain}: host not found)`);
-  return domainRoute({ host: name, mx: true }, parts);
+  if (smartHost !== undefined && smartHost !== "") {
+    return withFallback(await namedRoute(smartHost, domain, `relay.smartHost ${smartHost}`, dns), parts, dns);
+  }
+  return withFallback(await domainRoute(domain, dns), parts, dns);
+}
+
+/** True for a domain that mailertable has an entry for. */
+export function isInMailertable(
+  domain: string,
+  mailertable: Table,
+  isOurName: (name: string) => boolean,
+): boolean {
+  return !isOurName(domain) && findMailerRoute(mailertable, domain) !== undefined;
+}
+
+/** mailertable's word on a domain; it has none on our own names. */
+function tableRoute(
+  domain: string,
+  table: Table,
+  { isOurName }: RouteParts,
+): ((dns: DnsParts) => Promise<Route>) | undefined {
+  if (isOurName(domainKey(domain))) return undefined;
+  const found = findMailerRoute(table, domain);
+  if (found === undefined) return undefined;
+  const { key, route } = found;
+  const where = `mailertable entry ${key}`;
+  switch (route.kind) {
+    case "smtp": {
+      const named = `${route.mailer}:${route.user === undefined ? "" : `${route.user}@`}${route.hosts}`;
+      return (dns) => namedRoute(named, domain, where, dns);
+    }
+    case "local":
+      return async () =>
+        deferred("4.3.5", `${where} makes the domain a local one; new mail for it stays here`);
+    case "error":
+      // Sendmail's own refusal of what it cannot read is a mistake in the table; the administrator's words are meant.
+      return async () =>
+        route.reply.enhanced === "5.3.5"
+          ? deferred("4.3.5", `${where}: ${route.reply.text}`)
+          : { kind: "failed", reply: route.reply };
+  }
 }
 
 /**
- * The smart host's route. A mistake in its setting must not send the company's mail back to its senders, so that
- * what fails for a domain is only put off here.
+ * The route over named hosts, `mailer:a:b:c` and the rest of Sendmail's notation, each tried after those before it. Hosts
+ * that lead nowhere are passed over while there is another.
+ *
+ * @param what for messages: where the notation stands
  */
-async function smartHostRoute(smartHost: string, parts: RouteParts): Promise<Route> {
-  const hop = readNextHop(smartHost);
-  if (hop === undefined) return deferred("4.3.5", `config error: relay.smartHost ${smartHost} is not a host`);
-  const address = literalAddress(hop.host.includes(":") ? `[IPv6:${hop.host}]` : `[${hop.host}]`);
-  const route =
-    address !== undefined && address !== ""
-      ? addressRoute(`[${address}]`, address, hop.port ?? parts.relay.port, parts)
-      : await domainRoute(hop, parts);
-  return route.kind === "failed"
-    ? deferred("4.3.5", `relay.smartHost ${smartHost}: ${route.reply.text}`)
-    : route;
-}
-
-function addressRoute(name: string, address: string, port: number, parts: RouteParts): Route {
-  if (parts.isOurAddress(address, port)) return loop(name);
-  return hostsRoute([{ name, preference: 0, addresses: [address], port }]);
-}
-
-/** The route by name: its MX hosts, or the host itself when it has none or none are wanted. */
-async function domainRoute(hop: NextHop, parts: RouteParts): Promise<Route> {
-  let records: MxRecord[] = [];
-  if (hop.mx) {
-    try {
-      records = await parts.resolver.mx(hop.host);
-    } catch (error) {
-      return dnsFailure(hop.host, error);
-    }
-    if (records.length > 0 && records.every((record) => record.exchange === "")) {
-      return failed(556, "5.1.10", `Domain ${hop.host} does not accept mail (null MX)`);
-    }
-  }
-  const named = records.filter((record) => record.exchange !== "");
-  // RFC 5321 section 5.1: a domain with no MX is its own, only, exchange.
-  const exchanges = named.length > 0 ? named : [{ preference: 0, exchange: hop.host }];
-  return exchangesRoute(hop.host, exchanges, hop.port ?? parts.relay.port, parts);
-}
-
-/** The route over a list of exchanges: ordered, with addresses, without ourselves and whoever is no closer. */
-async function exchangesRoute(
-  domain: string,
-  exchanges: readonly MxRecord[],
-  port: number,
-  parts: RouteParts,
-): Promise<Route> {
-  const wanted = closerThanUs(ordered(exchanges, parts.shuffle ?? shuffled), (host) =>
-    parts.isOurName(host.name),
+async function namedRoute(text: string, domain: string, what: string, dns: DnsParts): Promise<Route> {
+  const named = readNextHops(text);
+  if (named === undefined) return deferred("4.3.5", `config error: ${what} is not a host`);
+  const { mailer, user, hops } = named;
+  // `esmtp:` without a host is the domain itself.
+  const routes =
+    hops.length === 0
+      ? [await domainRoute(domain, dns)]
+      : await Promise.all(hops.map((hop) => hopRoute(hop, dns)));
+  const hosts = routes.flatMap((route, i) =>
+    route.kind === "hosts" ? moved(route.hosts, i * LIST_STEP) : [],
   );
-  if (wanted.length === 0) return loop(domain);
-  const found = await Promise.all(
-    wanted
-      .slice(0, MOST_HOSTS)
-      .map(async (host) => ({ ...host, ...(await addressesOf(host.name, parts.resolver)) })),
-  );
-  const closer = closerThanUs(found, (host) => host.addresses.some((ip) => parts.isOurAddress(ip, port)));
-  if (closer.length === 0) return loop(domain);
-  const callable = closer.filter((host) => host.addresses.length > 0);
-  if (callable.length > 0) {
-    return hostsRoute(
-      callable.map(({ name, preference, addresses }) => ({ name, preference, addresses, port })),
-      closer.map(({ name, preference }) => ({ name, preference, port })),
-    );
+  if (hosts.length > 0) {
+    const key = routes.length === 1 && routes[0]!.kind === "hosts" ? routes[0]!.key : routeKey(hosts);
+    return { kind: "hosts", key, hosts, mailer, ...(user === undefined ? {} : { user }) };
   }
-  const undecided = closer.find((host) => host.failure?.kind === "temporary");
-  return dnsFailure(domain, undecided?.failure ?? new DnsError("absent", closer[0]!.name));
+  const put = routes.find((route) => route.kind === "deferred") ?? routes[0]!;
+  if (put.kind !== "failed") return put;
+  if (hops.length === 0) return put;
+  return deferred("4.3.5", `${what}: ${put.reply.text}`);
 }
 
-interface Exchange {
-  readonly name: string;
-  readonly preference: number;
+/** Appends the fallback MX; it also takes what a name server has no answer for now. */
+async function withFallback(route: Route, { fallbackMx }: RouteParts, dns: DnsParts): Promise<Route> {
+  if (fallbackMx === undefined || fallbackMx === "" || route.kind === "failed") return route;
+  if (route.kind === "deferred" && route.reply.enhanced !== "4.4.3") return route;
+  const fallback = await namedRoute(fallbackMx, "", "routing.fallbackMx", dns);
+  if (fallback.kind !== "hosts") return route;
+  if (route.kind === "deferred") return { ...fallback, mailer: "esmtp" };
+  const known = new Set(route.hosts.map(({ name, port }) => `${name}:${port}`));
+  const last = Math.max(...route.hosts.map((host) => host.preference));
+  const added = fallback.hosts.filter(({ name, port }) => !known.has(`${name}:${port}`));
+  const hosts = [...route.hosts, ...moved(added, last + LIST_STEP)];
+  return { ...route, key: routeKey(hosts), hosts };
 }
 
-/** Most preferred first, equals in random order, each host once, at its best preference. */
-function ordered(records: readonly MxRecord[], shuffle: NonNullable<RouteParts["shuffle"]>): Exchange[] {
-  const best = new Map<string, number>();
-  for (const { exchange, preference } of records) {
-    const name = domainKey(exchange);
-    best.set(name, Math.min(preference, best.get(name) ?? Number.POSITIVE_INFINITY));
-  }
-  return shuffle([...best].map(([name, preference]) => ({ name, preference }))).sort(
-    (a, b) => a.preference - b.preference,
-  );
+function moved(hosts: readonly RouteHost[], by: number): RouteHost[] {
+  return by === 0 ? [...hosts] : hosts.map((host) => ({ ...host, preference: host.preference + by }));
 }
 
-/** The hosts before us: ourselves, our equals and everything behind us would bring the mail back here (RFC 5321 5.1). */
-function closerThanUs<T extends Exchange>(hosts: readonly T[], isUs: (host: T) => boolean): T[] {
-  const ours = hosts.filter(isUs).map((host) => host.preference);
-  const limit = Math.min(...ours, Number.POSITIVE_INFINITY);
-  return hosts.filter((host) => host.preference < limit);
-}
-
-/** A host's addresses; the failure says why there are none. One family's failure does not cost the other. */
-async function addressesOf(
-  name: string,
-  resolver: Resolver,
-): Promise<{ addresses: string[]; failure?: DnsError }> {
-  const answers = await Promise.allSettled([resolver.a(name), resolver.aaaa(name)]);
-  const addresses = answers.flatMap((answer) => (answer.status === "fulfilled" ? answer.value : []));
-  if (addresses.length > 0) return { addresses: addresses.slice(0, MOST_ADDRESSES) };
-  const failures = answers
-    .filter((answer) => answer.status === "rejected")
-    .map((answer) => asDnsError(name, answer.reason));
-  const failure = failures.find((one) => one.kind === "temporary") ?? failures[0];
-  return failure === undefined ? { addresses } : { addresses, failure };
-}
-
-function hostsRoute(hosts: readonly RouteHost[], keyed: Parameters<typeof routeKey>[0] = hosts): Route {
-  return { kind: "hosts", key: routeKey(keyed), hosts };
-}
-
-/** Sendmail's words for a name server's failure, with the name that was asked for. */
-function dnsFailure(domain: string, error: unknown): Route {
-  const failure = asDnsError(domain, error);
-  return failure.kind === "absent"
-    ? failed(550, "5.1.2", `Host unknown (Name server: ${failure.message})`)
-    : deferred("4.4.3", `Name server: ${failure.message}`);
-}
-
-/** What is not known to be permanent is temporary. */
-function asDnsError(name: string, error: unknown): DnsError {
-  return error instanceof DnsError ? error : new DnsError("temporary", name, { cause: error });
-}
-
-function loop(domain: string): Route {
-  return failed(553, "5.3.5", `${domain}. config error: mail loops back to me (MX problem?)`);
-}
-
-function failed(code: number, enhanced: string, text: string): Route {
-  return { kind: "failed", reply: { code, enhanced, text } };
-}
-
-function deferred(enhanced: string, text: string): Route {
+function deferred(enhanced: string, text: string): Extract<Route, { readonly reply: SmtpReply }> {
   return { kind: "deferred", reply: { code: 451, enhanced, text } };
-}
-
-/** Fisher and Yates' shuffle. */
-function shuffled<T>(items: readonly T[]): T[] {
-  const out = [...items];
-  for (let i = out.length - 1; i > 0; i--) {
-    const j = Math.floor(Math.random() * (i + 1));
-    [out[i], out[j]] = [out[j]!, out[i]!];
-  }
-  return out;
 }

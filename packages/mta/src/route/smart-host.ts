@@ -14,11 +14,22 @@ export interface NextHop {
   readonly mx: boolean;
 }
 
-const NOTATION = /^(?:(?:e?smtp8?|dsmtp|relay):)?(?:\[([^\]\s]+)\]|([^\s:[\]]+))(?::(\d{1,5}))?$/i;
+/** Hosts that one notation names, in order. */
+export interface NextHops {
+  /** Sendmail's mailer, in lower case; `relay` when none is written. */
+  readonly mailer: string;
+  /** Of `mailer:user@host`: the recipient there. */
+  readonly user?: string;
+  /** Empty for a mailer alone. */
+  readonly hops: readonly NextHop[];
+}
 
-/** Reads the notation; undefined when the text is none. */
+const MAILER = /^(e?smtp|smtp8|dsmtp|relay):/i;
+const NOTATION = /^(?:\[([^\]\s]+)\]|([^\s:[\]]+))(?::(\d{1,5}))?$/;
+
+/** Reads the notation for one host; undefined when the text is none. */
 export function readNextHop(text: string): NextHop | undefined {
-  const match = NOTATION.exec(text.trim());
+  const match = NOTATION.exec(text.trim().replace(MAILER, ""));
   if (match === null) return undefined;
   const port = match[3] === undefined ? undefined : Number(match[3]);
   if (port === 0 || (port ?? 0) > 65_535) return undefined;
@@ -26,6 +37,25 @@ export function readNextHop(text: string): NextHop | undefined {
   const host = (bracketed ?? match[2]!).replace(/\.$/, "");
   const mx = bracketed === undefined && !isIPv4(host);
   return { host, mx, ...(port === undefined ? {} : { port }) };
+}
+
+/** Reads `mailer:a:[b]:2525:c`, hosts in the order in which they are tried; undefined when the text is none. */
+export function readNextHops(text: string): NextHops | undefined {
+  const given = text.trim();
+  const mailer = MAILER.exec(given)?.[1]?.toLowerCase() ?? "relay";
+  const rest = given.replace(MAILER, "").trim();
+  const at = rest.indexOf("@");
+  const user = at > 0 ? rest.slice(0, at) : undefined;
+  const list = at > 0 ? rest.slice(at + 1) : rest;
+  if (list === "") return MAILER.test(given) ? { mailer, hops: [] } : undefined;
+  const hops: NextHop[] = [];
+  // A host, and the number behind it; a colon within brackets belongs to an IPv6 address.
+  for (const item of list.split(/:(?!\d{1,5}(?:$|:))(?![^[]*\])/)) {
+    const hop = readNextHop(item);
+    if (hop === undefined) return undefined;
+    hops.push(hop);
+  }
+  return { mailer, hops, ...(user === undefined ? {} : { user }) };
 }
 
 /**

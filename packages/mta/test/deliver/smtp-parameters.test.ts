@@ -35,6 +35,7 @@ test("an EHLO answer is read without regard to case and order", () => {
     smtpUtf8: true,
     dsn: true,
     startTls: true,
+    auth: ["LOGIN"],
   });
   const bare = readExtensions({ code: 250, lines: ["DSN", "SIZE", "XSIZE 5"] });
   assert.deepEqual([bare.dsn, bare.size, bare.sizeLimit], [false, true, 0], "the first line is a name");

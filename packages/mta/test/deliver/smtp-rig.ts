@@ -3,6 +3,7 @@
  */
 import { afterEach, beforeEach } from "node:test";
 import { silentLog } from "@mailhost/common/log/log";
+import { parseSettings } from "@mailhost/common/settings/load";
 import { ManualClock } from "@mailhost/common/testing/manual-clock";
 import { openSmtpConnection, type SmtpConnection } from "../../src/deliver/smtp-connection.ts";
 import { runTransaction, type Transaction, type TransactionResult } from "../../src/deliver/smtp-dialogue.ts";
@@ -40,7 +41,7 @@ export async function connect(peer: FakePeer, startTls = true): Promise<SmtpConn
     {
       hostname: "here.example",
       startTls,
-      timeouts: smtpTimeouts({ connectTimeout: 30_000, greetingTimeout: 5 * MINUTE }),
+      timeouts: smtpTimeouts(parseSettings("hostname: here.example\n", "mailhost.yaml")),
       clock,
       log: silentLog,
     },

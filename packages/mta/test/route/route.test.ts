@@ -73,13 +73,16 @@ interface Us {
 }
 
 function route(domain: string, us: Us = {}): Promise<Route> {
-  return findRoute(domain, {
-    resolver: resolverOf(us.zone ?? article),
-    relay: { port: 25, ...(us.smartHost === undefined ? {} : { smartHost: us.smartHost }) },
-    isOurName: (name) => (us.names ?? []).includes(name),
-    isOurAddress: (ip, port) => (us.addresses ?? []).includes(`${ip}:${port}`),
-    shuffle: us.shuffle ?? ((items) => [...items]),
-  });
+  return findRoute(
+    { domain },
+    {
+      resolver: resolverOf(us.zone ?? article),
+      relay: { port: 25, ...(us.smartHost === undefined ? {} : { smartHost: us.smartHost }) },
+      isOurName: (name) => (us.names ?? []).includes(name),
+      isOurAddress: (ip, port) => (us.addresses ?? []).includes(`${ip}:${port}`),
+      shuffle: us.shuffle ?? ((items) => [...items]),
+    },
+  );
 }
 
 async function hosts(domain: string, us: Us = {}): Promise<string[]> {
@@ -162,7 +165,10 @@ test("one family's failure does not cost the other", async () => {
   const resolver = { ...resolverOf(article), aaaa: () => Promise.reject(new DnsError("temporary", "x")) };
   const relay = { port: 25 };
   const never = () => false;
-  const found = await findRoute("bare.example", { resolver, relay, isOurName: never, isOurAddress: never });
+  const found = await findRoute(
+    { domain: "bare.example" },
+    { resolver, relay, isOurName: never, isOurAddress: never },
+  );
   assert.equal(found.kind, "hosts");
 });
 

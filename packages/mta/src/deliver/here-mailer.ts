@@ -1,0 +1,119 @@
+/**
+ * Everything that is delivered on this host behind one {@link Mailer}: mailboxes by the local mailer that the settings
+ * name, programs and files.
+ */
+import type { Settings } from "@mailhost/common/settings/settings";
+import type { Target } from "../queue/queue-entry.ts";
+import { deliverToFile, type FileMailerParts } from "./file-mailer.ts";
+import { createLmtpMailer } from "./lmtp-mailer.ts";
+import { createLocalMailer, type LocalMailerParts } from "./local-mailer.ts";
+import type { Attempt, Mailer } from "./mailer.ts";
+import type { Outcome } from "./outcome.ts";
+import { deliverByProcmail, detailOf, mailboxOf } from "./procmail-mailer.ts";
+import { deliverToProgram, programSlots } from "./program-mailer.ts";
+import type { WorkSlots } from "./work-slots.ts";
+
+/** What it works with. */
+export interface HereMailerParts extends LocalMailerParts {
+  readonly settings: Pick<Settings, "local" | "hostname" | "timeouts" | "relay">;
+}
+
+/** How long programs may go on when the host stops (ms). */
+const STOP_GRACE = 5000;
+
+/** Makes the mailer. */
+export function createHereMailer(parts: HereMailerParts): Mailer {
+  return new HereMailer(parts);
+}
+
+class HereMailer implements Mailer {
+  readonly name = "local";
+  readonly #parts: HereMailerParts & FileMailerParts;
+  readonly #mailboxes: Mailer;
+  readonly #slots: WorkSlots = programSlots();
+  readonly #stop = new AbortController();
+  readonly #underWay = new Set<Promise<unknown>>();
+
+  constructor(parts: HereMailerParts) {
+    this.#parts = { ...parts, local: parts.settings.local, slots: this.#slots };
+    this.#mailboxes = this.#localMailer();
+  }
+
+  deliver(attempt: Attempt): Promise<Outcome[]> {
+    const delivery = this.#deliver(attempt).finally(() => this.#underWay.delete(delivery));
+    this.#underWay.add(delivery);
+    return delivery;
+  }
+
+  async close(): Promise<void> {
+    const timer = this.#parts.clock.after(STOP_GRACE, () => this.#stop.abort());
+    await Promise.allSettled(this.#underWay);
+    timer.cancel();
+    await this.#mailboxes.close();
+  }
+
+  /** Who writes mailboxes. */
+  #localMailer(): Mailer {
+    const { settings } = this.#parts;
+    switch (settings.local.mailer) {
+      case "mbox":
+        return createLocalMailer(this.#parts);
+      case "procmail":
+        return {
+          name: this.name,
+          deliver: (attempt) => this.#byProcmail(attempt),
+          close: () => Promise.resolve(),
+        };
+      case "lmtp":
+        return createLmtpMailer({ ...this.#parts, ...this.#running });
+    }
+  }
+
+  /** Two recipients that end in one mailbox with the same detail get one copy. */
+  #byProcmail(attempt: Attempt): Promise<Outcome[]> {
+    const copies = new Map<string, Promise<Outcome>>();
+    const outcomes = attempt.recipients.map((recipient) => {
+      const key = JSON.stringify([mailboxOf(recipient), detailOf(recipient)]);
+      const copy =
+        copies.get(key) ?? deliverByProcmail(attempt, recipient, { ...this.#parts, ...this.#running });
+      copies.set(key, copy);
+      return copy;
+    });
+    return Promise.all(outcomes);
+  }
+
+  get #running() {
+    return { local: this.#parts.settings.local, slots: this.#slots, stop: this.#stop.signal };
+  }
+
+  async #deliver(attempt: Attempt): Promise<Outcome[]> {
+    const { recipients } = attempt;
+    const mailboxes = recipients.filter(({ target }) => target.kind === "mailbox");
+    const boxed =
+      mailboxes.length === 0
+        ? Promise.resolve([])
+        : this.#mailboxes.deliver({ ...attempt, recipients: mailboxes });
+    const outcomes = recipients.map(async (recipient): Promise<Outcome> => {
+      const { kind } = recipient.target;
+      switch (kind) {
+        case "mailbox":
+          return (await boxed)[mailboxes.indexOf(recipient)]!;
+        case "program":
+          return deliverToProgram(attempt, recipient, { ...this.#parts, ...this.#running });
+        case "file":
+          return deliverToFile(attempt, recipient, this.#parts);
+        case "error": {
+          const { reply } = recipient.target as Extract<Target, { kind: "error" }>;
+          return { kind: reply.code < 500 ? "deferred" : "failed", relay: "", reply };
+        }
+        case "remote":
+          return {
+            kind: "deferred",
+            relay: this.name,
+            reply: { code: 451, enhanced: "4.3.5", text: "not a local recipient" },
+          };
+      }
+    });
+    return Promise.all(outcomes);
+  }
+}
