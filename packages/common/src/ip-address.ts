@@ -59,3 +59,15 @@ function mappedIPv4(groups: readonly string[]): string | undefined {
     .flatMap((n) => [n >> 8, n & 0xff])
     .join(".");
 }
+
+/**
+ * The name under which the DNS knows an address (RFC 1035 section 3.5, RFC 3596 section 2.5): `9.11.99.202.in-addr.arpa`.
+ * Undefined for what is no address.
+ */
+export function reverseName(ip: string): string | undefined {
+  const address = normalizeIp(ip);
+  if (address === undefined) return undefined;
+  if (!address.includes(":")) return `${address.split(".").reverse().join(".")}.in-addr.arpa`;
+  const digits = ipv6Groups(address)?.map((group) => group.padStart(4, "0")).join("");
+  return digits === undefined ? undefined : `${[...digits].reverse().join(".")}.ip6.arpa`;
+}

@@ -8,6 +8,7 @@ import { promises as dns } from "node:dns";
 import type { Clock } from "@mailhost/common/clock";
 import { systemClock } from "@mailhost/common/clock";
 import { errnoOf, UserError } from "@mailhost/common/errors";
+import { reverseName } from "@mailhost/common/ip-address";
 import type { Settings } from "@mailhost/common/settings/settings";
 import { formatListenAddress } from "@mailhost/common/settings/units";
 import { EX_CONFIG } from "@mailhost/common/sysexits";
@@ -53,8 +54,19 @@ export function createResolver(settings: Settings["dns"], clock: Clock = systemC
       ),
     a: (name) => ask(`A ${name}`, name, () => resolver.resolve4(name)),
     aaaa: (name) => ask(`AAAA ${name}`, name, () => resolver.resolve6(name)),
-    ptr: (ip) => ask(`PTR ${ip}`, ip, () => resolver.reverse(ip)),
+    ptr: (ip) => ask(`PTR ${ip}`, ip, () => namesOf(resolver, ip)),
   };
+}
+
+/** The names of an address. c-ares says "not found" of a name server's failure too, so that the record is asked for then. */
+async function namesOf(resolver: dns.Resolver, ip: string): Promise<string[]> {
+  try {
+    return await resolver.reverse(ip);
+  } catch (error) {
+    const name = reverseName(ip);
+    if (errnoOf(error) !== "ENOTFOUND" || name === undefined) throw error;
+    return await resolver.resolvePtr(name);
+  }
 }
 
 interface Kept {

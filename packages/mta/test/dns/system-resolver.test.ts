@@ -27,6 +27,7 @@ beforeEach(async () => {
     "broken.example": "SERVFAIL",
     "refused.example": "REFUSED",
     "silent.example": "silence",
+    "202.99.11.121": "SERVFAIL",
     "202.99.11.120": { ptr: ["mail.linuxaid.com.cn"] },
   });
   clock = new ManualClock();
@@ -98,4 +99,10 @@ test("a name server that is no address is refused at once", () => {
     () => createResolver({ servers: [{ host: "ns.example", port: 53 }], timeout: 100 }),
     /IP addresses/,
   );
+});
+
+test("an address whose name servers fail is not one without a name", async () => {
+  await assert.rejects(resolver.ptr("202.99.11.121"), { name: "DnsError", kind: "temporary" });
+  await assert.rejects(resolver.ptr("202.99.11.122"), { name: "DnsError", kind: "absent" });
+  await assert.rejects(resolver.ptr("2001:db8::122"), { name: "DnsError", kind: "absent" });
 });
