@@ -25,6 +25,9 @@ import { openQueue } from "./queue/lmdb-store.ts";
 import { readSelection } from "./queue/selection.ts";
 import { openListFiles } from "./recipients/list-files.ts";
 import { resolveRecipient } from "./recipients/resolve.ts";
+import { acceptSubmission } from "./submit/accept-submission.ts";
+import { startDropCollector } from "./submit/drop-collector.ts";
+import { localUser } from "./submit/local-user.ts";
 import { readTlsFiles } from "./tls-files.ts";
 
 /** How long the list of our interfaces' addresses is taken as it is (ms). */
@@ -108,6 +111,20 @@ export async function start(parts: DaemonParts): Promise<Daemon> {
     log,
     clock,
   };
+  const drops = startDropCollector({
+    dir: site.dropDir,
+    store: queue.store,
+    accept: (submission) =>
+      acceptSubmission(
+        { book: { site, settings, tables, lists: inbound.lists }, store: queue.store, log, clock },
+        submission,
+      ),
+    submitted: (entry) => engine.runner.submitted(entry),
+    userOf: (uid) => localUser(uid),
+    maxSize: () => settings.smtp.maxMessageSize,
+    log,
+    clock,
+  });
   const listeners = await openListeners(parts, inbound, bound);
   const warn = () => {
     for (const warning of policyWarnings(settings.policy)) log.write("warn", warning);
@@ -136,10 +153,13 @@ export async function start(parts: DaemonParts): Promise<Daemon> {
       }
       for (const listener of listeners) listener.update(changed, tls);
     },
-    wake: () => engine.runner.wake(),
+    wake() {
+      engine.runner.wake();
+      drops.notice();
+    },
     runQueue: (selection) => engine.runner.runAll(readSelection(selection)),
     async stop() {
-      await Promise.all(listeners.map((listener) => listener.stop()));
+      await Promise.all([...listeners.map((listener) => listener.stop()), drops.close()]);
       await Promise.all([engine.stop(), ...leaving.values()]);
       await queue.store.close();
       await drac?.close();

@@ -28,6 +28,8 @@ interface Folder {
   readonly mode: number;
   /** It and all in it belong to the identity that the daemons run as. */
   readonly ours: boolean;
+  /** It is ours, and what others put into it stays theirs; an existing one gets owner and mode too. */
+  readonly dropped?: true;
   /** Group when we make it as root and it is not wholly ours. */
   readonly gid?: number;
 }
@@ -71,7 +73,8 @@ export function exitCodeOf(error: unknown): number {
 export function prepareFolders(site: Site, identity: Identity | undefined, uid: number): void {
   for (const folder of foldersOf(site, identity, uid)) {
     makeFolder(folder, identity);
-    if (folder.ours && identity !== undefined) handOver(folder.path, identity);
+    if (folder.dropped === true) openToAll(folder, identity);
+    else if (folder.ours && identity !== undefined) handOver(folder.path, identity);
   }
   makeLogFile(site, identity);
 }
@@ -92,7 +95,7 @@ export function prepareRunFolder(site: Site, identity: Identity | undefined): vo
  * @throws UserError naming the first that fails
  */
 export function checkFolders(site: Site): void {
-  for (const path of [site.spoolDir, site.queueDir, site.stateDir]) {
+  for (const path of [site.spoolDir, site.queueDir, site.dropDir, site.stateDir]) {
     try {
       accessSync(path, constants.R_OK | constants.W_OK | constants.X_OK);
     } catch (error) {
@@ -117,6 +120,7 @@ function foldersOf(site: Site, identity: Identity | undefined, uid: number): Fol
       ? { path: site.spoolDir, mode: 0o775, ours: false }
       : { path: site.spoolDir, mode: 0o2775, ours: false, gid: spoolGid },
     { path: site.queueDir, mode: 0o700, ours: true },
+    { path: site.dropDir, mode: 0o3733, ours: true, dropped: true },
     { path: site.stateDir, mode: 0o750, ours: true },
     { path: dirname(site.logFile), mode: 0o755, ours: false },
   ];
@@ -133,6 +137,18 @@ function makeFolder(folder: Folder, identity: Identity | undefined): void {
     chmodSync(folder.path, folder.mode);
   } catch (error) {
     throw new UserError(`cannot make the folder ${folder.path}: ${reasonOf(error)}`, exitCodeOf(error));
+  }
+}
+
+/** Sees to it that everybody may put files into a folder of ours, which tell who did: so they are never handed over. */
+function openToAll({ path, mode }: Folder, identity: Identity | undefined): void {
+  try {
+    const at = statSync(path);
+    if (identity !== undefined && (at.uid !== identity.uid || at.gid !== identity.gid))
+      chownSync(path, identity.uid, identity.gid);
+    if ((at.mode & 0o7777) !== mode || identity !== undefined) chmodSync(path, mode);
+  } catch (error) {
+    throw new UserError(`cannot open the folder ${path} to its users: ${reasonOf(error)}`, exitCodeOf(error));
   }
 }
 

@@ -3,9 +3,11 @@
  */
 import { systemClock } from "@mailhost/common/clock";
 import { errnoOf } from "@mailhost/common/errors";
-import { type Log, silentLog } from "@mailhost/common/log/log";
+import { NO_LOG } from "@mailhost/common/log/command-log";
+import type { Log } from "@mailhost/common/log/log";
 import type { Site } from "@mailhost/common/site";
-import { openQueue } from "../queue/lmdb-store.ts";
+import type { Database } from "lmdb";
+import { type OpenQueue, openQueue } from "../queue/lmdb-store.ts";
 import type { QueueStore } from "../queue/queue-store.ts";
 
 /**
@@ -19,7 +21,7 @@ export async function viewQueue<T>(
 ): Promise<T> {
   let store: QueueStore | undefined;
   try {
-    ({ store } = await openQueue(site, { clock: systemClock, log: silentLog, readOnly: true }));
+    ({ store } = await openQueue(site, { clock: systemClock, log: NO_LOG, readOnly: true }));
   } catch (error) {
     if (errnoOf(error) !== "ENOENT") throw error;
   }
@@ -27,6 +29,21 @@ export async function viewQueue<T>(
     return await look(store);
   } finally {
     await store?.close();
+  }
+}
+
+/** As {@link viewQueue}, with the table in which the state of other hosts is kept. */
+export async function viewHosts<T>(site: Site, look: (hosts: Database | undefined) => T): Promise<T> {
+  let queue: OpenQueue | undefined;
+  try {
+    queue = await openQueue(site, { clock: systemClock, log: NO_LOG, readOnly: true });
+  } catch (error) {
+    if (errnoOf(error) !== "ENOENT") throw error;
+  }
+  try {
+    return look(queue?.hosts);
+  } finally {
+    await queue?.store.close();
   }
 }
 

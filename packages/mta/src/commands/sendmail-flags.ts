@@ -2,13 +2,35 @@
  * The command line of `sendmail`: single letters with their values attached or following, as four decades of programs that
  * call it write them. No parser for the usual kind of options reads this grammar. Pure.
  */
+import { NO_QUEUE_FLAGS, type QueueFlags, readQueueFlag } from "./queue-flags.ts";
 
 /** What the program is to do. */
-export type SendmailMode = "deliver" | "queue-list" | "aliases" | "verify" | "run-queue" | "daemon";
+export type SendmailMode =
+  | "deliver"
+  | "smtp"
+  | "queue-list"
+  | "queue-count"
+  | "aliases"
+  | "verify"
+  | "test"
+  | "daemon"
+  | "foreground-daemon"
+  | "host-status"
+  | "purge-status"
+  | "check-configuration";
+
+/** An option of the command line, `-O Name=value` or `-oXvalue`. */
+export interface RunOption {
+  /** A long name, or one letter. */
+  readonly name: string;
+  readonly value: string;
+}
 
 /** The command line, read. */
 export interface SendmailFlags {
   readonly mode: SendmailMode;
+  /** -b was given: a name such as mailq does not count then. */
+  readonly modeGiven: boolean;
   /** -t: recipients are in the header. */
   readonly recipientsInHeader: boolean;
   /** -i, -oi: a line with a single dot is content. */
@@ -18,14 +40,31 @@ export interface SendmailFlags {
   /** -F: the sender's full name. */
   readonly fullName?: string;
   readonly verbose: boolean;
-  /** -N: `never`, or a list of `failure`, `delay`, `success`. */
+  /** -N: `NEVER`, or a list of `FAILURE`, `DELAY`, `SUCCESS`. */
   readonly notify?: string;
-  /** -R: `full` or `hdrs`. */
-  readonly dsnReturn?: string;
-  /** -V: envelope id. */
+  /** -R. */
+  readonly dsnReturn?: "FULL" | "HDRS";
+  /** -V: envelope id, xtext. */
   readonly envelopeId?: string;
-  /** -B: `7bit` or `8bitmime`. */
-  readonly bodyType?: string;
+  /** -B. */
+  readonly bodyType?: "7BIT" | "8BITMIME";
+  /** -U: the message needs SMTPUTF8. */
+  readonly smtputf8: boolean;
+  /** -h: hops to count in addition. */
+  readonly hops?: number;
+  readonly queue: QueueFlags;
+  /** -Q: the reason, empty to free what is in quarantine; absent: not given. */
+  readonly quarantine?: string;
+  /** -o, -O. */
+  readonly options: readonly RunOption[];
+  /** -C: another settings file. */
+  readonly configFile?: string;
+  /** -X: all traffic goes into this file too. */
+  readonly trafficLog?: string;
+  /** -L: tag of the log's lines. */
+  readonly logTag?: string;
+  /** --json: for scripts, with -bp, -bh and -bv. */
+  readonly json: boolean;
   /** --root: the site. */
   readonly root?: string;
   readonly recipients: readonly string[];
@@ -56,12 +95,30 @@ interface Flag {
 const ignored = (): undefined => undefined;
 
 const MODES: Readonly<Record<string, SendmailMode>> = {
+  a: "deliver",
   m: "deliver",
+  s: "smtp",
   p: "queue-list",
+  P: "queue-count",
   i: "aliases",
   v: "verify",
+  t: "test",
   d: "daemon",
-  D: "daemon",
+  D: "foreground-daemon",
+  h: "host-status",
+  H: "purge-status",
+  C: "check-configuration",
+};
+
+const NOTIFY: ReadonlySet<string> = new Set(["NEVER", "SUCCESS", "FAILURE", "DELAY"]);
+
+const ALIASES: Flag = {
+  arity: "none",
+  apply(flags) {
+    flags.mode = "aliases";
+    flags.modeGiven = true;
+    return undefined;
+  },
 };
 
 /** Every flag. Those that are accepted and change nothing are there for the programs that pass them. */
@@ -69,75 +126,151 @@ const FLAGS: Readonly<Record<string, Flag>> = {
   b: {
     arity: "value",
     apply(flags, value) {
-      const mode = MODES[value];
-      if (mode === undefined) return `invalid operation mode ${value}`;
+      if (value.startsWith("z")) return "Frozen configurations unsupported";
+      const mode = MODES[value.charAt(0)];
+      if (mode === undefined) return `Invalid operation mode ${value.charAt(0)}`;
       flags.mode = mode;
+      flags.modeGiven = true;
       return undefined;
     },
   },
   q: {
     arity: "attached",
     apply(flags, value) {
-      if (flags.mode === "daemon") return undefined;
-      flags.mode = value === "" || value === "f" ? "run-queue" : "daemon";
+      const read = readQueueFlag(value, flags.queue);
+      if (!read.ok) return read.reason;
+      flags.queue = read.flags;
       return undefined;
     },
   },
+  Q: { arity: "attached", apply: (flags, value) => void (flags.quarantine = value) },
   t: { arity: "none", apply: (flags) => void (flags.recipientsInHeader = true) },
   i: { arity: "none", apply: (flags) => void (flags.ignoreDots = true) },
   v: { arity: "none", apply: (flags) => void (flags.verbose = true) },
-  f: { arity: "value", apply: (flags, value) => void (flags.sender = bare(value)) },
-  r: { arity: "value", apply: (flags, value) => void (flags.sender = bare(value)) },
+  U: { arity: "none", apply: (flags) => void (flags.smtputf8 = true) },
+  f: { arity: "value", apply: setSender },
+  r: { arity: "value", apply: setSender },
   F: { arity: "value", apply: (flags, value) => void (flags.fullName = value) },
-  N: { arity: "value", apply: (flags, value) => void (flags.notify = value) },
-  R: { arity: "value", apply: (flags, value) => void (flags.dsnReturn = value) },
-  V: { arity: "value", apply: (flags, value) => void (flags.envelopeId = value) },
-  B: { arity: "value", apply: (flags, value) => void (flags.bodyType = value) },
+  N: { arity: "value", apply: setNotify },
+  R: {
+    arity: "value",
+    apply(flags, value) {
+      const word = value.toUpperCase();
+      if (word !== "FULL" && word !== "HDRS") return "Invalid -R value";
+      flags.dsnReturn = word;
+      return undefined;
+    },
+  },
+  V: {
+    arity: "value",
+    apply(flags, value) {
+      if (!/^[!-*,-<>-~+]+$/.test(value) || /\+(?![0-9A-F]{2})/.test(value))
+        return "Invalid syntax in -V flag";
+      flags.envelopeId = value;
+      return undefined;
+    },
+  },
+  B: {
+    arity: "value",
+    apply(flags, value) {
+      const word = value.toUpperCase();
+      if (word !== "7BIT" && word !== "8BITMIME") return `Illegal body type ${value}`;
+      flags.bodyType = word;
+      return undefined;
+    },
+  },
+  h: {
+    arity: "value",
+    apply(flags, value) {
+      if (!/^\d{1,4}$/.test(value)) return `Bad hop count (${value})`;
+      flags.hops = Number(value);
+      return undefined;
+    },
+  },
   o: {
     arity: "value",
     apply(flags, value) {
-      if (value === "i" || value === "iTrue" || value === "itrue") flags.ignoreDots = true;
-      return undefined;
+      return addOption(flags, { name: value.charAt(0), value: value.slice(1).trim() });
     },
   },
   O: {
     arity: "value",
     apply(flags, value) {
-      if (/^IgnoreDots(=t(rue)?)?$/i.test(value)) flags.ignoreDots = true;
-      return undefined;
+      const [, name = "", given = ""] = /^\s*([^=\s]*)\s*(?:=\s*)?(.*)$/s.exec(value) ?? [];
+      return addOption(flags, { name, value: given });
     },
   },
-  // Delivery is always by the queue, aliases always apply, errors always come as exit code and report.
-  A: { arity: "attached", apply: ignored },
-  C: { arity: "value", apply: ignored },
-  d: { arity: "attached", apply: ignored },
+  C: { arity: "value", apply: (flags, value) => void (flags.configFile = value) },
+  X: { arity: "value", apply: (flags, value) => void (flags.trafficLog = value) },
+  L: { arity: "value", apply: (flags, value) => void (flags.logTag = value) },
+  // -oem, -em: errors come as exit code and text here in any case.
   e: { arity: "value", apply: ignored },
+  A: { arity: "attached", apply: ignored },
+  D: { arity: "value", apply: ignored },
+  d: { arity: "attached", apply: ignored },
+  E: { arity: "none", apply: ignored },
   G: { arity: "none", apply: ignored },
-  h: { arity: "value", apply: ignored },
-  L: { arity: "value", apply: ignored },
+  J: { arity: "value", apply: ignored },
+  M: { arity: "value", apply: ignored },
   m: { arity: "none", apply: ignored },
   n: { arity: "none", apply: ignored },
   p: { arity: "value", apply: ignored },
   s: { arity: "none", apply: ignored },
-  U: { arity: "none", apply: ignored },
-  X: { arity: "value", apply: ignored },
+  T: { arity: "value", apply: ignored },
+  I: ALIASES,
 };
 
-/** Reads a command line. */
-export function readSendmailFlags(argv: readonly string[]): FlagsRead {
+function setSender(flags: Writable, value: string): undefined {
+  flags.sender = value.replace(/^<(.*)>$/, "$1");
+}
+
+/** -N: several add up. */
+function setNotify(flags: Writable, value: string): string | undefined {
+  const words = value.toUpperCase().split(",");
+  const all = [...new Set([...(flags.notify?.split(",") ?? []), ...words])];
+  if (words.some((word) => !NOTIFY.has(word)) || (all.includes("NEVER") && all.length > 1))
+    return "Invalid -N argument";
+  flags.notify = all.join(",");
+  return undefined;
+}
+
+function addOption(flags: Writable, option: RunOption): undefined {
+  flags.options = [...flags.options, option];
+  const ignoreDots = option.name === "i" || option.name.toLowerCase() === "ignoredots";
+  if (ignoreDots) flags.ignoreDots = !/^[fFnN]/.test(option.value);
+  const verbose = option.name === "v" || option.name.toLowerCase() === "verbose";
+  if (verbose) flags.verbose = !/^[fFnN]/.test(option.value);
+}
+
+/**
+ * Reads a command line.
+ *
+ * @param programName as the program was called, for what is said of an unknown flag
+ */
+export function readSendmailFlags(argv: readonly string[], programName = "sendmail"): FlagsRead {
   const flags: Writable = {
     mode: "deliver",
+    modeGiven: false,
     recipientsInHeader: false,
     ignoreDots: false,
     verbose: false,
+    smtputf8: false,
+    queue: NO_QUEUE_FLAGS,
+    options: [],
+    json: false,
     recipients: [],
   };
+  const recipients: string[] = [];
   const words = [...argv];
   while (words.length > 0) {
     const word = words.shift()!;
     if (word === "--") {
-      flags.recipients = [...flags.recipients, ...words];
+      recipients.push(...words);
       break;
+    }
+    if (word === "--json") {
+      flags.json = true;
+      continue;
     }
     if (word === "--root" || word.startsWith("--root=")) {
       const root = word === "--root" ? words.shift() : word.slice("--root=".length);
@@ -146,41 +279,29 @@ export function readSendmailFlags(argv: readonly string[]): FlagsRead {
       continue;
     }
     if (!word.startsWith("-") || word === "-") {
-      flags.recipients = [...flags.recipients, word];
+      recipients.push(word);
       continue;
     }
-    const fault = applyWord(flags, word, words);
+    const fault = applyWord(flags, word, words, programName);
     if (fault !== undefined) return { ok: false, reason: fault };
   }
-  return { ok: true, flags };
+  return { ok: true, flags: { ...flags, recipients } };
 }
 
 /** Applies one word, which may hold several letters: `-ti`. */
-function applyWord(flags: Writable, word: string, rest: string[]): string | undefined {
+function applyWord(flags: Writable, word: string, rest: string[], programName: string): string | undefined {
   for (let at = 1; at < word.length; at += 1) {
     const letter = word[at]!;
     const flag = Object.hasOwn(FLAGS, letter) ? FLAGS[letter] : undefined;
-    if (flag === undefined) return `unknown flag -${letter}`;
+    if (flag === undefined) return `${programName}: illegal option -- ${letter}`;
     if (flag.arity === "none") {
       flag.apply(flags, "");
       continue;
     }
     const attached = word.slice(at + 1);
     const value = attached !== "" || flag.arity === "attached" ? attached : rest.shift();
-    if (value === undefined) return `-${letter} needs a value`;
+    if (value === undefined) return `${programName}: option requires an argument -- ${letter}`;
     return flag.apply(flags, value) ?? undefined;
   }
   return undefined;
 }
-
-function bare(address: string): string {
-  return address.replace(/^<(.*)>$/, "$1");
-}
-
-/** The usage text. */
-export const SENDMAIL_USAGE = `usage: sendmail [-t] [-i] [-f SENDER] [-F NAME] [-N WHEN] [-R full|hdrs] [-V ID] [-v] [RECIPIENT...]
-       sendmail -bv ADDRESS...   where mail for an address would go
-       sendmail -bp              the queue (mailq)
-       sendmail -bi              compile the aliases (newaliases)
-       sendmail -q               attempt everything in the queue now
-Every form takes --root DIR (or MAILHOST_ROOT).`;

@@ -1,22 +1,15 @@
 /**
- * The `sendmail` program: what other programs of a Unix host call to send mail, list the queue or compile aliases.
+ * The `sendmail` program: what other programs of a Unix host call to send mail, list the queue or compile aliases. Each
+ * mode's code is loaded only when it is called for: a program that pipes a message into it waits for no other part.
  */
 import { userInfo } from "node:os";
 import { systemClock } from "@mailhost/common/clock";
-import { sendControl } from "@mailhost/common/daemon/control";
-import { becomeQueueOwner } from "@mailhost/common/daemon/identity";
 import { messageOf, UserError } from "@mailhost/common/errors";
-import { type Log, openLog, silentLog } from "@mailhost/common/log/log";
-import { loadSettings } from "@mailhost/common/settings/load";
 import { DEFAULT_ROOT, type Site, siteAt } from "@mailhost/common/site";
-import { EX_NOUSER, EX_OK, EX_TEMPFAIL, EX_UNAVAILABLE, EX_USAGE } from "@mailhost/common/sysexits";
-import { openSiteTables } from "@mailhost/common/tables/site-tables";
-import { formatReply } from "../policy/reply.ts";
-import { targetName } from "../queue/queue-entry.ts";
-import { run as runMailq } from "./mailq.ts";
-import { run as runNewaliases } from "./newaliases.ts";
-import { readSendmailFlags, SENDMAIL_USAGE, type SendmailFlags } from "./sendmail-flags.ts";
-import { resolveWritten, submitMessage } from "./sendmail-submit.ts";
+import { EX_OK, EX_OSFILE, EX_TEMPFAIL, EX_USAGE } from "@mailhost/common/sysexits";
+import { localUser } from "../submit/local-user.ts";
+import { readRunOptions } from "./run-options.ts";
+import { readSendmailFlags, type SendmailFlags, type SendmailMode } from "./sendmail-flags.ts";
 
 /** What the program is connected to; tests pass their own. */
 export interface SendmailStreams {
@@ -25,33 +18,57 @@ export interface SendmailStreams {
   readonly stderr: (line: string) => void;
 }
 
+/** How the host is started (-bd, -bD): the launcher's business, which hands it in. */
+export interface HostStarter {
+  /**
+   * @param intervalMs queue.interval in place of the settings' (-q20m)
+   * @returns the exit code, when the ports are bound or could not be (background), or at the end (foreground)
+   */
+  start(site: Site, how: "background" | "foreground", intervalMs?: number): Promise<number>;
+}
+
+/** Surroundings of a run. */
+export interface SendmailSetting {
+  readonly streams?: SendmailStreams;
+  readonly starter?: HostStarter;
+  /** The name that the program was called by: `mailq`, `smtpd` … */
+  readonly programName?: string;
+}
+
 const PROCESS_STREAMS: SendmailStreams = {
   get stdin() {
     return process.stdin;
   },
   stdout: (line) => void process.stdout.write(`${line}\n`),
-  stderr: (line) => void process.stderr.write(`sendmail: ${line}\n`),
+  stderr: (line) => void process.stderr.write(`${line}\n`),
+};
+
+/** What the program does when it is called by another name. */
+const BY_NAME: Readonly<Record<string, SendmailMode>> = {
+  mailq: "queue-list",
+  newaliases: "aliases",
+  hoststat: "host-status",
+  purgestat: "purge-status",
+  smtpd: "daemon",
 };
 
 /** Runs the program. @returns the exit code (sysexits) */
-export async function run(
-  argv: readonly string[],
-  streams: SendmailStreams = PROCESS_STREAMS,
-): Promise<number> {
+export async function run(argv: readonly string[], setting: SendmailSetting = {}): Promise<number> {
+  const { streams = PROCESS_STREAMS, programName = "sendmail" } = setting;
   if (argv[0] === "--help") {
+    const { SENDMAIL_USAGE } = await import("./sendmail-usage.ts");
     streams.stdout(SENDMAIL_USAGE);
     return EX_OK;
   }
-  const read = readSendmailFlags(argv);
+  const read = readSendmailFlags(argv, programName);
   if (!read.ok) {
-    streams.stderr(read.reason);
-    streams.stderr(SENDMAIL_USAGE);
+    for (const line of read.reason.split("\n")) streams.stderr(line);
     return EX_USAGE;
   }
-  const { flags } = read;
-  const site = siteAt(flags.root ?? process.env.MAILHOST_ROOT ?? DEFAULT_ROOT);
+  const named = read.flags.modeGiven ? undefined : BY_NAME[programName];
+  const flags = named === undefined ? read.flags : { ...read.flags, mode: named };
   try {
-    return await runMode(site, flags, streams);
+    return await runMode(siteOf(flags), flags, { ...setting, streams });
   } catch (error) {
     streams.stderr(messageOf(error));
     // What is not known to be wrong for good may work later: the caller keeps the message and tries again.
@@ -59,96 +76,103 @@ export async function run(
   }
 }
 
-function runMode(site: Site, flags: SendmailFlags, streams: SendmailStreams): Promise<number> {
-  const passedOn = ["--root", site.root];
-  switch (flags.mode) {
+/** The site, with the settings file of -C. */
+function siteOf({ root, configFile }: SendmailFlags): Site {
+  const site = siteAt(root ?? process.env.MAILHOST_ROOT ?? DEFAULT_ROOT);
+  return configFile === undefined ? site : { ...site, settingsFile: configFile };
+}
+
+async function runMode(
+  site: Site,
+  flags: SendmailFlags,
+  setting: SendmailSetting & { readonly streams: SendmailStreams },
+): Promise<number> {
+  const { streams } = setting;
+  if (flags.configFile !== undefined) await demandReadable(flags.configFile);
+  const options = await readRunOptions(flags.options);
+  const { queue, mode } = flags;
+  switch (mode) {
     case "queue-list":
-      return runMailq(passedOn);
+      return (await import("./mailq.ts")).printMailq(site, mailqOptions(flags), streams.stdout);
+    case "queue-count":
+      return (await import("./mailq.ts")).printQueueCount(site, streams.stdout);
     case "aliases":
-      return runNewaliases(passedOn);
+      return (await import("./newaliases.ts")).run(["--root", site.root]);
     case "verify":
-      return verify(site, flags, streams);
-    case "run-queue":
-      return runQueue(site, streams);
+      return (await import("./verify.ts")).verifyAddresses(site, flags, streams);
+    case "test":
+      return (await import("./test-mode.ts")).testMode(site, streams);
+    case "smtp":
+      return (await import("./smtp-on-stdio.ts")).smtpOnStdio(site, caller());
+    case "host-status":
+      return (await import("./host-status.ts")).printHostStatus(site, flags, streams.stdout);
+    case "purge-status":
+      return (await import("./host-status.ts")).purgeHostStatus(site);
+    case "check-configuration":
+      return (await import("./check-configuration.ts")).checkConfiguration(site, streams);
     case "daemon":
-      streams.stderr(
-        "the daemon is started with `mailhost start`; queue.interval in mailhost.yaml is what -q20m was",
-      );
-      return Promise.resolve(EX_USAGE);
+    case "foreground-daemon":
+      return startHost(site, flags, setting);
     default:
-      return deliver(site, flags, streams);
   }
+  const { interval } = queue;
+  if (interval !== undefined) return startHost(site, { ...flags, mode: "daemon" }, setting);
+  if (queue.once || queue.quarantined || queue.lost || quarantineOnly(flags))
+    return (await import("./queue-run.ts")).runQueue(site, flags, streams);
+  const { submitMessage } = await import("./sendmail-submit.ts");
+  return submitMessage({
+    site,
+    flags,
+    options,
+    input: streams.stdin,
+    user: caller(),
+    clock: systemClock,
+    complain: streams.stderr,
+  });
 }
 
-async function deliver(site: Site, flags: SendmailFlags, streams: SendmailStreams): Promise<number> {
-  const user = userInfo().username;
-  // A message that root sends must be readable for the mta, which is root no longer.
-  becomeQueueOwner(site);
-  const log = logOf(site);
+/** -Q with nobody to send to is about what is in the queue. */
+function quarantineOnly(flags: SendmailFlags): boolean {
+  return flags.quarantine !== undefined && flags.recipients.length === 0 && !flags.recipientsInHeader;
+}
+
+function mailqOptions(flags: SendmailFlags) {
+  const { verbose, json, queue } = flags;
+  return { verbose, json, queue };
+}
+
+function startHost(site: Site, flags: SendmailFlags, { starter, streams }: Parameters<typeof runMode>[2]) {
+  if (starter === undefined) {
+    streams.stderr("this program cannot start the host; `mailhost start` does");
+    return EX_USAGE;
+  }
+  return starter.start(
+    site,
+    flags.mode === "foreground-daemon" ? "foreground" : "background",
+    flags.queue.interval,
+  );
+}
+
+async function demandReadable(file: string): Promise<void> {
+  const { accessSync, constants } = await import("node:fs");
   try {
-    return await submitMessage({
-      site,
-      flags,
-      input: streams.stdin,
-      user,
-      log,
-      clock: systemClock,
-      complain: streams.stderr,
+    accessSync(file, constants.R_OK);
+  } catch (error) {
+    throw new UserError(`${file}: line 0: cannot open: No such file or directory`, EX_OSFILE, {
+      cause: error,
     });
-  } finally {
-    await log.close();
   }
 }
 
-/** -bv: where mail for an address would go. */
-async function verify(site: Site, flags: SendmailFlags, streams: SendmailStreams): Promise<number> {
-  const settings = loadSettings(site);
-  const tables = openSiteTables(site, { log: silentLog, settings });
-  let code = EX_OK;
+/** Who runs the program: the real user, whatever the environment says. */
+function caller() {
+  const uid = process.getuid?.() ?? 0;
+  const known = localUser(uid);
+  if (!known.name.startsWith("uid")) return known;
   try {
-    for (const written of flags.recipients) {
-      const result = await resolveWritten(written, site, settings, tables);
-      if (result.kind === "refused") {
-        streams.stdout(`${written}... ${formatReply(result.reply)}`);
-        code = EX_NOUSER;
-        continue;
-      }
-      for (const { address, target } of result.recipients) {
-        streams.stdout(
-          target.kind === "remote"
-            ? `${written}... deliverable: mailer esmtp, host ${targetName(target)}., user ${address}`
-            : `${written}... deliverable: mailer ${LOCAL_MAILERS[target.kind]}, user ${targetName(target)}`,
-        );
-      }
-    }
-  } finally {
-    await tables.close();
-  }
-  return code;
-}
-
-const LOCAL_MAILERS = { mailbox: "local", program: "prog", file: "*file*", error: "error" } as const;
-
-/** -q: the daemon attempts everything now. */
-async function runQueue(site: Site, streams: SendmailStreams): Promise<number> {
-  const answer = await sendControl(site, "run-queue");
-  if (answer?.ok === true) return EX_OK;
-  streams.stderr(answer?.error ?? "no daemon is running; start it with `mailhost start`");
-  return answer === undefined ? EX_UNAVAILABLE : EX_TEMPFAIL;
-}
-
-/** The host's log; a user who may not write there can send all the same. */
-function logOf(site: Site): Log {
-  try {
-    const settings = loadSettings(site);
-    return openLog({
-      file: site.logFile,
-      tag: "sendmail",
-      format: settings.log.format,
-      level: settings.log.level,
-    });
+    // The system may know users that are not in its file.
+    return { name: userInfo().username };
   } catch {
-    // Whatever is wrong with the settings is reported where they are used.
-    return silentLog;
+    return known;
   }
 }

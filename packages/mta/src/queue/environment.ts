@@ -135,6 +135,8 @@ function inspect(paths: QueuePaths): LmdbFileState {
 function makeFolders(paths: QueuePaths): void {
   for (const dir of [paths.dir, paths.df]) {
     try {
+      // What is above the queue is not the queue's alone.
+      mkdirSync(dirname(dir), { recursive: true, mode: 0o755 });
       mkdirSync(dir, { recursive: true, mode: 0o700 });
     } catch (error) {
       throw new UserError(`${dir}: the queue folder cannot be made: ${messageOf(error)}`, EX_IOERR, {

@@ -1,0 +1,79 @@
+/**
+ * `sendmail -bv`: where mail for an address would go, in Sendmail's words.
+ */
+import { NO_LOG } from "@mailhost/common/log/command-log";
+import { loadSettings } from "@mailhost/common/settings/load";
+import type { Site } from "@mailhost/common/site";
+import { EX_OK, EX_USAGE } from "@mailhost/common/sysexits";
+import { readMailerRoute } from "@mailhost/common/tables/mailer-routes";
+import { openSiteTables } from "@mailhost/common/tables/site-tables";
+import type { Target } from "../queue/queue-entry.ts";
+import { refusalCode, refusalText } from "../submit/refusal.ts";
+import { resolveWritten } from "../submit/written-address.ts";
+import type { SendmailStreams } from "./sendmail.ts";
+import type { SendmailFlags } from "./sendmail-flags.ts";
+
+/** Prints a line for each address that mail would go to. @returns the exit code */
+export async function verifyAddresses(
+  site: Site,
+  flags: SendmailFlags,
+  streams: SendmailStreams,
+): Promise<number> {
+  if (flags.recipients.length === 0) {
+    streams.stderr("Recipient names must be specified");
+    return EX_USAGE;
+  }
+  const settings = loadSettings(site);
+  const tables = openSiteTables(site, { log: NO_LOG, settings });
+  let code: number = EX_OK;
+  try {
+    for (const written of flags.recipients) {
+      const result = await resolveWritten(written, { site, settings, tables });
+      if (result.kind === "refused") {
+        const text = refusalText(result.reply);
+        streams.stdout(flags.json ? JSON.stringify({ address: written, ...result.reply }) : text);
+        code = refusalCode(result.reply);
+        continue;
+      }
+      const deliveries = result.recipients.map(({ address, target }) => ({
+        address,
+        ...mailerOf(address, target),
+      }));
+      if (flags.json) {
+        streams.stdout(JSON.stringify({ address: written, deliveries }));
+        continue;
+      }
+      for (const { address, mailer, host, user } of deliveries) {
+        const where = host === undefined ? "" : ` host ${host},`;
+        const shown = deliveries.length === 1 ? written : address;
+        streams.stdout(`${shown}... deliverable: mailer ${mailer},${where} user ${user}`);
+      }
+    }
+  } finally {
+    await tables.close();
+  }
+  return code;
+}
+
+/** What Sendmail calls the three parts of a delivery. */
+export function mailerOf(
+  address: string,
+  target: Target,
+): { readonly mailer: string; readonly host?: string; readonly user: string } {
+  switch (target.kind) {
+    case "mailbox":
+      return { mailer: "local", user: target.name };
+    case "program":
+      return { mailer: "prog", user: `|${target.command}` };
+    case "file":
+      return { mailer: "*file*", user: target.path };
+    case "error":
+      return { mailer: "error", user: target.reply.text };
+    case "remote": {
+      const route = target.via === undefined ? undefined : readMailerRoute(target.via);
+      if (route?.kind === "smtp") return { mailer: route.mailer, host: route.hosts, user: address };
+      const host = target.via ?? (target.domain.startsWith("[") ? target.domain : `${target.domain}.`);
+      return { mailer: "esmtp", host, user: address };
+    }
+  }
+}

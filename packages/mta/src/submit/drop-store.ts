@@ -1,0 +1,94 @@
+/**
+ * What stands for the queue in a `sendmail -bs` of somebody who may not write it: each message goes into the drop folder,
+ * with the envelope that the session has at that moment.
+ */
+import type { Site } from "@mailhost/common/site";
+import type { Transaction } from "../inbound/transaction.ts";
+import { newEntry } from "../queue/message-writer.ts";
+import type { MessageWriter, QueueStore } from "../queue/queue-store.ts";
+import { createDrop, type DropWriter, dropHead } from "./drop-file.ts";
+import type { SubmissionRequest } from "./submission-request.ts";
+
+/**
+ * The store. Only messages can be put into it: there is nothing to see.
+ *
+ * @param transaction the session's, as it is when a message begins
+ * @param warning what the message is to be warned of
+ */
+export function dropStore(
+  site: Site,
+  transaction: () => Transaction | undefined,
+  warning: string,
+): QueueStore {
+  const nothing = () => Promise.resolve(false);
+  return {
+    receive: () => dropWriter(site, transaction, warning),
+    queuedDrop: () => undefined,
+    forgetDrop: () => Promise.resolve(),
+    get: () => undefined,
+    body: () => {
+      throw new Error("a drop folder shows no messages");
+    },
+    bodyFault: () => Promise.resolve(undefined),
+    list: () => [],
+    count: () => 0,
+    due: () => [],
+    dueRows: () => [],
+    nextDue: () => undefined,
+    change: () => Promise.resolve([]),
+    hold: nothing,
+    quarantine: nothing,
+    release: nothing,
+    forceAll: () => Promise.resolve(0),
+    close: () => Promise.resolve(),
+  };
+}
+
+let drawn = 0;
+
+function dropWriter(site: Site, transaction: () => Transaction | undefined, warning: string): MessageWriter {
+  // The daemon gives it its queue id; until then a name of the same form will do.
+  const id = `drop${String((drawn += 1)).padStart(4, "0")}${String(process.pid % 1_000_000).padStart(6, "0")}`;
+  let drop: DropWriter | undefined;
+  let size = 0;
+  const opened = async () => {
+    if (drop !== undefined) return drop;
+    drop = await createDrop(site.dropDir);
+    await drop.write(dropHead(requestOf(transaction(), warning)));
+    return drop;
+  };
+  return {
+    id,
+    get size() {
+      return size;
+    },
+    async write(chunk) {
+      size += chunk.length;
+      await (await opened()).write(chunk);
+    },
+    async commit(message) {
+      await (await opened()).finish();
+      return newEntry(id, message, size, Date.now());
+    },
+    async abort() {
+      await drop?.discard();
+    },
+  };
+}
+
+function requestOf(transaction: Transaction | undefined, warning: string): SubmissionRequest {
+  const recipients = [...(transaction?.recipients.values() ?? [])];
+  const notify = recipients[0]?.parameters.notify;
+  const { dsnReturn, bodyType, smtputf8 } = transaction?.parameters ?? {};
+  return {
+    sender: transaction?.sender ?? "",
+    recipients: recipients.map(({ address }) => address),
+    fromHeader: false,
+    bySmtp: true,
+    warnings: [warning],
+    ...(notify === undefined ? {} : { notify: notify.join(",") }),
+    ...(dsnReturn === undefined ? {} : { dsnReturn }),
+    ...(bodyType === undefined ? {} : { bodyType }),
+    ...(smtputf8 === true ? { smtputf8 } : {}),
+  };
+}

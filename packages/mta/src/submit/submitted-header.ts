@@ -1,0 +1,117 @@
+/**
+ * The header of a message that a local user submits: our trace field, what the message lacks, blind copies taken out, and
+ * the warnings when a user claims to be somebody else (Sendmail's `X-Authentication-Warning`).
+ */
+import { domainKey, splitAddress } from "@mailhost/common/address";
+import type { Clock } from "@mailhost/common/clock";
+import type { HeaderRules, HeaderSummary } from "../inbound/header-filter.ts";
+import { recipientParts } from "../inbound/inbound-parts.ts";
+import { mailDate } from "../inbound/mail-date.ts";
+import { localReceivedHeader } from "../inbound/received-header.ts";
+import { interfaceAddresses } from "../policy/local-domains.ts";
+import type { Submission } from "./accept-submission.ts";
+import { BLIND_FIELDS, RECIPIENT_FIELDS } from "./header-recipients.ts";
+import type { AddressBook } from "./written-address.ts";
+
+/** The part of an intake that concerns the header. */
+export interface SubmittedHeader {
+  readonly trace: (id: string) => string;
+  readonly header: (id: string) => HeaderRules;
+}
+
+/** The envelope sender: -f, or the user at this host. */
+export function senderOf({ request, user }: Submission, hostname: string): string {
+  const given = (request.sender ?? user).replace(/^<(.*)>$/, "$1");
+  return given === "" || splitAddress(given).domain !== "" ? given : `${given}@${hostname}`;
+}
+
+/** How the header of a submission is completed. */
+export function submittedHeader(
+  submission: Submission,
+  book: AddressBook,
+  sender: string,
+  clock: Clock,
+): SubmittedHeader {
+  const { request, user } = submission;
+  const { hostname } = book.settings;
+  const only = request.recipients.length === 1 && !request.fromHeader ? request.recipients[0] : undefined;
+  const warnings = warningsOf(submission, book)
+    .map((text) => `X-Authentication-Warning: ${hostname}: ${plain(text)}\r\n`)
+    .join("");
+  return {
+    trace: (id) =>
+      localReceivedHeader({
+        user,
+        hostname,
+        id,
+        ...(only === undefined || /\p{Cc}/u.test(only) ? {} : { recipient: only.replace(/[<>]/g, "") }),
+        now: clock.now(),
+      }) + warnings,
+    header: (id) => ({
+      drop: BLIND_FIELDS,
+      keep: new Set([...RECIPIENT_FIELDS, "message-id"]),
+      missing: (seen) =>
+        request.bySmtp === true
+          ? ""
+          : missingFields(submission, { hostname, id, sender, now: clock.now() }, seen),
+    }),
+  };
+}
+
+/** What a message has to have (RFC 5322 section 3.6); a resent one has it twice (section 3.6.6). */
+function missingFields(
+  submission: Submission,
+  facts: { readonly hostname: string; readonly id: string; readonly sender: string; readonly now: number },
+  { names }: HeaderSummary,
+): string {
+  const { hostname, id, sender, now } = facts;
+  const resent = [...names].some((name) => name.startsWith("resent-"));
+  const date = mailDate(now);
+  const messageId = `<${id}@${hostname}>`;
+  const from = fromText(submission, sender === "" ? `MAILER-DAEMON@${hostname}` : sender);
+  const fields: [string, string][] = [
+    ["Date", date],
+    ["Message-ID", messageId],
+    ["From", from],
+  ];
+  const lacking = (prefix: string) =>
+    fields
+      .filter(([name]) => !names.has((prefix + name).toLowerCase()))
+      .map(([name, value]) => `${prefix}${name}: ${value}\r\n`)
+      .join("");
+  return (resent ? lacking("Resent-") : "") + lacking("");
+}
+
+function fromText({ request, fullName, user }: Submission, address: string): string {
+  // The system's full name is the user's own; somebody else's address does not get it.
+  const own = splitAddress(address).localPart === user ? fullName : undefined;
+  const name = plain(request.fullName ?? own ?? "").trim();
+  const phrase =
+    name === ""
+      ? ""
+      : /^[\w !#$%&'*+/=?^`{|}~-]+$/.test(name) && request.fullName === undefined
+        ? `${name} `
+        : `"${name.replace(/["\\]/g, "\\$&")}" `;
+  return `${phrase}<${plain(address)}>`;
+}
+
+/** Who did what he may do and should not hide (PrivacyOptions authwarnings). */
+function warningsOf({ request, user }: Submission, { settings, tables }: AddressBook): string[] {
+  if (!settings.smtp.privacy.some((option) => option === "authwarnings" || option === "goaway")) return [];
+  const said = [...(request.warnings ?? [])];
+  if (request.bySmtp === true || request.sender === undefined || tables.trustedUsers.has(user)) return said;
+  const { localPart, domain } = splitAddress(request.sender.replace(/^<(.*)>$/, "$1"));
+  const { isLocalDomain } = recipientParts({
+    settings: () => settings,
+    tables,
+    accounts: () => ({ find: () => undefined, verify: () => Promise.resolve(undefined), names: () => [] }),
+    ownAddresses: interfaceAddresses,
+  });
+  const own = localPart === user && (domain === "" || isLocalDomain(domainKey(domain)));
+  if (!own) said.push(`${user} set sender to ${request.sender === "" ? "<>" : request.sender} using -f`);
+  return said;
+}
+
+function plain(text: string): string {
+  return text.replace(/\p{Cc}/gu, " ");
+}
