@@ -71,7 +71,7 @@ function defaultActing({ defaultUser, findUser, findGroup: groupOf }: ActingPart
   if (uid === undefined || gid === undefined) {
     return refused(`local.defaultUser ${defaultUser} is no user of this system`);
   }
-  return { kind: "user", become: { uid, gid } };
+  return uid === 0 ? { kind: "user" } : { kind: "user", become: { uid, gid } };
 }
 
 function refused(text: string): Acting {

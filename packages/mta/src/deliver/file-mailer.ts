@@ -4,7 +4,7 @@
  * Written by ourselves where the file's controller is who we are, else by a process that has become the controller: no
  * file is ever written with root's rights.
  */
-import { extname, join } from "node:path";
+import { dirname, extname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Clock } from "@mailhost/common/clock";
 import type { Log } from "@mailhost/common/log/log";
@@ -73,7 +73,8 @@ async function appendAs(
   const end = await runProgram({
     argv: [process.execPath, ...process.execArgv, appender(), ...facts],
     env: programEnvironment(undefined, {}),
-    cwd: "/",
+    // What Node was told to load beside the program is found from here.
+    cwd: dirname(appender()),
     as,
     input: attempt.body.stream(),
     timeLimit: parts.local.programTimeout + parts.lockTimeout,

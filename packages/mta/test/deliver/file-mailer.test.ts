@@ -1,0 +1,121 @@
+/** Files that an alias names are appended to by Sendmail's rules. */
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import {
+  chmodSync,
+  chownSync,
+  linkSync,
+  mkdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import test, { type TestContext } from "node:test";
+import { systemClock } from "@mailhost/common/clock";
+import { silentLog } from "@mailhost/common/log/log";
+import { deliverToFile } from "../../src/deliver/file-mailer.ts";
+import type { Outcome } from "../../src/deliver/outcome.ts";
+import { programSlots } from "../../src/deliver/program-mailer.ts";
+import type { QueueRecipient } from "../../src/queue/queue-entry.ts";
+import { bodyOf, entryOf, temporarySite } from "../queue/queue-samples.ts";
+
+const SELF = `${process.getuid!()}:${process.getgid!()}`;
+const MESSAGE =
+  "From sender@origin.example Tue Nov 24 21:59:01 2026\nReturn-Path: <sender@origin.example>\nSubject: x\n\n>From me\n\n";
+
+async function rig(t: TestContext, defaultUser = SELF) {
+  const site = await temporarySite(t);
+  mkdirSync(site.stateDir, { recursive: true });
+  const path = (name: string) => join(site.root, name);
+  const deliver = (name: string): Promise<Outcome> => {
+    const target = {
+      kind: "file",
+      path: name.startsWith("/") ? name : path(name),
+      as: { name: "list" },
+    } as const;
+    const recipient: QueueRecipient = { address: "list@here.example", target, state: "pending" };
+    const body = bodyOf("Subject: x\r\n\r\nFrom me\r\n");
+    const entry = entryOf({ recipients: [recipient], size: body.size });
+    return deliverToFile({ entry, body, recipients: [recipient], forced: false }, recipient, {
+      site,
+      local: { programTimeout: 60_000, defaultUser },
+      slots: programSlots(),
+      lockTimeout: 0,
+      clock: systemClock,
+      log: silentLog,
+    });
+  };
+  return { path, deliver };
+}
+
+const shown = (outcome: Outcome) => `${outcome.kind} ${outcome.reply.enhanced} ${outcome.reply.text}`;
+const REFUSED = "failed 5.0.0 Can't create output";
+
+test("a new file is made for its owner alone; one that is there grows by an mbox message", async (t) => {
+  const { path, deliver } = await rig(t);
+  assert.equal(shown(await deliver("new")), "delivered 2.0.0 Sent");
+  assert.equal(readFileSync(path("new"), "utf8"), MESSAGE);
+  assert.equal(statSync(path("new")).mode & 0o777, 0o600);
+  writeFileSync(path("old"), "x\n");
+  await deliver("old");
+  await deliver("old");
+  assert.equal(readFileSync(path("old"), "utf8"), `x\n\n${MESSAGE}${MESSAGE}`);
+  assert.equal(shown(await deliver("/dev/null")), "delivered 2.0.0 Sent");
+});
+
+test("links, folders, further names and what can be executed are refused as Sendmail refuses them", async (t) => {
+  const { path, deliver } = await rig(t);
+  for (const name of ["plain", "exec", "suid", "hard"]) writeFileSync(path(name), "x\n");
+  chmodSync(path("exec"), 0o744);
+  chmodSync(path("suid"), 0o4644);
+  linkSync(path("hard"), path("hard2"));
+  symlinkSync(path("plain"), path("link"));
+  mkdirSync(path("folder"));
+  for (const name of ["exec", "suid", "hard", "link", "folder", "nowhere/file"]) {
+    assert.equal(shown(await deliver(name)), REFUSED, name);
+  }
+  assert.equal(readFileSync(path("plain"), "utf8"), "x\n");
+  const outcome = await deliver("link");
+  assert.deepEqual(outcome.kind === "failed" && outcome.transcript, [`${path("link")} is a symbolic link`]);
+});
+
+test("a file that another program has locked waits", async (t) => {
+  const { path, deliver } = await rig(t);
+  writeFileSync(path("busy"), "");
+  writeFileSync(path("busy.lock"), String(process.pid));
+  const outcome = await deliver("busy");
+  assert.equal(outcome.kind, "deferred");
+  assert.equal(outcome.reply.enhanced, "4.2.0");
+});
+
+test("root writes as the default user, who may do only what it may", async (t) => {
+  if (process.getuid?.() !== 0) {
+    t.skip("needs root");
+    return;
+  }
+  const { path, deliver } = await rig(t, "65534:65534");
+  chmodSync(path("."), 0o755);
+  mkdirSync(path("theirs"));
+  chownSync(path("theirs"), 65534, 65534);
+  assert.equal(shown(await deliver("theirs/new")), "delivered 2.0.0 Sent");
+  assert.equal(statSync(path("theirs/new")).uid, 65534);
+  assert.equal(readFileSync(path("theirs/new"), "utf8"), MESSAGE);
+  writeFileSync(path("roots"), "x\n", { mode: 0o644 });
+  assert.equal(shown(await deliver("roots")), REFUSED);
+  assert.equal(readFileSync(path("roots"), "utf8"), "x\n");
+  // A folder that it may not write to: no NAME.lock there, the kernel's lock does.
+  writeFileSync(path("open"), "");
+  chownSync(path("open"), 65534, 65534);
+  assert.equal(shown(await deliver("open")), "delivered 2.0.0 Sent");
+  assert.equal(readFileSync(path("open"), "utf8"), MESSAGE);
+});
+
+test("a fifo does not hang the delivery", async (t) => {
+  const { path, deliver } = await rig(t);
+  const made = spawn("mkfifo", [path("fifo")]);
+  await once(made, "exit");
+  assert.equal(shown(await deliver("fifo")), REFUSED);
+});
