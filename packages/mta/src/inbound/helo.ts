@@ -22,7 +22,8 @@ export async function ehlo(session: SmtpSession, argument: string): Promise<void
     "PIPELINING",
     ...verbs.filter((verb) => verb !== "ETRN"),
     "8BITMIME",
-    `SIZE ${settings.smtp.maxMessageSize}`,
+    // Without a limit, as a sendmail.cf may have it, there is no number to tell (RFC 1870 section 4).
+    settings.smtp.maxMessageSize < Number.MAX_SAFE_INTEGER ? `SIZE ${settings.smtp.maxMessageSize}` : "SIZE",
     ...(settings.smtp.privacy.includes("noreceipts") ? [] : ["DSN"]),
     ...verbs.filter((verb) => verb === "ETRN"),
     "SMTPUTF8",

@@ -6,15 +6,13 @@ import { availableParallelism, hostname } from "node:os";
 import { dirname, isAbsolute, join, resolve } from "node:path";
 import { ConfigError, errnoOf } from "../../errors.ts";
 import { type Site, sitePath } from "../../site.ts";
-import { readCf } from "./cf.ts";
-import { ConfigFaults } from "./config-faults.ts";
-import { CfError } from "./config-lines.ts";
+import { cfSettings } from "./cf-settings.ts";
 import type { M4Files } from "./m4.ts";
 import { readMc } from "./mc.ts";
 import type { SendmailConfig } from "./model.ts";
 import { belowRoot } from "./option-values.ts";
 import type { Machine } from "./sendmail-defaults.ts";
-import { type SettingsReading, type Surroundings, settingsFrom } from "./settings-from.ts";
+import type { SettingsReading, Surroundings } from "./settings-from.ts";
 
 /** Largest file that a configuration may name: lists of domains, included parts (octets). */
 const MAX_FILE = 4 * 1024 * 1024;
@@ -26,13 +24,7 @@ const MAX_FILE = 4 * 1024 * 1024;
  * @throws ConfigFaults in Sendmail's words, `554 5.0.0 FILE: line N: …`
  */
 export function settingsFromCf(site: Site, text: string, file: string): SettingsReading {
-  const config = readCf(text, file);
-  try {
-    return settingsFrom(config, surroundings(site));
-  } catch (error) {
-    if (!(error instanceof ConfigFaults)) throw error;
-    throw new ConfigFaults(error.faults.map((fault) => new CfError(fault.file, fault.line, fault.reason)));
-  }
+  return cfSettings(text, file, surroundings(site));
 }
 
 /**
@@ -55,7 +47,18 @@ export function surroundings(site: Site): Surroundings {
 }
 
 function thisMachine(): Machine {
-  return { hostname: hostname(), processors: availableParallelism() };
+  return { hostname: fullName(hostname(), readText("/etc/hosts") ?? ""), processors: availableParallelism() };
+}
+
+/** A machine's name with its domain, which Sendmail takes from the hosts file where the name itself has none. */
+export function fullName(name: string, hosts: string): string {
+  if (name.includes(".")) return name;
+  for (const line of hosts.split("\n")) {
+    const [, ...names] = line.replace(/#.*/, "").trim().split(/\s+/);
+    const full = names.find((other) => other.startsWith(`${name}.`));
+    if (names.includes(name) && full !== undefined) return full;
+  }
+  return name;
 }
 
 function mcFiles(site: Site, folder: string): M4Files {

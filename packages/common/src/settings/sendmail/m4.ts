@@ -63,7 +63,7 @@ export interface M4 {
 
 const WORD = /[A-Za-z_]\w*/y;
 const PLAIN = /[^A-Za-z_\n,()]/y;
-const MAX_STEPS = 2_000_000;
+const MAX_STEPS = 500_000;
 const MAX_PENDING = 4_000_000;
 const MAX_DEPTH = 200;
 

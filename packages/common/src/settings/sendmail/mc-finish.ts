@@ -50,7 +50,11 @@ function giveOptions(m4: M4, { config, daemons, flags }: McReading): void {
     if (warn !== undefined)
       config.options.set("Timeout.queuewarn", [{ value: warn, origin: message.origin }]);
   }
-  const ports = daemons.length > 0 ? daemons : [{ value: "Name=MTA", origin: STOCK }];
+  const usual =
+    macroOf(m4, "_NETINET6_") === undefined
+      ? ["Name=MTA"]
+      : ["Name=MTA-v4, Family=inet", "Name=MTA-v6, Family=inet6"];
+  const ports = daemons.length > 0 ? daemons : usual.map((value) => ({ value, origin: STOCK }));
   const submission = flags.has("noMsa") ? [] : [{ value: "Port=587, Name=MSA, M=E", origin: STOCK }];
   config.options.set("DaemonPortOptions", [...ports, ...submission]);
 }

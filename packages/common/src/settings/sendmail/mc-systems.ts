@@ -27,7 +27,7 @@ const PROCMAIL = { PROCMAIL_MAILER_PATH: "/usr/bin/procmail", confEBINDIR: "/usr
 const SOLARIS: StockEffects = {
   defines: { ...LIB, LOCAL_MAILER_PATH: "/usr/lib/mail.local", LOCAL_MAILER_ARGS: "mail.local -d $u" },
 };
-const SOLARIS_LMTP: StockEffects = { defines: LIB, features: ["local_lmtp"] };
+const SOLARIS_LMTP: StockEffects = { defines: { ...LIB, _NETINET6_: "1" }, features: ["local_lmtp"] };
 const UCB: StockEffects = {
   defines: { confEBINDIR: "/usr/ucblib", LOCAL_MAILER_PATH: "/usr/ucblib/binmail" },
 };

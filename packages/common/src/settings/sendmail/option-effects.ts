@@ -137,10 +137,10 @@ export const greeting: Effect = ({ value, origin }, draft) => {
   }
   shown = shown
     .replace(/\/\$Z/g, "")
-    .replace(/\$(?!j|v|b)(?:\{\w+\}|.)/g, "")
+    .replace(/\$(?![jvbwm$])(?:\{\w+\}|.)/g, "")
     .replace(/[\s;]+$/, "");
   if (shown !== value.trim()) {
-    draft.note(origin, "of the greeting's macros $j, $v and $b are shown, the rest is left out");
+    draft.note(origin, "of the greeting's macros $j, $w, $m, $v and $b are shown, the rest is left out");
   }
   draft.set("smtp.greeting", shown, origin);
 };

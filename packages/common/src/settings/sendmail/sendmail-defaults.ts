@@ -37,6 +37,7 @@ const DEFAULTS: Readonly<Record<string, unknown>> = {
   "smtp.privacy": ["authwarnings"],
   "queue.minFreeSpace": 100 * 4096,
   "policy.blocklistRecipients": false,
+  "policy.relayNameErrors": true,
   "policy.acceptUnresolvableDomains": false,
   "tables.access": "",
   "tables.aliases": [],

@@ -34,36 +34,36 @@ const DIGESTS =
   "EWkqfEXDXaEbrnfEc85sEgyJhEhhRmEjRYaEmjxwEuXuiF2hzCF9NC1FJD34FJzy8FWOswFX9rUFXxG7Fa+oIFd3sSFmhlvFxTD2" +
   "G1nNkGD+ffGJHxeGOIDZGQ29JGZf1iGeiNIGgJytGm5GzGnl9CGsOHgGsgafGuT62GuhohGvK55GwX8xGwovdGzrQPHDH11HDKj+" +
   "HE/UgHH2ZlHHp4OHHy+SHmxQAHpQXbHwNDYHzaaaIGNtZISi95IdxZcIhjh3IniYOIxp0qIzdBGIzvToJ0bunJ2G+TJ5oDTJ6FZ8" +
-  "J8ywUJCbBLJIXWQJdDtnJdrA2Jfr57JjYX3Jn0pBJoeyGJvay6K/o96K09GMK1bdNK47w5KEH0TKSNOQKanaTKlB3fKnDQ0Kp9DK" +
-  "KueYoL/yitL1icoL6JiQL99HYLF/uhLHqR7LPnYGLQDe3Ljd3xLvEfiLyk1qM+l3zM45TzM5/3LM7UcfMAkN3MHNLHMMGWaMOedb" +
-  "MfDanMmVfrMn3z/MqOkhN3Qn6N6v7IN9bCZNDAuNNDNgDNH2Z9NHHeUNJzyHNL00yNNei6NV7GrNb1N0NdAZ4NhvuPNiOppNo9UR" +
-  "NpFf1NrUqKNzQYDO0bkUOMTreOMsqtONP49ONbGtOT1mEOW6XLOYjV9Oc8jQOg7cNOgQxBOrDl6P2cOtPBYjKPIP9kPKBB/PMYcj" +
-  "POCGZPQHeaPRNAfPUjZpPZLmzPd5WwPmwBfPo1tQPst+hPwo7dPxcboQ1U+uQ8wl8Q9tZgQI2xMQKmJJQPttgQR+jKQRUADQXPK5" +
-  "QhMfJQkI8YQmd86Qql3WQtTdcQyhAVR5KcjREc/DRKG5GRKqPwRReZeRRiHIRadYdRd/s2RdzvNRkmXIRl8QcRlQyqRlaOMRnsVT" +
-  "RtkucS1BbDS6d+BSLwDJSRSBGSU2D8SUrPfSe0vVSlzQ9SrddMSub0+SwbjdSwbuwT/oLsT7GwWT7T4KTA9iuTHRikTKRDzTRRt3" +
-  "TTgEJTVutGTXG+4TlAWHTluKxTmRsKTmzSRTob51TorCNTp0wqU/YB+U62diU6WziU7zWYUC/WaUFKbLUGQtVUJXV0ULI2wUMxCz" +
-  "UO0aGUPkEVUYaNFUYefxUbdqOUcjGgUj9J5UxnFPUzUsAV0diNV1nUNV3XNYVJ5MDVLXfcVMLR/VOw1hVQarkValqCVfBBjVlFXx" +
-  "VmH/EVoB3sVyhzHVzTwEW/QVXWJZ8PWOnf5WPZbHWPjVXWU/ySWXavEWbkjHWbzipWpHyOWpKxcWsxOZWtF/rX3lyVX7zj3X9+uO" +
-  "XHZHNXP6n8XRObdXX9fVXffgKXgvmQXkS/SXrZ8qY2l51Y4P2rYBke4YGUP7YIHNuYIm2uYKdoZYRZ9TYSjx4YTRfaYXSAiYYuUy" +
-  "Ya7mRYkEBjYqXTOYwEt5Z+oPAZ0V5HZ3GVlZ6w+9ZOLzVZRQCeZT74UZeJtmZt5pgZtPIvZwJ5KZxZWNa16Fza260faBHXhaBVaA" +
-  "aEo5HaFgIjaJZ2kaN7vPaNTLIaOITNaQXvGaZTEIaZpTZacXzfaea4man01Kawko+awpFpb0SoUb28Wib29I/b3bj0b6//7bCw+i" +
-  "bCx8XbRZ4wbYpmpbcE14bevjbbqR3FbqwhpbxgmQc5y9lc6TwCcLL7DcRSG0cTq/IcUYNNcap8CcayIIccwuccejztcgrUOcj9jU" +
-  "ckXG5cqkT8d5YAPdCUJtdR5i1dUzTYdVwpxdeMqHdezZDdjYeIdlO0Odshf8dwe7+dzHCoe40qIeGGlUeGnS4eJe8meK2w8eQ4VO" +
-  "eQzrceb3YCegEMveiyoDepJhtevYJbeyPGuf1xqYf1yONfQqVRfUXp/fXB79fphF3fr8X8fsr0AfzRPog+SpOg6maMg8G1NgDIo2" +
-  "gQ0GsgQ6AKgUSXpga8NvggWK3gjypbgqN/Dgs8Mdgu25Ygx00/h0cNfh5gyph6XSQhNEophRWOthUdyFhc8RrhdvTchlh0mhlx7u" +
-  "hmHPGhmVHwhojAghw1QHi+taji0mdLi1DNBi2g1giHPqfiJG7biPLaTiSGjMiUVWuiW0KtiXLLgic7t3ifsMvikoB1ir4tBirnFf" +
-  "ixannj1hSRj4s/FjDVqhjNawZjbUgJjjD3UjpUgbk/qOlk3MZyk3syRk8B/Fk8iqakB4rykGWQOkHrRMkRqyDkTnsxkW3yMkXNtr" +
-  "kaZFRkgq7UkiGsJkjBe4kjcROkrOeqkv7FXl+nGxl25YVl6W5zlBFj5lSEanlWGUflZxfnlagVwloorUlrLkflvgERlxd6um/ljS" +
-  "m/obam2iaRm9AEjm9xodmBjUMmC45smC80smHx8rmLTQumLaBCmOEMumOqo3mXJGHmYAOpmYPWEmin0uml9E8moEXkmpOp9mtTre" +
-  "myTMKn+ilun02Pqn0gPNn2P9Zn7Qujn7kgcnFpWfnMw6hnOqEXnpADFnw97TnzOe3o4OdAo6Eqao7cdwoDQHboE94roHea4oKG0K" +
-  "oRLb+oSN8koZgBzof3v+oz7qxp0QPKp4kJfp9fsfpFFjOpKjwvplOIGplvNVpoPzkq0z1aqBXbCqD7NuqDhzTqE5+aqMe4WqRKC0" +
-  "qZqGaqi9ilqwi+dr3OiIr7Hirr8AMOr96T/rMB/srO30yrRAAwroHNnrordrrvhBZs3TD5s9MeesAU/XsH8CHsKo5FsOHUjsOOEQ" +
-  "sS6wfsXwjZsYQHSsZ/zmse8K7skFeUsp0QMt/TCCt6PzYt9trQtOAk6tQS8rtQn37tS7HTtW7fxtYk3HtbT2fte68ntlGpitr9Wt" +
-  "tvbDDtxKiltxoFGu4cU6u596Iu8j9Yu9GnmuBCDCuDG8euTuUruUl4puWHi1ujnHuulXmBumhAqupAKuv+GuRv/vjav5JRWvAPG9" +
-  "vBaVVvExGsvFV3evITfzvIYj0vK8ONvP9g1vjjnQvwZ33vxGaJw/6Cxw470twCPlPwD5imwHoCOwLewvwT+wtwXiavwlWZ4wlXED" +
-  "wvBBWwzS9/x2JMQx7JpZxCCJWxPb2AxYkihxaqf3xe+ovxfnhTxjCEqxmKzCxxKs4y8QEUyFj1EyLK6tyLb/IySwX8yY88mybr5m" +
-  "yglm/ykdmrylYVjymqg2yuHT4z/xwFz1HGoz9E+czAuMMzBU5lzF38pzFtouzIA8gzMBv5zQxJszR/PKzWMHWzcJlbzeJfxzgpIO" +
-  "zhgJzzhs0JzmD54znx2PzwuN9";
+  "J8ywUJCbBLJIXWQJdDtnJdrA2Jfr57JjYX3Jn0pBJoeyGJvay6K/o96K09GMK1bdNK47w5KEH0TKSNOQKanaTKcemJKlB3fKnDQ0" +
+  "Kp9DKKueYoL/yitL1icoL6JiQL99HYLF/uhLHqR7LPnYGLQDe3Ljd3xLvEfiLyk1qM+l3zM45TzM5/3LM7UcfMAkN3MHNLHMMGWa" +
+  "MOedbMfDanMmVfrMn3z/MqOkhN3Qn6N6v7IN9bCZNDAuNNDNgDNH2Z9NHHeUNJzyHNL00yNNei6NV7GrNb1N0NdAZ4NhvuPNiOpp" +
+  "No9URNpFf1NrUqKNzQYDO0bkUOMTreOMsqtONP49ONbGtOT1mEOW6XLOYjV9Oc8jQOg7cNOgQxBOrDl6P2cOtPBYjKPIP9kPKBB/" +
+  "PMYcjPOCGZPQHeaPRNAfPUjZpPZLmzPd5WwPmwBfPo1tQPst+hPwo7dPxcboQ1U+uQ8wl8Q9tZgQI2xMQKmJJQPttgQR+jKQRUAD" +
+  "QXPK5QhMfJQkI8YQmd86Qql3WQtTdcQyhAVR5KcjREc/DRKG5GRKqPwRReZeRRiHIRadYdRd/s2RdzvNRkmXIRl8QcRlQyqRlaOM" +
+  "RnsVTRtkucS1BbDS6d+BSLwDJSRSBGSU2D8SUrPfSe0vVSlzQ9SrddMSub0+SwbjdSwbuwT/oLsT7GwWT7T4KTA9iuTHRikTKRDz" +
+  "TRRt3TTgEJTVutGTXG+4TlAWHTluKxTmRsKTmzSRTob51TorCNTp0wqU/YB+U62diU6WziU7zWYUC/WaUFKbLUGQtVUJXV0ULI2w" +
+  "UMxCzUO0aGUPkEVUYaNFUYefxUbdqOUcjGgUj9J5UxnFPUzUsAV0diNV1nUNV3XNYVJ5MDVLXfcVMLR/VOw1hVQarkValqCVfBBj" +
+  "VlFXxVmH/EVoB3sVyhzHVzTwEW/QVXWJZ8PWOnf5WPZbHWPjVXWU/ySWXavEWbkjHWbzipWpHyOWpKxcWsxOZWtF/rX3lyVX7zj3" +
+  "X9+uOXHZHNXP6n8XRObdXX9fVXffgKXgvmQXkS/SXrZ8qY2l51Y4P2rYBke4YGUP7YIHNuYIm2uYKdoZYRZ9TYSjx4YTRfaYXSAi" +
+  "YYuUyYa7mRYkEBjYqXTOYwEt5Z+oPAZ0V5HZ3GVlZ6w+9ZOLzVZRQCeZT74UZeJtmZt5pgZtPIvZwJ5KZxZWNa16Fza260faBHXh" +
+  "aBVaAaEo5HaFgIjaJZ2kaN7vPaNTLIaOITNaQXvGaZTEIaZpTZacXzfaea4man01Kawko+awpFpb0SoUb28Wib29I/b3bj0b6//7" +
+  "bCw+ibCx8XbRZ4wbYpmpbcE14bevjbbqR3FbqwhpbxgmQc5y9lc6TwCcLL7DcRSG0cTq/IcUYNNcap8CcayIIccwuccejztcgrUO" +
+  "cj9jUckXG5cqkT8d5YAPdCUJtdR5i1dUzTYdVwpxdeMqHdezZDdjYeIdlO0Odshf8dwe7+dzHCoe40qIeGGlUeGnS4eJe8meK2w8" +
+  "eQ4VOeQzrceb3YCegEMveiyoDepJhtevYJbeyPGuf1xqYf1yONfQqVRfUXp/fXB79fphF3fr8X8fsr0AfzRPog+SpOg6maMg8G1N" +
+  "gDIo2gQ0GsgQ6AKgUSXpga8NvggWK3gjypbgqN/Dgs8Mdgu25Ygx00/h0cNfh5gyph6XSQhNEophRWOthUdyFhc8RrhdvTchlh0m" +
+  "hlx7uhmHPGhmVHwhojAghw1QHi+taji0mdLi1DNBi2g1giHPqfiJG7biPLaTiSGjMiUVWuiW0KtiXLLgic7t3ifsMvikoB1ir4tB" +
+  "irnFfixannj1hSRj4s/FjDVqhjNawZjbUgJjjD3UjpUgbk/qOlk3MZyk3syRk8B/Fk8iqakB4rykGWQOkHrRMkRqyDkTnsxkW3yM" +
+  "kXNtrkaZFRkgq7UkiGsJkjBe4kjcROkrOeqkv7FXl+nGxl25YVl6W5zlBFj5lSEanlWGUflZxfnlagVwloorUlrLkflvgERlxd6u" +
+  "m/ljSm/obam2iaRm9AEjm9xodmBjUMmC45smC80smHx8rmLTQumLaBCmOEMumOqo3mXJGHmYAOpmYPWEmin0uml9E8moEXkmpOp9" +
+  "mtTremyTMKn+ilun02Pqn0gPNn2P9Zn7Qujn7kgcnFpWfnMw6hnOqEXnpADFnw97TnzOe3o4OdAo6Eqao7cdwoDQHboE94roHea4" +
+  "oKG0KoRLb+oSN8koZgBzof3v+oz7qxp0QPKp4kJfp9fsfpFFjOpKjwvplOIGplvNVpoPzkq0z1aqBXbCqD7NuqDhzTqE5+aqMe4W" +
+  "qRKC0qZqGaqi9ilqwi+dr3OiIr7Hirr8AMOr96T/rMB/srO30yrRAAwroHNnrordrrvhBZs3TD5s9MeesAU/XsH8CHsKo5FsOHUj" +
+  "sOOEQsS6wfsXwjZsYQHSsZ/zmse8K7skFeUsp0QMt/TCCt6PzYt9trQtOAk6tQS8rtQn37tS7HTtW7fxtYk3HtbT2fte68ntlGpi" +
+  "tr9WttvbDDtxKiltxoFGu4cU6u596Iu8j9Yu9GnmuBCDCuDG8euTuUruUl4puWHi1ujnHuulXmBumhAqupAKuv+GuRv/vjav5JRW" +
+  "vAPG9vBaVVvExGsvFV3evITfzvIYj0vK8ONvP9g1vjjnQvwZ33vxGaJw/6Cxw470twCPlPwD5imwHoCOwLewvwT+wtwXiavwlWZ4" +
+  "wlXEDwvBBWwzS9/x2JMQx7JpZxCCJWxPb2AxYkihxaqf3xe+ovxfnhTxjCEqxmKzCxxKs4y8QEUyFj1EyLK6tyLb/IySwX8yY88m" +
+  "ybr5myglm/ykdmrylYVjymqg2yuHT4z/xwFz1HGoz9E+czAuMMzBU5lzF38pzFtouzIA8gzMBv5zQxJszR/PKzWMHWzcJlbzeJfx" +
+  "zgpIOzhgJzzhs0JzmD54znx2PzwuN9";
 
 /** Names of its rulesets, and the numbers that older files have in their place. */
 export const STOCK_RULESETS: ReadonlySet<string> = new Set(

@@ -68,6 +68,14 @@ const PARTS: Readonly<Record<string, string>> = {
     call("delay_checks") +
     call("ratecontrol", "nodelay", "terminate") +
     call("conncontrol", "nodelay", "terminate"),
+  friendNow:
+    ACCESS +
+    call("blocklist_recipients") +
+    call("delay_checks", "friend", "n") +
+    call("conncontrol", "nodelay", "terminate") +
+    call("ratecontrol", "nodelay"),
+  haterNow:
+    ACCESS + call("delay_checks", "hater") + call("ratecontrol", "nodelay") + call("conncontrol", "nodelay"),
   rdns: ACCESS + call("require_rdns") + call("block_bad_helo"),
   rdnsDelayed: ACCESS + call("delay_checks") + call("require_rdns") + call("block_bad_helo"),
   relayDomain: call("relay_entire_domain"),
@@ -146,9 +154,9 @@ const TAIL = "MAILER(`local')\nMAILER(`smtp')\n";
 
 /** Every configuration: each part alone, some together, other mailers, the submission program, null clients. */
 export function stockConfigs(): StockConfig[] {
-  const of = (name: string, head: string, tail = TAIL): StockConfig => ({
+  const of = (name: string, head: string, tail = TAIL, system = "linux"): StockConfig => ({
     name,
-    mc: `OSTYPE(\`linux')\n${head}${tail}`,
+    mc: `OSTYPE(\`${system}')\n${head}${tail}`,
   });
   const parts = Object.entries(PARTS).map(([name, head]) => of(name, head));
   const company =
@@ -188,6 +196,16 @@ export function stockConfigs(): StockConfig[] {
     of("nullclientMasq", `${call("nouucp")}${call("nullclient", "[10.0.0.1]")}`, ""),
     of("msp", call("msp", "[127.0.0.1]"), ""),
     of("mspPort", call("msp", "[127.0.0.1]", "MSA"), ""),
+    of("solaris", company, TAIL, "solaris8"),
+    of("bsd", company, TAIL, "freebsd6"),
+    // Debian's own file turns on experimental rules.
+    ...(existsSync(`${CF_FOLDER}/ostype/debian.m4`)
+      ? [
+          of("debian", `DOMAIN(\`debian-mta')\n${PARTS.friendNow}`, TAIL, "debian"),
+          of("debianHater", `DOMAIN(\`debian-mta')\n${PARTS.hater}${PARTS.files}`, TAIL, "debian"),
+          of("debianMsp", `DOMAIN(\`debian-msp')\n${call("msp", "[127.0.0.1]", "25")}`, "", "debian"),
+        ]
+      : []),
   ];
   return [...parts, ...together];
 }

@@ -1,0 +1,117 @@
+/** Sendmail's own m4 files judge: what they make of a config.mc and what we read in it are the same settings. */
+import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
+import { describe, test } from "node:test";
+import { OSTYPES } from "../../../src/settings/sendmail/mc-systems.ts";
+import { shapeDigest } from "../../../src/settings/sendmail/rule-shape.ts";
+import { isStockRule, STOCK_RULESETS } from "../../../src/settings/sendmail/stock-rules.ts";
+import { stockShapes } from "./print-stock-rules.ts";
+import { fromBuilt, fromCf, fromMc, notesOf, type TestFiles } from "./reading.ts";
+import { CF_FOLDER, runStockM4, stockConfigs } from "./stock-corpus.ts";
+
+function sameSettings(mc: string, files: TestFiles = {}): void {
+  const ours = fromMc(mc, files);
+  assert.deepEqual(Object.fromEntries(fromCf(runStockM4(mc), files).values), Object.fromEntries(ours.values));
+  assert.deepEqual(Object.fromEntries(fromBuilt(mc, files).values), Object.fromEntries(ours.values));
+}
+
+/** Notes that speak of rules: of what is made by FEATUREs alone there are none. */
+const aboutRules = (mc: string) =>
+  notesOf(fromCf(runStockM4(mc))).filter((note) => /by hand|not among/.test(note));
+
+if (CF_FOLDER === undefined) {
+  test("Sendmail's own m4 files agree", { skip: "needs them (Debian packages sendmail-cf and m4)" });
+} else {
+  describe("a config.mc and the sendmail.cf that Sendmail makes of it give the same settings", () => {
+    for (const { name, mc } of stockConfigs()) {
+      test(name, () => {
+        sameSettings(mc);
+        assert.deepEqual(aboutRules(mc), []);
+      });
+    }
+  });
+
+  describe("every system that Sendmail knows", () => {
+    const systems = readdirSync(`${CF_FOLDER}/ostype`).map((name) => name.replace(/\.m4$/, ""));
+    for (const system of systems) {
+      test(system, () => {
+        assert.ok(Object.hasOwn(OSTYPES, system), "is in the table");
+        sameSettings(
+          `OSTYPE(\`${system}')\nDOMAIN(\`generic')\nFEATURE(\`smrsh')\nMAILER(\`local')\nMAILER(\`smtp')\n`,
+        );
+      });
+    }
+  });
+
+  describe("the configurations that come with Sendmail", () => {
+    const folder = `${CF_FOLDER}/cf`;
+    for (const name of readdirSync(folder).filter((file) => /^generic-.*\.mc$/.test(file))) {
+      test(name, () => sameSettings(readFileSync(`${folder}/${name}`, "utf8")));
+    }
+  });
+
+  test("no rule of Sendmail's is missing from the digests, no ruleset from the names", () => {
+    const { shapes, rulesets } = stockShapes();
+    assert.deepEqual(
+      [...shapes].filter((shape) => !isStockRule(shapeDigest(shape))),
+      [],
+    );
+    assert.deepEqual(
+      [...rulesets].filter((name) => !STOCK_RULESETS.has(name)),
+      [],
+    );
+  });
+
+  test("rules that were added to Sendmail's own rulesets are found with their lines", () => {
+    const mc =
+      "OSTYPE(`linux')\nFEATURE(`access_db')\nMAILER(`smtp')\nLOCAL_RULE_0\nR$* < @ ours.example . > $*\t$#local $: ours\n" +
+      "LOCAL_RULESETS\nSLocal_check_mail\nR$*\t$: $1\n\nSOurs\nR$*\t$@ $1\n";
+    const cf = runStockM4(mc);
+    const lineOf = (text: string) => cf.split("\n").findIndex((line) => line.startsWith(text)) + 1;
+    const notes = aboutRules(mc);
+    assert.equal(notes.length, 3);
+    assert.match(
+      notes[0]!,
+      new RegExp(`^${lineOf("R$* < @ ours.example".replace(/[$*]/g, (c) => c))}: ruleset ParseLocal`),
+    );
+    assert.match(notes[1]!, /ruleset Local_check_mail: a rule/);
+    assert.match(notes[2]!, /ruleset Ours: a rule/);
+  });
+
+  test("another version's file: its unknown rules are counted once, with the version and their lines", () => {
+    const cf = runStockM4("OSTYPE(`linux')\nFEATURE(`access_db')\nMAILER(`smtp')\n")
+      .replace(/^DZ.*$/m, "DZ8.11.4")
+      .replace(/^R\$\* < @ localhost > \$\*.*$/m, "R$* < @ localhost > $*\t$: $1 < @ $w . > $2")
+      .replace(/^R<>\t.*$/m, "R<>\t$@ <@>");
+    const notes = notesOf(fromCf(cf)).filter((note) => /not among/.test(note));
+    assert.equal(notes.length, 1);
+    assert.match(
+      notes[0]!,
+      /made by Sendmail 8\.11\.4: 2 of its rules are not among those known of 8\.17[\d.]* \(lines \d+, \d+\)/,
+    );
+  });
+
+  test("where the comments are gone, the rules alone tell the FEATUREs", () => {
+    for (const { name, mc } of stockConfigs()) {
+      if (
+        [
+          "nullclient",
+          "nullclientMasq",
+          "looseRelay",
+          "plusDetail",
+          "masqueradeLimited",
+          "msp",
+          "mspPort",
+          "debianMsp",
+        ].includes(name)
+      )
+        continue;
+      if (/preserve_local|local_no_masq/.test(mc)) continue;
+      const bare = runStockM4(mc)
+        .split("\n")
+        .filter((line) => !line.startsWith("#"))
+        .join("\n");
+      assert.deepEqual(Object.fromEntries(fromCf(bare).values), Object.fromEntries(fromMc(mc).values), name);
+    }
+  });
+}
