@@ -314,6 +314,8 @@ export class SmtpSession extends SMTPConnection {
       });
     }
     this.#leave?.();
+    // The library tells of some ends twice.
+    this.#leave = undefined;
     this.#deadline?.stop();
     super._onClose();
   }

@@ -13,9 +13,11 @@ import type { Resolver } from "../../src/dns/resolver.ts";
 import { openClientNames } from "../../src/inbound/client-names.ts";
 import { openConnectionLimits } from "../../src/inbound/connection-limits.ts";
 import type { InboundParts } from "../../src/inbound/inbound-parts.ts";
+import { openMachineLoad } from "../../src/inbound/machine-load.ts";
 import { type PortKind, SmtpListener, type TlsFiles } from "../../src/inbound/smtp-listener.ts";
 import type { NewMessage, QueueEntry } from "../../src/queue/queue-entry.ts";
 import type { MessageWriter } from "../../src/queue/queue-store.ts";
+import type { QueueSelection } from "../../src/queue/selection.ts";
 import { fakeTable } from "../policy/fake-policy.ts";
 
 /** What a test says of its host. */
@@ -34,6 +36,8 @@ export interface InboundHost {
   readonly resolver?: Partial<Resolver>;
   readonly clock?: Clock;
   readonly tls?: TlsFiles;
+  /** What the machine says of itself; absent: idle, with room. */
+  readonly machine?: { load: number; free: number };
   /** Makes the n-th write, or the commit, fail. */
   readonly fault?: { readonly on: "write" | "commit"; readonly code: string };
 }
@@ -52,6 +56,8 @@ export interface InboundFixture {
   readonly submitted: QueueEntry[];
   readonly log: string[];
   readonly recorded: string[];
+  /** Runs of the queue that ETRN asked for. */
+  readonly runs: QueueSelection[];
   /** Writers that were opened and neither committed nor aborted. */
   open(): number;
   /** Octets of the longest piece written. */
@@ -68,6 +74,7 @@ export async function startInbound(host: InboundHost = {}): Promise<InboundFixtu
   const stored: StoredMessage[] = [];
   const submitted: QueueEntry[] = [];
   const recorded: string[] = [];
+  const runs: QueueSelection[] = [];
   const state = { open: 0, longest: 0, ids: 0 };
   const logger: Log = { write: (_level, line) => void log.push(line), close: () => Promise.resolve() };
   const names = new Set(["linuxaid.com.cn"]);
@@ -130,6 +137,17 @@ export async function startInbound(host: InboundHost = {}): Promise<InboundFixtu
       close: () => Promise.resolve(),
     } as unknown as InboundParts["store"],
     submitted: (entry) => void submitted.push(entry),
+    runQueue: (selection) => void runs.push(selection),
+    etrnTimes: new Map(),
+    load: openMachineLoad({
+      machine: {
+        loadAverage: () => host.machine?.load ?? 0,
+        freeSpace: () => Promise.resolve(host.machine?.free ?? 2 ** 40),
+      },
+      settings: () => settings,
+      queueDir: "/queue",
+      log: logger,
+    }),
     names: openClientNames(() => resolverOf(host), clock),
     resolver: () => resolverOf(host),
     limits: openConnectionLimits(
@@ -154,6 +172,7 @@ export async function startInbound(host: InboundHost = {}): Promise<InboundFixtu
     submitted,
     log,
     recorded,
+    runs,
     open: () => state.open,
     longestPiece: () => state.longest,
     client: (localAddress) => SmtpClient.connect(port, localAddress),
@@ -204,7 +223,7 @@ function memoryWriter(
         size: body.length,
         attempts: 0,
         lastAttemptAt: 0,
-        nextAttemptAt: 0,
+        nextAttemptAt: message.firstAttemptAt ?? 0,
         warnedAt: 0,
       };
       stored.push({ entry, text: body.toString("latin1") });
