@@ -74,3 +74,17 @@ test("destinations that nobody calls any more are forgotten", async () => {
     ["new"],
   );
 });
+
+test("a failure counts no longer than it is to be remembered, and survives a restart", async () => {
+  const options = { interval, remember: 30 * MINUTE, clock };
+  const before = openHostStatus(db, options);
+  assert.equal(await before.failed("x", refused), clock.now() + interval);
+  await clock.advance(interval);
+  assert.equal(await before.failed("x", refused), clock.now() + 30 * MINUTE);
+  await db.close();
+  db = open({ path: join(dir, "hosts.mdb") });
+  const after = openHostStatus(db, options);
+  assert.deepEqual(after.waiting("x")?.reply, refused);
+  await clock.advance(30 * MINUTE);
+  assert.equal(after.waiting("x"), undefined);
+});

@@ -4,7 +4,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { PeerScript } from "./fake-peer.ts";
-import { asked, deliver, hosts, peerAt, renewMailer, shown, useRemoteRig } from "./remote-rig.ts";
+import { asked, deliver, deliverTo, hosts, peerAt, renewMailer, shown, useRemoteRig } from "./remote-rig.ts";
+import { recipientAt } from "./sample-message.ts";
 
 useRemoteRig();
 
@@ -98,4 +99,28 @@ test("a host that refuses everybody for good fails the message, unless another m
     enhanced: "4.4.1",
     text: "Connection refused by mx2.example.",
   });
+});
+
+test("a list's recipients have a transaction from its owner; the mailer is named for the log", async () => {
+  const peer = await peerAt("mx1.example");
+  const outcomes = await deliverTo([
+    recipientAt("a@one.example"),
+    recipientAt("b@one.example", { sender: "owner-list@here.example" }),
+    recipientAt("c@same.example", { sender: "owner-list@here.example" }),
+    recipientAt("d@far.example", {
+      target: { kind: "remote", domain: "far.example", via: "relay:[mx1.example]" },
+    }),
+  ]);
+  assert.deepEqual(
+    outcomes.map(({ kind, mailer }) => `${kind} ${mailer}`),
+    ["delivered esmtp", "delivered esmtp", "delivered esmtp", "delivered relay"],
+  );
+  const envelopes = peer.messages.map(
+    ({ mail, rcpts }) => `${mail.replace(/ SIZE=.*/, "")} ${rcpts.join(" ")}`,
+  );
+  assert.deepEqual(envelopes.toSorted(), [
+    "MAIL From:<a@here.example> RCPT To:<a@one.example>",
+    "MAIL From:<a@here.example> RCPT To:<d@far.example>",
+    "MAIL From:<owner-list@here.example> RCPT To:<b@one.example> RCPT To:<c@same.example>",
+  ]);
 });

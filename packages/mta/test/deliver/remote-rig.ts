@@ -15,6 +15,7 @@ import type { Mailer } from "../../src/deliver/mailer.ts";
 import type { Outcome } from "../../src/deliver/outcome.ts";
 import { createRemoteMailer } from "../../src/deliver/remote-mailer.ts";
 import { DnsError, type Resolver } from "../../src/dns/resolver.ts";
+import type { QueueRecipient } from "../../src/queue/queue-entry.ts";
 import { FakePeer, type PeerScript } from "./fake-peer.ts";
 import { bodyOf, entryFor, recipientAt } from "./sample-message.ts";
 
@@ -112,7 +113,18 @@ export async function peerAt(name: string, script: PeerScript = {}): Promise<Fak
 }
 
 export function deliver(addresses: string[], forced = false, to: Mailer = mailer): Promise<Outcome[]> {
-  const recipients = addresses.map((address) => recipientAt(address));
+  return deliverTo(
+    addresses.map((address) => recipientAt(address)),
+    forced,
+    to,
+  );
+}
+
+export function deliverTo(
+  recipients: QueueRecipient[],
+  forced = false,
+  to: Mailer = mailer,
+): Promise<Outcome[]> {
   const body = bodyOf("Subject: x\r\n\r\nhello\r\n");
   return to.deliver({ entry: entryFor(recipients), body, recipients, forced });
 }
