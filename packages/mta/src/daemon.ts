@@ -17,6 +17,7 @@ import { openConnectionLimits } from "./inbound/connection-limits.ts";
 import { type InboundParts, recipientParts } from "./inbound/inbound-parts.ts";
 import { openMachineLoad, thisMachine } from "./inbound/machine-load.ts";
 import { type PortKind, SmtpListener } from "./inbound/smtp-listener.ts";
+import { interval, isLogged } from "./log/message-log.ts";
 import { type BoundAddress, isBoundHere } from "./own-addresses.ts";
 import { containerGateways, machineFacts } from "./policy/container-gateway.ts";
 import { findLocalDomain, interfaceAddresses } from "./policy/local-domains.ts";
@@ -126,6 +127,7 @@ export async function start(parts: DaemonParts): Promise<Daemon> {
     clock,
   });
   const listeners = await openListeners(parts, inbound, bound);
+  log.write("info", `starting daemon (mailhost): SMTP+queueing@${interval(settings.queue.interval)}`);
   const warn = () => {
     for (const warning of policyWarnings(settings.policy)) log.write("warn", warning);
   };
@@ -159,6 +161,7 @@ export async function start(parts: DaemonParts): Promise<Daemon> {
     },
     runQueue: (selection) => engine.runner.runAll(readSelection(selection)),
     async stop() {
+      if (isLogged(log, 10)) log.write("info", "stopping daemon, reason=signal");
       await Promise.all([...listeners.map((listener) => listener.stop()), drops.close()]);
       await Promise.all([engine.stop(), ...leaving.values()]);
       await queue.store.close();

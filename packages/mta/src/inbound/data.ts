@@ -2,10 +2,10 @@
  * DATA: the message itself. The `250` is sent when message and envelope are on stable storage, and not before.
  */
 import { messageOf, type SmtpReply } from "@mailhost/common/errors";
-import { logAccepted, logQueued, priorityOf } from "../log/message-log.ts";
+import { isLogged, logAccepted, logQueued, priorityOf } from "../log/message-log.ts";
 import { reply } from "../policy/reply.ts";
 import { precedenceOf } from "../queue/precedence.ts";
-import type { ExpandedAddress, QueueEntry } from "../queue/queue-entry.ts";
+import type { ExpandedAddress, NewMessage, QueueEntry } from "../queue/queue-entry.ts";
 import { type HeaderRules, messageIdOf } from "./header-filter.ts";
 import { mailDate } from "./mail-date.ts";
 import { LostInputError, storageReply, type Taken, takeMessage } from "./receive-message.ts";
@@ -97,6 +97,10 @@ async function settle(session: SmtpSession, transaction: Transaction, taken: Tak
   if (taken.kind === "refused") {
     if (taken.cause !== undefined)
       log.write("error", `${taken.id}: cannot be stored: ${messageOf(taken.cause)}`);
+    const { maxMessageSize } = session.inbound.settings().smtp;
+    if (taken.size > maxMessageSize && isLogged(log, 7)) {
+      log.write("info", `${taken.id}: message size (${taken.size}) exceeds maximum (${maxMessageSize})`);
+    }
     logRefusedMessage(log, taken.id, sender, session.relayText, taken.reply);
     return taken.reply;
   }
@@ -104,8 +108,14 @@ async function settle(session: SmtpSession, transaction: Transaction, taken: Tak
   const accepted = reply(250, "2.0.0", `${id} Message accepted for delivery`);
   if (discard !== undefined) {
     await taken.writer.abort();
-    const recipients = [...transaction.recipients.values()].map((r) => r.address);
-    logDiscarded(log, id, { sender, recipients, relay: session.relayText }, discard);
+    const recipients = [...transaction.recipients.keys()];
+    const dropped = {
+      ...messageOfSession(session, transaction, taken),
+      id,
+      size: taken.writer.size,
+      recipients,
+    };
+    logDiscarded(log, dropped, daemonOf(session));
     return accepted;
   }
   let entry: QueueEntry;
@@ -116,11 +126,16 @@ async function settle(session: SmtpSession, transaction: Transaction, taken: Tak
     await taken.writer.abort();
     return storageReply(cause);
   }
-  logAccepted(log, entry, session.listener.kind === "smtp" ? "MTA" : "MSA");
+  logAccepted(log, entry, daemonOf(session));
   if (entry.nextAttemptAt > entry.receivedAt) logQueued(log, entry, session.inbound.clock.now());
   else session.inbound.submitted(entry);
   renewDrac(session);
   return accepted;
+}
+
+/** The name that the log has for the port. */
+function daemonOf(session: SmtpSession): "MTA" | "MSA" {
+  return session.listener.kind === "smtp" ? "MTA" : "MSA";
 }
 
 function commit(
@@ -128,13 +143,22 @@ function commit(
   transaction: Transaction,
   taken: Extract<Taken, { kind: "stored" }>,
 ): Promise<QueueEntry> {
+  return taken.writer.commit(messageOfSession(session, transaction, taken));
+}
+
+/** Envelope and origin of a message that has come in whole. */
+function messageOfSession(
+  session: SmtpSession,
+  transaction: Transaction,
+  taken: Extract<Taken, { kind: "stored" }>,
+): NewMessage {
   const { inbound } = session;
   const precedence = precedenceOf(taken.seen);
   const recipients = queueRecipients(transaction.recipients.values());
   const priority = priorityOf({ size: taken.writer.size, recipients, attempts: 0, ...precedence });
   const onlyQueues = inbound.load?.onlyQueues(priority) === true;
   const messageId = messageIdOf(taken.seen) ?? givenMessageId(session, taken);
-  return taken.writer.commit({
+  return {
     ...envelopeParameters(transaction.parameters),
     sender: transaction.sender,
     recipients,
@@ -149,7 +173,7 @@ function commit(
       protocol: protocolOf(session, transaction),
     },
     ...(messageId === undefined ? {} : { messageId }),
-  });
+  };
 }
 
 function expandedOf(transaction: Transaction): { expanded?: readonly ExpandedAddress[] } {

@@ -13,6 +13,7 @@ import { setAside } from "./mail-from.ts";
 import { readRecipientParameters } from "./mail-parameters.ts";
 import { readPathCommand } from "./path-command.ts";
 import { mxHostsOf } from "./policy-questions.ts";
+import { logNobody } from "./smtp-log.ts";
 import type { SmtpSession } from "./smtp-session.ts";
 
 export async function rcptTo(session: SmtpSession, argument: string): Promise<void> {
@@ -63,7 +64,9 @@ export async function rcptTo(session: SmtpSession, argument: string): Promise<vo
   }
   const resolved = await resolveRecipient(address, recipientParts(inbound));
   if (resolved.kind === "refused") {
-    refuse(session, address, resolved.reply);
+    session.badRecipients += 1;
+    logNobody(inbound.log, resolved.reply);
+    session.reply(resolved.reply);
     return;
   }
   transaction.recipients.set(key, { address, resolved: resolved.recipients, parameters: parameters.value });

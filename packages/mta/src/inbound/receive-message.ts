@@ -28,7 +28,14 @@ export interface Intake {
 /** A message that is stored but not yet committed, or the refusal. */
 export type Taken =
   | { readonly kind: "stored"; readonly writer: MessageWriter; readonly seen: HeaderSummary }
-  | { readonly kind: "refused"; readonly id: string; readonly reply: SmtpReply; readonly cause?: unknown };
+  | {
+      readonly kind: "refused";
+      readonly id: string;
+      readonly reply: SmtpReply;
+      /** Octets of content that came. */
+      readonly size: number;
+      readonly cause?: unknown;
+    };
 
 /** The message's source ended before the message did. */
 export class LostInputError extends Error {
@@ -80,7 +87,7 @@ export async function takeMessage(content: AsyncIterable<Buffer>, intake: Intake
   }
   if (refusal === undefined) return { kind: "stored", writer, seen: filter.seen };
   await writer.abort();
-  return { kind: "refused", id, ...refusal };
+  return { kind: "refused", id, size, ...refusal };
 }
 
 /** The reply to a client whose message could not be stored: always temporary, the client keeps it. */

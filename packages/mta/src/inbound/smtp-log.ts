@@ -3,7 +3,7 @@
  */
 import type { SmtpReply } from "@mailhost/common/errors";
 import type { Log } from "@mailhost/common/log/log";
-import { isLogged } from "../log/message-log.ts";
+import { type AcceptedMessage, isLogged, logAccepted } from "../log/message-log.ts";
 import type { Verdict } from "../policy/policy-facts.ts";
 import { formatReply } from "../policy/reply.ts";
 
@@ -19,15 +19,15 @@ export function logSetAside(
   log.write("info", `NOQUEUE: ruleset=${ruleset}, arg1=${arg1}${second}, relay=${relay}, ${outcome}`);
 }
 
-/** A message was taken and dropped, as the access table asks. */
-export function logDiscarded(
-  log: Log,
-  id: string,
-  message: { readonly sender: string; readonly recipients: readonly string[]; readonly relay: string },
-  why: string,
-): void {
-  const to = message.recipients.map((r) => `<${r}>`).join(",");
-  log.write("info", `${id}: from=<${message.sender}>, to=${to}, relay=${message.relay}, discarded (${why})`);
+/** `QID: discarded`, after the line that every message has: it was taken and dropped, as the access table asks. */
+export function logDiscarded(log: Log, message: AcceptedMessage, daemon: string): void {
+  logAccepted(log, message, daemon);
+  if (isLogged(log, 4)) log.write("info", `${message.id}: discarded`);
+}
+
+/** `NOQUEUE: <x@here>... User unknown`: a recipient of ours whom nobody is. The text is the reply's. */
+export function logNobody(log: Log, reply: SmtpReply): void {
+  if (isLogged(log, 4)) log.write("info", `NOQUEUE: ${reply.text}`);
 }
 
 /** A message was refused after its data. */
@@ -64,6 +64,6 @@ export function logSessionEnd(log: Log, { relay, daemon, didWork, cutOffAfter }:
 
 /** The client went away in the middle of a message. */
 export function logLostInput(log: Log, id: string, sender: string, relay: string): void {
-  log.write("info", `${id}: collect: premature EOM: unexpected close from ${relay}, from=<${sender}>`);
+  log.write("info", `${id}: collect: unexpected close on connection from ${relay}, sender=<${sender}>`);
   log.write("info", `${id}: lost input channel from ${relay} to MTA after data`);
 }

@@ -36,6 +36,9 @@ export const VERBS: ReadonlyMap<string, Verb> = new Map<string, Verb>([
   ["ETRN", etrn],
   ["STARTTLS", startTls],
   ["QUIT", quit],
+  ["AUTH", noAuthentication],
+  // Commands of RFC 821 that nobody carries out any more.
+  ...["SEND", "SAML", "SOML", "TURN"].map((word): [string, Verb] => [word, neverDone]),
 ]);
 
 function reset(session: SmtpSession): void {
@@ -53,6 +56,15 @@ async function verbose(session: SmtpSession): Promise<void> {
   await session.replyHarmless(
     allowed ? reply(250, "2.0.0", "Verbose mode") : reply(502, "5.7.0", "Verbose unavailable"),
   );
+}
+
+async function noAuthentication(session: SmtpSession): Promise<void> {
+  await session.replyWrong(reply(503, "5.3.3", "AUTH not available"));
+}
+
+async function neverDone(session: SmtpSession, _argument: string, line: Buffer): Promise<void> {
+  const shown = line.toString("utf8").slice(0, 100);
+  await session.replyWrong(reply(502, "5.5.1", `Command not implemented: "${shown}"`));
 }
 
 async function startTls(session: SmtpSession, _argument: string, line: Buffer): Promise<void> {

@@ -30,8 +30,22 @@ export function isLogged(log: Log, level: number): boolean {
   return (log.verbosity ?? 9) >= level;
 }
 
+/** What is told of a message that was accepted. */
+export type AcceptedMessage = Pick<
+  QueueEntry,
+  | "id"
+  | "sender"
+  | "size"
+  | "precedence"
+  | "messageId"
+  | "bodyType"
+  | "bodyTypeGiven"
+  | "origin"
+  | "quarantine"
+> & { readonly recipients: readonly unknown[] };
+
 /** `QID: from=<a@b>, size=…, class=0, nrcpts=…, …`: a message was accepted. */
-export function logAccepted(log: Log, entry: QueueEntry, daemon = "MTA"): void {
+export function logAccepted(log: Log, entry: AcceptedMessage, daemon = "MTA"): void {
   const { origin } = entry;
   const isLocal = origin.protocol === "local";
   const bodyType = entry.bodyTypeGiven === true || entry.bodyType === "8BITMIME";

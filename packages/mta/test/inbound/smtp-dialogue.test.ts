@@ -29,7 +29,7 @@ test("a whole session, in Sendmail's words", async () => {
     assert.equal(ehlo[0], "250-mail.linuxaid.com.cn Hello localhost [127.0.0.1], pleased to meet you");
     assert.deepEqual(
       ehlo.slice(1).map((l) => l.slice(4)),
-      ["ENHANCEDSTATUSCODES", "PIPELINING", "8BITMIME", "SIZE 26214400", "DSN", "SMTPUTF8", "HELP"],
+      ["ENHANCEDSTATUSCODES", "PIPELINING", "8BITMIME", "SIZE 26214400", "DSN", "ETRN", "SMTPUTF8", "HELP"],
     );
     assert.equal(
       await c.say("MAIL FROM:<a@b.example> SIZE=100 BODY=8BITMIME RET=HDRS ENVID=x+2By"),
@@ -96,7 +96,7 @@ test("commands in the wrong order, unknown ones, and the harmless ones", async (
       "252 2.5.2 Cannot VRFY user; try RCPT to attempt delivery (or try finger)",
     );
     assert.equal(await c.say("EXPN staff"), "502 5.7.0 Sorry, we do not allow this operation");
-    assert.equal(await c.say("AUTH PLAIN AAAA"), '500 5.5.1 Command unrecognized: "AUTH PLAIN AAAA"');
+    assert.equal(await c.say("AUTH PLAIN AAAA"), "503 5.3.3 AUTH not available");
     c.end();
     const d = await fixture.client();
     for (const word of ["WIZ", "SHELL", "KILL", "CONSTRUCTOR", "GET / HTTP/1.1"]) {
@@ -175,13 +175,8 @@ test("REJECT for a client or a sender, DISCARD for a message", async () => {
     );
     assert.deepEqual(fixture.stored, []);
     assert.equal(fixture.open(), 0);
-    assert.ok(
-      fixture.log.some(
-        (l) =>
-          l.includes("Q1: from=<a@drop.example>, to=<joe@linuxaid.com.cn>") &&
-          l.includes("discarded (access: drop.example DISCARD)"),
-      ),
-    );
+    assert.ok(fixture.log.some((l) => /Q1: from=<a@drop\.example>, size=\d+, class=0, nrcpts=1,/.test(l)));
+    assert.ok(fixture.log.some((l) => l.endsWith("Q1: discarded")));
     c.end();
   });
 });
@@ -249,7 +244,7 @@ test("a loop: 31 Received headers are refused, 30 are not", async () => {
     assert.match(await c.send("a@b.example", "joe@linuxaid.com.cn", message(30)), /^250 /);
     assert.equal(
       await c.send("a@b.example", "joe@linuxaid.com.cn", message(31)),
-      "554 5.4.6 Too many hops 31 (30 max)",
+      "554 5.4.6 Too many hops 31 (30 max): from <a@b.example> via localhost, to <joe@linuxaid.com.cn>",
     );
     assert.deepEqual([fixture.stored.length, fixture.open()], [1, 0]);
     c.end();
@@ -276,10 +271,10 @@ test("too many recipients; a repeated one is no new one; the expanded list holds
     assert.match(await c.reply(), /^250/);
     const { entry, text } = fixture.stored[0]!;
     assert.deepEqual(
-      entry.recipients.map((r) => [r.address, r.originalRecipient]),
+      entry.recipients.map((r) => [r.address, r.givenAs]),
       [
-        ["joe@mail.linuxaid.com.cn", "rfc822;staff@linuxaid.com.cn"],
-        ["x@far.example", "rfc822;staff@linuxaid.com.cn"],
+        ["joe@mail.linuxaid.com.cn", "staff@linuxaid.com.cn"],
+        ["x@far.example", "staff@linuxaid.com.cn"],
       ],
     );
     assert.doesNotMatch(text, /for </);

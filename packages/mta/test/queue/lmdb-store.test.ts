@@ -116,6 +116,39 @@ test("what an administrator did meanwhile wins over the result of an attempt", a
   assert.equal(await store.hold("6AONqJ00001234", "x"), false);
 });
 
+test("a message in quarantine waits for a person, whatever an attempt under way says", async (t) => {
+  const { store, clock, site, log } = await temporaryQueue(t);
+  const bad = await enqueue(store, { quarantine: "looks bad" });
+  const later = await enqueue(store);
+  assert.deepEqual(store.due(clock.now(), 10), [later.id]);
+  assert.equal(await store.quarantine(later.id, "so does this"), true);
+  later.attempts = 1;
+  await store.change({ update: [later] });
+  assert.equal(store.get(later.id)?.quarantine, "so does this");
+  assert.equal(store.get(later.id)?.attempts, 1);
+  assert.deepEqual(store.due(clock.now() + 1e9, 10), []);
+  assert.equal(await store.forceAll(clock.now()), 0);
+  await store.close();
+  const again = await openQueue(site, { clock, log });
+  t.after(() => again.store.close());
+  assert.equal(again.store.get(bad.id)?.quarantine, "looks bad");
+  await again.store.hold(bad.id, "and held");
+  await again.store.release(bad.id, clock.now());
+  assert.deepEqual(again.store.due(clock.now(), 10), [bad.id]);
+  assert.equal(again.store.get(bad.id)?.quarantine, undefined);
+  assert.equal(await again.store.quarantine("6AONqJ00001234", "x"), false);
+});
+
+test("a message that names its first attempt is not due before", async (t) => {
+  const { store, clock } = await temporaryQueue(t);
+  const entry = await enqueue(store, { firstAttemptAt: clock.now() + 1000 });
+  assert.deepEqual(store.due(clock.now() + 999, 10), []);
+  assert.deepEqual(store.due(clock.now() + 1000, 10), [entry.id]);
+  assert.equal(await store.forceAll(clock.now(), (e) => e.id !== entry.id), 0);
+  assert.equal(await store.forceAll(clock.now(), (e) => e.id === entry.id), 1);
+  assert.deepEqual(store.due(clock.now(), 10), [entry.id]);
+});
+
 test("forceAll makes everything due but what is held", async (t) => {
   const { store, clock } = await temporaryQueue(t);
   const entries: QueueEntry[] = [];

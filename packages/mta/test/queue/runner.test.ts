@@ -339,6 +339,46 @@ test("runAll tries everything now, forced; a lane that just failed is not forced
   );
 });
 
+test("runAll with a selection tries what it is for, and nothing else", async (t) => {
+  const h = await host(t);
+  h.remoteMailer.act = () => BUSY;
+  await submit(h, [remote("a@far.example")]);
+  await submit(h, [remote("b@near.example")]);
+  const kept = await submit(h, [remote("c@far.example")], { quarantine: "looks bad" });
+  await h.runner.idle();
+  h.remoteMailer.attempts.length = 0;
+  h.runner.runAll({ conditions: [{ of: "R", text: "@far.example" }] });
+  await h.runner.idle();
+  assert.deepEqual(
+    h.remoteMailer.attempts.map((a) => a.to),
+    [["a@far.example"]],
+  );
+  assert.equal(h.store.get(kept.id)?.attempts, 0);
+});
+
+test("a report on a sender of ours that nobody has goes to postmaster", async (t) => {
+  const h = await host(t, {
+    resolve: (address) => Promise.resolve(address === "postmaster" ? [local("bob@here.example")] : []),
+  });
+  h.remoteMailer.act = () => GONE;
+  const entry = await submit(h, [remote("a@far.example")], { sender: "ghost@here.example" });
+  let text = "";
+  h.localMailer.act = async (_recipient, attempt) => {
+    text = (await readBody(attempt.body)).toString();
+    return SENT;
+  };
+  await h.runner.idle();
+  assert.match(text, /Subject: Postmaster notify: see transcript for details/);
+  assert.match(text, new RegExp(`with id ${entry.id}`));
+  assert.match(text, /550 5\.1\.1 <ghost@here\.example>\.\.\. User unknown/);
+  const log = h.log.lines.join("\n");
+  assert.match(
+    log,
+    /to=<ghost@here\.example>, delay=\d+:\d\d:\d\d, mailer=local, pri=\d+, dsn=5\.1\.1, .*stat=User unknown$/m,
+  );
+  assert.match(log, /: postmaster notify: User unknown$/m);
+});
+
 test("a held message waits, and a removed one is not brought back", async (t) => {
   const h = await host(t);
   const [slow, arrived] = [gate(), gate()];

@@ -28,6 +28,11 @@ test("the earliest wish of the recipients counts", () => {
   assert.equal(nextAttemptAt(entry, 0, [45 * MINUTE], TIMES), 45 * MINUTE);
 });
 
+test("minAge: no attempt follows another sooner, whatever its destination asks for", () => {
+  const entry = { receivedAt: 0, attempts: 1, warnedAt: 0 };
+  assert.equal(nextAttemptAt(entry, 0, [5 * MINUTE], { ...TIMES, minAge: 30 * MINUTE }), 30 * MINUTE);
+});
+
 const times = fc
   .record({
     interval: fc.integer({ min: 1, max: 100 * HOUR }),
