@@ -9,8 +9,7 @@ import { join } from "node:path";
 import { ConfigError, errnoOf, messageOf } from "../errors.ts";
 import type { Site } from "../site.ts";
 import { parsePasswd } from "./passwd-file.ts";
-import { verifyPassword } from "./password.ts";
-import { readUsers } from "./users-file.ts";
+import { readUsers } from "./users-reading.ts";
 
 /** One account. */
 export interface Account {
@@ -86,6 +85,8 @@ export function openAccounts(
     async verify(name, password) {
       const account = find(name);
       const hash = account?.source === "file" ? users.current().get(account.name) : undefined;
+      // The hashes' library is loaded for the first password: most programs that look for names never see one.
+      const { verifyPassword } = await import("./password.ts");
       return (await verifyPassword(hash, password)) ? account : undefined;
     },
     names: () => [

@@ -34,11 +34,6 @@ export function hashPassword(password: string): Promise<string> {
   return hash(password, COST);
 }
 
-/** Whether a text is a hash that {@link verifyPassword} can read. */
-export function isPasswordHash(text: string): boolean {
-  return /^\$argon2(id|i|d)\$(v=\d+\$)?m=\d+,t=\d+,p=\d+\$[A-Za-z0-9+/]+\$[A-Za-z0-9+/]+$/.test(text);
-}
-
 /**
  * Whether a password fits a hash.
  *

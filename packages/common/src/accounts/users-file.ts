@@ -4,23 +4,17 @@
  * Comments and empty lines are kept by every change. A change replaces the file whole, under a lock, so that two
  * administrators at once lose nothing.
  */
-import { readFileSync, statSync } from "node:fs";
 import { setTimeout } from "node:timers/promises";
 import { lock } from "proper-lockfile";
 import { replaceFile } from "../atomic-file.ts";
-import { ConfigError, errnoOf, messageOf, UserError } from "../errors.ts";
+import { errnoOf, messageOf, UserError } from "../errors.ts";
 import type { Site } from "../site.ts";
-import { EX_CANTCREAT, EX_DATAERR, EX_NOPERM, EX_NOUSER, EX_TEMPFAIL, EX_USAGE } from "../sysexits.ts";
-import { textLines } from "../tables/map-text.ts";
+import { EX_CANTCREAT, EX_DATAERR, EX_NOUSER, EX_TEMPFAIL, EX_USAGE } from "../sysexits.ts";
 import { accountNameFault } from "./account-name.ts";
-import { hashPassword, isPasswordHash, passwordFault } from "./password.ts";
+import { hashPassword, passwordFault } from "./password.ts";
+import { nameOf, readLines, readUsers } from "./users-reading.ts";
 
-/** The users of a file, and what is wrong with its other lines. */
-export interface UsersRead {
-  /** Hashes by name. */
-  readonly users: ReadonlyMap<string, string>;
-  readonly faults: ConfigError[];
-}
+export { readUsers, type UsersRead } from "./users-reading.ts";
 
 /** Another change is waited for about 15 s: a lock left by a killed command is taken over after 10. */
 const LOCK_TRIES = 300;
@@ -74,52 +68,6 @@ export async function removeUser(site: Site, name: string): Promise<void> {
  */
 export function listUsers(site: Site): string[] {
   return [...readUsers(site.usersFile).users.keys()].sort();
-}
-
-/**
- * Reads the file; a missing one is empty.
- *
- * @throws ConfigError when it cannot be read, or when its mode lets others read or write it
- */
-export function readUsers(file: string): UsersRead {
-  const users = new Map<string, string>();
-  const faults: ConfigError[] = [];
-  readLines(file).forEach((line, index) => {
-    const name = nameOf(line);
-    if (name === undefined) return;
-    const hash = line.slice(line.indexOf(":") + 1).trim();
-    const fault = !line.includes(":")
-      ? "expected name:hash"
-      : (accountNameFault(name) ??
-        (isPasswordHash(hash)
-          ? undefined
-          : `${name}: not an argon2 hash; set it with mailhost user passwd`) ??
-        (users.has(name) ? `${name} comes twice; the first counts` : undefined));
-    if (fault === undefined) users.set(name, hash);
-    else faults.push(new ConfigError(file, index + 1, fault));
-  });
-  return { users, faults };
-}
-
-function readLines(file: string): string[] {
-  try {
-    const mode = statSync(file).mode & 0o777;
-    if ((mode & 0o077) !== 0) {
-      const octal = mode.toString(8).padStart(4, "0");
-      throw new ConfigError(file, 0, `mode ${octal} lets others at the hashes; chmod 600 it`, EX_NOPERM);
-    }
-    return textLines(readFileSync(file, "utf8"));
-  } catch (error) {
-    if (errnoOf(error) === "ENOENT") return [];
-    if (error instanceof ConfigError) throw error;
-    throw new ConfigError(file, 0, `cannot be read: ${messageOf(error)}`, EX_NOPERM);
-  }
-}
-
-/** The name of a line; undefined for comments and empty lines. */
-function nameOf(line: string): string | undefined {
-  if (line.trim() === "" || line.startsWith("#")) return undefined;
-  return line.split(":", 1)[0]!.trim();
 }
 
 function required(lines: readonly string[], name: string): void {

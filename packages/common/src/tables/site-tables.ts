@@ -4,7 +4,8 @@
 import { domainKey } from "../address.ts";
 import type { ConfigError } from "../errors.ts";
 import type { Log } from "../log/log.ts";
-import { parseSettings } from "../settings/load.ts";
+import { assemble } from "../settings/assemble.ts";
+import { OPTIONS } from "../settings/options.ts";
 import type { Settings } from "../settings/settings.ts";
 import { type Site, sitePath } from "../site.ts";
 import { parseAliasText } from "./alias-text.ts";
@@ -75,7 +76,8 @@ export function openSiteTables(
   },
 ): SiteTables {
   const { log, onReload } = options;
-  const { tables, domains } = options.settings ?? parseSettings("", site.settingsFile);
+  const { tables, domains } =
+    options.settings ?? assemble(new Map(OPTIONS.map((o) => [o.path, o.default()])));
   const all: LiveTable[] = [];
   const common = {
     log,

@@ -14,8 +14,9 @@ import { join } from "node:path";
 import test, { type TestContext } from "node:test";
 import fc from "fast-check";
 import { accountNameFault } from "../../src/accounts/account-name.ts";
-import { hashPassword, isPasswordHash, passwordFault, verifyPassword } from "../../src/accounts/password.ts";
+import { hashPassword, passwordFault, verifyPassword } from "../../src/accounts/password.ts";
 import { addUser, listUsers, readUsers, removeUser, setPassword } from "../../src/accounts/users-file.ts";
+import { isPasswordHash } from "../../src/accounts/users-reading.ts";
 import { UserError } from "../../src/errors.ts";
 import { siteAt } from "../../src/site.ts";
 

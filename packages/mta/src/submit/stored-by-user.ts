@@ -52,9 +52,9 @@ export async function storeForDaemon(
 
 /** The largest message, octets; no limit where we may not read the settings. */
 async function sizeLimit(site: Site): Promise<number> {
-  const { loadSettings } = await import("@mailhost/common/settings/load");
+  const { rememberedSettings } = await import("@mailhost/common/settings/remembered");
   try {
-    return loadSettings(site).smtp.maxMessageSize;
+    return (await rememberedSettings(site)).smtp.maxMessageSize;
   } catch {
     // The daemon has the settings, and the last word.
     return Number.POSITIVE_INFINITY;

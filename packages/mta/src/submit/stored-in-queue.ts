@@ -4,7 +4,7 @@
 import type { Clock } from "@mailhost/common/clock";
 import { NO_LOG, openCommandLog } from "@mailhost/common/log/command-log";
 import type { Log } from "@mailhost/common/log/log";
-import { loadSettings } from "@mailhost/common/settings/load";
+import { rememberedSettings } from "@mailhost/common/settings/remembered";
 import type { Settings } from "@mailhost/common/settings/settings";
 import type { Site } from "@mailhost/common/site";
 import { openSiteTables } from "@mailhost/common/tables/site-tables";
@@ -26,7 +26,7 @@ export async function storeInQueue(
   limits: RunLimits,
   clock: Clock,
 ): Promise<Submitted> {
-  const settings = limited(loadSettings(site), limits);
+  const settings = limited(await rememberedSettings(site), limits);
   const log = logOf(site, settings, limits.logTag ?? "sendmail");
   const tables = openSiteTables(site, { log, settings });
   const queue = await openQueue(site, { clock, log });
