@@ -16,8 +16,6 @@ import { berkeleyEntries, importMap, isBerkeleyDbFile } from "./import-map.ts";
 import { type OctetOutput, printOctets } from "./print-octets.ts";
 import { systemMessage } from "./system-message.ts";
 
-export { systemMessage } from "./system-message.ts";
-
 /** The streams of a command; a test passes its own. */
 export interface CommandIo {
   readonly stdin: AsyncIterable<Buffer | string>;

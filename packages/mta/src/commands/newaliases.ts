@@ -1,8 +1,8 @@
 /**
- * newaliases: compiles `etc/mail/aliases`; also `sendmail -bi`.
+ * newaliases: compiles the alias files, `etc/mail/aliases` or those of `tables.aliases`; also `sendmail -bi`.
  *
- * A fault, a loop among them, is named with its line and leaves the last good database in force. A name given twice
- * is warned of, and the first counts, as in Sendmail.
+ * Messages and figures are Sendmail's. A fault, a loop among them, is named with its line and leaves the last good database
+ * of that file in force. A name given twice is warned of, and the last counts, as in Sendmail.
  */
 import { readFileSync } from "node:fs";
 import { userInfo } from "node:os";
@@ -12,12 +12,12 @@ import { domainKey } from "@mailhost/common/address";
 import { errnoOf, messageOf } from "@mailhost/common/errors";
 import { openLog } from "@mailhost/common/log/log";
 import { loadSettings } from "@mailhost/common/settings/load";
-import { DEFAULT_ROOT, type Site, siteAt } from "@mailhost/common/site";
+import { DEFAULT_ROOT, type Site, siteAt, sitePath } from "@mailhost/common/site";
 import { EX_CANTCREAT, EX_DATAERR, EX_NOINPUT, EX_OK, EX_USAGE } from "@mailhost/common/sysexits";
 import { type ParsedAliases, parseAliasText } from "@mailhost/common/tables/alias-text";
 import { compiledName, writeCompiledTable } from "@mailhost/common/tables/compile";
 import { parseLocalHostNames } from "@mailhost/common/tables/name-list";
-import { systemMessage } from "./makemap.ts";
+import { systemMessage } from "./system-message.ts";
 
 /** Where a command writes; a test passes its own. */
 export interface CommandOutput {
@@ -51,9 +51,33 @@ export async function run(argv: readonly string[], io: CommandOutput = process):
   return rebuildAliases(siteAt(root), io);
 }
 
-/** Compiles the aliases of a site and tells how many there are. */
+/** Compiles the alias files of a site and tells how many aliases there are. @returns the first exit code that is not 0 */
 export async function rebuildAliases(site: Site, io: CommandOutput): Promise<number> {
-  const file = join(site.etcMail, "aliases");
+  const ours = ourDomains(site);
+  let code: number = EX_OK;
+  for (const file of aliasFiles(site)) {
+    const own = await rebuildFile(site, file, ours, io);
+    if (code === EX_OK) code = own;
+  }
+  return code;
+}
+
+/** Where the aliases of a site are; the settings' places, or the usual one when the settings cannot be read. */
+export function aliasFiles(site: Site): string[] {
+  try {
+    return loadSettings(site).tables.aliases.map((path) => sitePath(site, path));
+  } catch {
+    // Faulty settings are the business of start and check; aliases can be made without them.
+    return [join(site.etcMail, "aliases")];
+  }
+}
+
+async function rebuildFile(
+  site: Site,
+  file: string,
+  ours: ReadonlySet<string>,
+  io: CommandOutput,
+): Promise<number> {
   const readAt = Date.now();
   let bytes: Buffer;
   try {
@@ -62,10 +86,9 @@ export async function rebuildAliases(site: Site, io: CommandOutput): Promise<num
     io.stderr.write(`newaliases: cannot open ${file}: ${systemMessage(error)}\n`);
     return EX_NOINPUT;
   }
-  const ours = ourDomains(site);
   const aliases = parseAliasText(bytes.toString("utf8"), file, (domain) => ours.has(domain));
-  for (const warning of aliases.duplicates) io.stderr.write(`${warning.message}\n`);
-  for (const fault of aliases.faults) io.stderr.write(`${fault.message}\n`);
+  const complaints = [...aliases.duplicates, ...aliases.faults].sort((a, b) => a.line - b.line);
+  for (const { line, reason } of complaints) io.stderr.write(`${file}: line ${line}: ${reason}\n`);
   if (aliases.faults.length > 0) {
     io.stderr.write(`newaliases: ${compiledName(file)} not changed\n`);
     return EX_DATAERR;
@@ -83,7 +106,7 @@ export async function rebuildAliases(site: Site, io: CommandOutput): Promise<num
 
 /** `14 aliases, longest 10 bytes, 152 bytes total`: right-hand sides, then both sides together. */
 function figures(aliases: ParsedAliases): string {
-  return `${aliases.entries.size} aliases, longest ${aliases.longest} bytes, ${aliases.total} bytes total`;
+  return `${aliases.count} aliases, longest ${aliases.longest} bytes, ${aliases.total} bytes total`;
 }
 
 /** The domains that are certainly ours, for the search for loops; what cannot be read here is told elsewhere. */

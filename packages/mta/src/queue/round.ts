@@ -56,8 +56,12 @@ export class Round {
   /** Commits of one message keep their order, also when one has to be repeated. */
   #commits: Promise<void> = Promise.resolve();
 
+  /** Attempts before this round: all its lines in the log have one priority. */
+  readonly #attemptsBefore: number;
+
   constructor(entry: QueueEntry, parts: RoundParts) {
     this.entry = entry;
+    this.#attemptsBefore = entry.attempts;
     this.#parts = parts;
   }
 
@@ -104,7 +108,14 @@ export class Round {
     const now = clock.now();
     for (const { recipient, outcome } of results) {
       const mailer = outcome.mailer ?? this.#mailerOf(part).name;
-      const logged = { entry: this.entry, recipient, outcome, mailer, startedAt, now };
+      const logged = {
+        entry: { ...this.entry, attempts: this.#attemptsBefore },
+        recipient,
+        outcome,
+        mailer,
+        startedAt,
+        now,
+      };
       logOutcome(this.#parts.log, logged);
     }
     this.#open--;
