@@ -19,6 +19,7 @@ const PACKAGES = {
   mpop: "mpop",
   msmtp: "msmtp",
   ip: "iproute2",
+  logwatch: "logwatch",
   m4: "m4",
   procmail: "procmail",
   setpriv: "util-linux",
