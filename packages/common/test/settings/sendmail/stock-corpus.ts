@@ -36,7 +36,7 @@ const call = (name: string, ...args: readonly string[]) =>
 const ACCESS = call("access_db", "hash -T<TMPF> -o /etc/mail/access");
 
 /** What comes before the mailers, one idea each. */
-const PARTS: Readonly<Record<string, string>> = {
+const PARTS = {
   plain: "",
   access: ACCESS,
   accessSkip: call("access_db", "", "skip"),
@@ -148,7 +148,7 @@ const PARTS: Readonly<Record<string, string>> = {
   domainmap: call("domainmap", "hash /etc/mail/domainmap"),
   bcc: call("bcc"),
   generic: "DOMAIN(`generic')\n",
-};
+} satisfies Readonly<Record<string, string>>;
 
 const TAIL = "MAILER(`local')\nMAILER(`smtp')\n";
 
