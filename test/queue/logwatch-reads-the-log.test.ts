@@ -81,10 +81,8 @@ test("a day of mail adds up in logwatch's report", needs("logwatch"), async (t) 
   assert.equal(total("Bytes Transferred"), octets);
   assert.match(stdout, /Sendmail was started 1 time/);
   assert.match(stdout, /Unknown local users[^\n]*\n\s+<nosuch@linuxaid\.com\.cn>: 1 Time\n\s+Total:\s+1\n/);
-  assert.match(
-    stdout,
-    /Relaying denied[\s\S]*x0@elsewhere\.example>: 1 Time[\s\S]*x1@elsewhere\.example>: 1 Time\n\s+Total:\s+2\n/,
-  );
+  assert.match(stdout, /Relaying denied(.*\n)+?\s+Total:\s+2\n/);
+  for (const to of ["x0", "x1"]) assert.ok(stdout.includes(`to <${to}@elsewhere.example>: 1 Time`), stdout);
   assert.match(stdout, /451 4\.7\.1 try again later[\s\S]*later@example\.net/);
   assert.match(stdout, /Mail Rejected:\n\s+User unknown:\n\s+<gone@example\.net>: 1 Time\n/);
   assert.match(stdout, /Rejected incoming mail[\s\S]*<spammer@bad\.example>\n[^\n]*Access denied: 1 Time\n/);
