@@ -8,16 +8,16 @@ import type { Log } from "@mailhost/common/log/log";
 import type { Settings } from "@mailhost/common/settings/settings";
 import type { Site } from "@mailhost/common/site";
 import type { SiteTables } from "@mailhost/common/tables/site-tables";
-import { openHostStatus } from "./deliver/host-status.ts";
 import { createHereMailer } from "./deliver/here-mailer.ts";
+import { openHostStatus } from "./deliver/host-status.ts";
 import { createRemoteMailer } from "./deliver/remote-mailer.ts";
 import type { Resolver } from "./dns/resolver.ts";
 import { createResolver } from "./dns/system-resolver.ts";
 import type { OpenQueue } from "./queue/lmdb-store.ts";
 import type { ResolveAddress } from "./queue/reporting.ts";
 import { type Runner, startRunner } from "./queue/runner.ts";
-import { isInMailertable } from "./route/route.ts";
 import { createRewriting } from "./rewrite/rewriting.ts";
+import { isInMailertable } from "./route/route.ts";
 
 /** What an engine is built from. */
 export interface EngineParts {
@@ -40,6 +40,8 @@ export interface EngineParts {
 export interface DeliveryEngine {
   readonly resolver: Resolver;
   readonly runner: Runner;
+  /** The host stops: programs that get mail are not waited for to their time limit. */
+  hurry(): void;
   /** Attempts under way finish; then connections are closed. */
   stop(): Promise<void>;
 }
@@ -85,6 +87,7 @@ export function startEngine(parts: EngineParts): DeliveryEngine {
   return {
     resolver,
     runner,
+    hurry: () => local.hurry?.(),
     async stop() {
       await runner.stop();
       await Promise.all([local.close(), remote.close()]);

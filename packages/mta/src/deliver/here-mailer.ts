@@ -45,10 +45,12 @@ class HereMailer implements Mailer {
     return delivery;
   }
 
+  hurry(): void {
+    this.#parts.clock.after(STOP_GRACE, () => this.#stop.abort());
+  }
+
   async close(): Promise<void> {
-    const timer = this.#parts.clock.after(STOP_GRACE, () => this.#stop.abort());
     await Promise.allSettled(this.#underWay);
-    timer.cancel();
     await this.#mailboxes.close();
   }
 

@@ -25,6 +25,8 @@ export interface Mailer {
    * Never rejects for what a network, a disk or a lock did: those are outcomes.
    */
   deliver(attempt: Attempt): Promise<Outcome[]>;
+  /** The host stops: what may take minutes ends within seconds, as a deferral. */
+  hurry?(): void;
   /** Ends idle connections; attempts under way finish first. */
   close(): Promise<void>;
 }
