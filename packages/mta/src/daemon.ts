@@ -160,8 +160,10 @@ export async function start(parts: DaemonParts): Promise<Daemon> {
       drops.notice();
     },
     runQueue: (selection) => engine.runner.runAll(readSelection(selection)),
+    underWay: () => [engine, ...leaving.keys()].flatMap(({ runner }) => runner.underWay()),
     async stop() {
       if (isLogged(log, 10)) log.write("info", "stopping daemon, reason=signal");
+      for (const running of [engine, ...leaving.keys()]) running.hurry();
       await Promise.all([...listeners.map((listener) => listener.stop()), drops.close()]);
       await Promise.all([engine.stop(), ...leaving.values()]);
       await queue.store.close();
