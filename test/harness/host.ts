@@ -16,7 +16,7 @@ import { type Ran, runProgram } from "./programs.ts";
 /** The commands as installed. */
 const BIN = {
   mailhost: fileURLToPath(new URL("../../packages/launcher/bin/mailhost.js", import.meta.url)),
-  sendmail: fileURLToPath(new URL("../../packages/mta/bin/sendmail.js", import.meta.url)),
+  sendmail: fileURLToPath(new URL("../../packages/launcher/bin/sendmail.js", import.meta.url)),
   mailq: fileURLToPath(new URL("../../packages/mta/bin/mailq.js", import.meta.url)),
   newaliases: fileURLToPath(new URL("../../packages/mta/bin/newaliases.js", import.meta.url)),
   makemap: fileURLToPath(new URL("../../packages/mta/bin/makemap.js", import.meta.url)),

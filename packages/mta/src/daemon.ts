@@ -10,6 +10,7 @@ import type { Daemon, DaemonParts } from "@mailhost/common/daemon/child";
 import { type DracTable, openDracTable } from "@mailhost/common/drac/drac-table";
 import { messageOf } from "@mailhost/common/errors";
 import type { Settings } from "@mailhost/common/settings/settings";
+import { sitePath } from "@mailhost/common/site";
 import { openSiteTables } from "@mailhost/common/tables/site-tables";
 import { type DeliveryEngine, engineDiffers, startEngine } from "./delivery-engine.ts";
 import { openClientNames } from "./inbound/client-names.ts";
@@ -18,6 +19,7 @@ import { type InboundParts, recipientParts } from "./inbound/inbound-parts.ts";
 import { openMachineLoad, thisMachine } from "./inbound/machine-load.ts";
 import { type PortKind, SmtpListener } from "./inbound/smtp-listener.ts";
 import { interval, isLogged } from "./log/message-log.ts";
+import { countingLog, openStatistics, type Statistics } from "./log/statistics.ts";
 import { type BoundAddress, isBoundHere } from "./own-addresses.ts";
 import { containerGateways, machineFacts } from "./policy/container-gateway.ts";
 import { findLocalDomain, interfaceAddresses } from "./policy/local-domains.ts";
@@ -38,8 +40,10 @@ const KINDS: readonly PortKind[] = ["smtp", "submission", "smtps"];
 
 /** Starts the mta on the listeners it was given; resolves when it accepts connections on all of them. */
 export async function start(parts: DaemonParts): Promise<Daemon> {
-  const { site, log, clock } = parts;
+  const { site, clock } = parts;
   let settings = parts.settings;
+  const statistics = statisticsOf(parts);
+  const log = statistics === undefined ? parts.log : countingLog(parts.log, statistics);
   const tables = openSiteTables(site, { log, settings, looks: "once a turn" });
   const accountsOf = ({ accounts: sources }: Settings) =>
     openAccounts(site, sources, (fault) => log.write("error", `${fault.message}; it changes nothing`));
@@ -169,8 +173,15 @@ export async function start(parts: DaemonParts): Promise<Daemon> {
       await queue.store.close();
       await drac?.close();
       await tables.close();
+      await statistics?.close();
     },
   };
+}
+
+/** Counters for mailstats, where the settings name a file for them. */
+function statisticsOf({ site, settings, clock, log }: DaemonParts): Statistics | undefined {
+  const { statistics: file } = settings.log;
+  return file === "" ? undefined : openStatistics(sitePath(site, file), { clock, log });
 }
 
 function openDrac(parts: DaemonParts, settings: Settings): DracTable | undefined {

@@ -39,6 +39,8 @@ export interface Daemon {
   wake?(): void;
   /** Attempt everything in the queue now, or what a selection is for. */
   runQueue?(selection?: unknown): void;
+  /** Ids of the messages that are being delivered. */
+  underWay?(): string[];
   /** Accepts nothing more and resolves when all sessions have finished. */
   stop(): Promise<void>;
 }
@@ -109,6 +111,7 @@ async function serve(name: string, daemon: Daemon, inbox: Inbox, log: ReopeningL
       if (message.type === "stop") return STOP_LIMIT;
       if (message.type === "wake") daemon.wake?.();
       if (message.type === "run-queue") daemon.runQueue?.(message.selection);
+      if (message.type === "under-way") await send({ type: "under-way", ids: daemon.underWay?.() ?? [] });
       if (message.type === "reload") {
         log.reopen(message.settings);
         await daemon.reload?.(message.settings);

@@ -26,6 +26,8 @@ export type LauncherMessage =
   | { readonly type: "wake" }
   /** `mailhost queue run`: attempt everything now, or what a selection (mta queue/selection.ts) is for. */
   | { readonly type: "run-queue"; readonly selection?: unknown }
+  /** Which messages are being delivered? */
+  | { readonly type: "under-way" }
   /** Accept nothing more, let sessions finish, end. */
   | { readonly type: "stop" };
 
@@ -33,5 +35,7 @@ export type LauncherMessage =
 export type ChildMessage =
   /** Every listener accepts. */
   | { readonly type: "ready" }
+  /** The ids of what is being delivered. */
+  | { readonly type: "under-way"; readonly ids: readonly string[] }
   /** It could not start, and is about to end with the exit code (sysexits). */
   | { readonly type: "failed"; readonly message: string; readonly exitCode: number };

@@ -64,6 +64,7 @@ export class ManagedChild {
   #timer: Timer | undefined;
   #failure: UserError | undefined;
   #onStopped: (() => void) | undefined;
+  #askers: ((ids: readonly string[]) => void)[] = [];
 
   constructor(plan: ChildPlan, around: ChildSurroundings) {
     this.#plan = plan;
@@ -95,6 +96,19 @@ export class ManagedChild {
   /** Says something to it; lost when it is not running, as it starts with the present state anyway. */
   send(message: LauncherMessage): void {
     if (this.#process?.connected === true) this.#process.send(message, () => undefined);
+  }
+
+  /** Which messages it is delivering; none when it does not run or does not say so within a second. */
+  underWay(): Promise<readonly string[]> {
+    if (this.#state !== "ready") return Promise.resolve([]);
+    return new Promise((resolve) => {
+      const late = this.#around.clock.after(1000, () => resolve([]));
+      this.#askers.push((ids) => {
+        late.cancel();
+        resolve(ids);
+      });
+      this.send({ type: "under-way" });
+    });
   }
 
   /** Has it end: it may finish its sessions for `limit` ms, then it is killed. Resolves when it is gone. */
@@ -150,6 +164,10 @@ export class ManagedChild {
   #heard(message: ChildMessage): void {
     if (message.type === "failed") {
       this.#failure = new UserError(message.message, message.exitCode);
+      return;
+    }
+    if (message.type === "under-way") {
+      for (const tell of this.#askers.splice(0)) tell(message.ids);
       return;
     }
     if (this.#state === "starting") this.#state = "ready";

@@ -40,8 +40,14 @@ interface Host {
   readonly ports: readonly BoundPort[];
   readonly pidFiles: readonly PidFile[];
   readonly supervisor: Supervisor;
+  readonly change: SettingsChange;
   settings: Settings;
 }
+
+/** What a command line says in place of the settings, at each reading of them. */
+export type SettingsChange = (settings: Settings) => Settings;
+
+const asTheyAre: SettingsChange = (settings) => settings;
 
 /** Time that the daemons' own limit gets before the launcher's (ms). */
 const STOP_MARGIN = 2000;
@@ -49,6 +55,7 @@ const STOP_MARGIN = 2000;
 /**
  * Runs the host until SIGTERM or SIGINT.
  *
+ * @param change what the command line says in place of the settings
  * @returns the exit code
  * @throws UserError when it cannot start; nothing of it is left running then
  */
@@ -56,9 +63,10 @@ export async function startHost(
   site: Site,
   entries: DaemonEntries,
   terminal: Pick<Terminal, "out" | "err">,
+  change: SettingsChange = asTheyAre,
 ): Promise<number> {
   const loaded = loadSettingsWithNotes(site);
-  const { settings } = loaded;
+  const settings = change(loaded.settings);
   const uid = process.getuid?.() ?? 0;
   const identity = wantedIdentity(site, settings.run, uid);
   prepareRunFolder(site, identity);
@@ -69,7 +77,7 @@ export async function startHost(
     const log = openReopeningLog(site, "mailhost", settings);
     logSettingsNotes(loaded, log);
     try {
-      return await runHost({ site, settings, identity, entries, log, pidFiles, terminal });
+      return await runHost({ site, settings, identity, entries, log, pidFiles, terminal, change });
     } catch (error) {
       log.write("error", `cannot start: ${messageOf(error)}`);
       throw error;
@@ -90,6 +98,7 @@ interface RunParts {
   /** Taken locks; those of the daemons are added. */
   readonly pidFiles: PidFile[];
   readonly terminal: Pick<Terminal, "out" | "err">;
+  readonly change: SettingsChange;
 }
 
 async function runHost(parts: RunParts): Promise<number> {
@@ -113,7 +122,15 @@ async function runHost(parts: RunParts): Promise<number> {
     log,
     execArgv: process.execArgv,
   });
-  const host: Host = { site, log, ports, pidFiles: parts.pidFiles, supervisor, settings };
+  const host: Host = {
+    site,
+    log,
+    ports,
+    pidFiles: parts.pidFiles,
+    supervisor,
+    settings,
+    change: parts.change,
+  };
   const signals = catchSignals(host);
   let control: Server | undefined;
   try {
@@ -207,7 +224,7 @@ function reload(host: Host): string | undefined {
     host.log.write("error", `settings not reloaded, the old ones stay: ${messageOf(error)}`);
     return messageOf(error);
   }
-  const next = loaded.settings;
+  const next = host.change(loaded.settings);
   const listeners = (s: Settings) =>
     JSON.stringify([s.smtp.listen, s.smtp.submission, s.smtp.smtps, s.pop3.listen, s.pop3.pop3s]);
   if (listeners(next) !== listeners(host.settings)) {
@@ -231,6 +248,7 @@ function controlCommands(host: Host): Parameters<typeof openControlSocket>[2] {
       host.supervisor.runQueue(selection);
       return { ok: true };
     },
+    "under-way": async () => ({ ok: true, ids: await host.supervisor.underWay() }),
     reload: () => {
       const fault = reload(host);
       return fault === undefined ? { ok: true } : { ok: false, error: fault };

@@ -15,6 +15,8 @@ export interface Supervisor {
   wake(): void;
   /** Attempt everything in the queue now. */
   runQueue(selection?: unknown): void;
+  /** Ids of the messages that are being delivered. */
+  underWay(): Promise<string[]>;
   /** Lets sessions finish for `limit` ms, then kills. Resolves when all are gone. */
   stop(limit: number): Promise<void>;
   /** Ends all at once. */
@@ -55,6 +57,7 @@ export function superviseChildren(plans: readonly ChildPlan[], parts: Supervisor
       const which = selection === undefined ? {} : { selection };
       for (const child of children) child.send({ type: "run-queue", ...which });
     },
+    underWay: async () => (await Promise.all(children.map((child) => child.underWay()))).flat(),
     stop,
     kill() {
       for (const child of children) child.kill();

@@ -18,13 +18,21 @@ export interface SendmailStreams {
   readonly stderr: (line: string) => void;
 }
 
-/** How the host is started (-bd, -bD): the launcher's business, which hands it in. */
+/** How the host is to be started. */
+export interface StartOrder {
+  readonly how: "background" | "foreground";
+  /** queue.interval in place of the settings' (-q20m), ms. */
+  readonly interval?: number;
+  /** -q20m without -bd: the queue is run, and no port is opened. */
+  readonly queueOnly: boolean;
+  /** -C. */
+  readonly configFile?: string;
+}
+
+/** Starts the host (-bd, -bD): the launcher's business, which hands it in. */
 export interface HostStarter {
-  /**
-   * @param intervalMs queue.interval in place of the settings' (-q20m)
-   * @returns the exit code, when the ports are bound or could not be (background), or at the end (foreground)
-   */
-  start(site: Site, how: "background" | "foreground", intervalMs?: number): Promise<number>;
+  /** @returns the exit code, when the ports are bound or could not be (background), or at the end (foreground) */
+  start(site: Site, order: StartOrder): Promise<number>;
 }
 
 /** Surroundings of a run. */
@@ -116,7 +124,7 @@ async function runMode(
     default:
   }
   const { interval } = queue;
-  if (interval !== undefined) return startHost(site, { ...flags, mode: "daemon" }, setting);
+  if (interval !== undefined) return startHost(site, flags, setting);
   if (queue.once || queue.quarantined || queue.lost || quarantineOnly(flags))
     return (await import("./queue-run.ts")).runQueue(site, flags, streams);
   const { submitMessage } = await import("./sendmail-submit.ts");
@@ -141,16 +149,22 @@ function mailqOptions(flags: SendmailFlags) {
   return { verbose, json, queue };
 }
 
-function startHost(site: Site, flags: SendmailFlags, { starter, streams }: Parameters<typeof runMode>[2]) {
+function startHost(
+  site: Site,
+  flags: SendmailFlags,
+  { starter, streams }: Parameters<typeof runMode>[2],
+): number | Promise<number> {
   if (starter === undefined) {
     streams.stderr("this program cannot start the host; `mailhost start` does");
     return EX_USAGE;
   }
-  return starter.start(
-    site,
-    flags.mode === "foreground-daemon" ? "foreground" : "background",
-    flags.queue.interval,
-  );
+  const { interval } = flags.queue;
+  return starter.start(site, {
+    how: flags.mode === "foreground-daemon" ? "foreground" : "background",
+    queueOnly: flags.mode === "deliver" || process.env.MAILHOST_QUEUE_ONLY === "1",
+    ...(interval === undefined ? {} : { interval }),
+    ...(flags.configFile === undefined ? {} : { configFile: flags.configFile }),
+  });
 }
 
 async function demandReadable(file: string): Promise<void> {

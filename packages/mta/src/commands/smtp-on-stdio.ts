@@ -27,7 +27,6 @@ import { SmtpListener } from "../inbound/smtp-listener.ts";
 import type { SmtpSession } from "../inbound/smtp-session.ts";
 import { interfaceAddresses } from "../policy/local-domains.ts";
 import { openQueue } from "../queue/lmdb-store.ts";
-import type { QueueStore } from "../queue/queue-store.ts";
 import { openListFiles } from "../recipients/list-files.ts";
 import { dropStore } from "../submit/drop-store.ts";
 import type { LocalUser } from "../submit/local-user.ts";
@@ -51,9 +50,8 @@ export async function smtpOnStdio(
   const log = logOf(site, settings);
   const tables = openSiteTables(site, { log, settings });
   let session: SmtpSession | undefined;
-  const store: QueueStore = direct
-    ? (await openQueue(site, { clock: systemClock, log })).store
-    : dropStore(site, () => session?.transaction, `${user.name} owned process doing -bs`);
+  const queue = direct ? (await openQueue(site, { clock: systemClock, log })).store : undefined;
+  const store = queue ?? dropStore(site, () => session?.transaction, `${user.name} owned process doing -bs`);
   const resolver = createResolver(settings.dns, systemClock);
   const accounts = accountsOf(site, settings, direct);
   const inbound: InboundParts = {
@@ -79,7 +77,7 @@ export async function smtpOnStdio(
       for (const connection of listener.connections) session = connection as SmtpSession;
     });
   } finally {
-    await store.close();
+    await queue?.close();
     await tables.close();
     await log.close();
   }

@@ -6,6 +6,7 @@ import { messageOf } from "@mailhost/common/errors";
 import type { Settings } from "@mailhost/common/settings/settings";
 import { SMTPServer, type SMTPServerOptions } from "smtp-server";
 import type { SMTPConnectionOptions } from "smtp-server/lib/smtp-connection.js";
+import { counted } from "../log/statistics.ts";
 import type { InboundParts } from "./inbound-parts.ts";
 import { SmtpSession } from "./smtp-session.ts";
 
@@ -81,6 +82,7 @@ export class SmtpListener extends SMTPServer {
   }
 
   override connect(socket: Socket, socketOptions?: SMTPConnectionOptions | null): void {
+    counted(this.inbound.log, { what: "connection" });
     const session = new SmtpSession(this, socket, socketOptions);
     this.connections.add(session);
     session.on("error", (error: Error) => {

@@ -4,6 +4,7 @@
 import type { SmtpReply } from "@mailhost/common/errors";
 import type { Log } from "@mailhost/common/log/log";
 import { type AcceptedMessage, isLogged, logAccepted } from "../log/message-log.ts";
+import { counted } from "../log/statistics.ts";
 import type { Verdict } from "../policy/policy-facts.ts";
 import { formatReply } from "../policy/reply.ts";
 
@@ -22,6 +23,7 @@ export function logSetAside(
 /** `QID: discarded`, after the line that every message has: it was taken and dropped, as the access table asks. */
 export function logDiscarded(log: Log, message: AcceptedMessage, daemon: string): void {
   logAccepted(log, message, daemon);
+  counted(log, { what: "discarded", mailer: "esmtp" });
   if (isLogged(log, 4)) log.write("info", `${message.id}: discarded`);
 }
 

@@ -14,6 +14,7 @@ import {
   type QueueRecipient,
   targetName,
 } from "../queue/queue-entry.ts";
+import { counted } from "./statistics.ts";
 
 /** Sendmail's LogLevel from which on it writes a line. */
 const FROM = 5;
@@ -59,12 +60,14 @@ export function logAccepted(log: Log, entry: AcceptedMessage, daemon = "MTA"): v
     ...(isLocal ? [] : [`proto=${origin.protocol}`, `daemon=${daemon}`]),
     `relay=${relayOf(origin)}`,
   ];
+  counted(log, { what: "from", mailer: isLocal ? "local" : "esmtp", size: entry.size });
   if (isLogged(log, FROM)) log.write("info", `${entry.id}: ${fields.join(", ")}`);
   if (entry.quarantine !== undefined) logQuarantined(log, entry.id, entry.quarantine);
 }
 
 /** `QID: quarantine=reason`: it waits for a person. */
 export function logQuarantined(log: Log, id: string, reason: string): void {
+  counted(log, { what: "quarantined", mailer: "esmtp" });
   if (isLogged(log, QUARANTINE)) log.write("info", `${id}: quarantine=${reason}`);
 }
 
@@ -104,6 +107,8 @@ export interface LoggedAttempt {
 /** `QID: to=<c@d>, delay=…, xdelay=…, mailer=…, pri=…, relay=…, dsn=…, stat=…`: what became of a recipient. */
 export function logOutcome(log: Log, attempt: LoggedAttempt): void {
   const { entry, recipient, outcome, mailer, startedAt, now } = attempt;
+  if (outcome.kind === "delivered")
+    counted(log, { what: "to", mailer: mailerOf(recipient, mailer), size: entry.size });
   if (!isLogged(log, LEVELS[outcome.kind])) return;
   const fields = [
     `to=${loggedAddress(recipient)}`,

@@ -53,6 +53,8 @@ export interface Runner {
   runAll(selection?: QueueSelection): void;
   /** True while attempts on a message are under way or not recorded yet. */
   isUnderWay(id: string): boolean;
+  /** The ids of those messages. */
+  underWay(): string[];
   /** Starts nothing more; resolves when the attempts under way are recorded. */
   stop(): Promise<void>;
   /** Resolves when nothing is under way or due. */
@@ -135,6 +137,10 @@ class QueueRunner implements Runner {
 
   isUnderWay(id: string): boolean {
     return this.#rounds.has(id);
+  }
+
+  underWay(): string[] {
+    return [...this.#rounds.keys()];
   }
 
   async stop(): Promise<void> {

@@ -10,7 +10,7 @@ import { createDrop, type DropWriter, dropHead } from "./drop-file.ts";
 import type { SubmissionRequest } from "./submission-request.ts";
 
 /**
- * The store. Only messages can be put into it: there is nothing to see.
+ * The store, as far as a session needs it.
  *
  * @param transaction the session's, as it is when a message begins
  * @param warning what the message is to be warned of
@@ -19,29 +19,8 @@ export function dropStore(
   site: Site,
   transaction: () => Transaction | undefined,
   warning: string,
-): QueueStore {
-  const nothing = () => Promise.resolve(false);
-  return {
-    receive: () => dropWriter(site, transaction, warning),
-    queuedDrop: () => undefined,
-    forgetDrop: () => Promise.resolve(),
-    get: () => undefined,
-    body: () => {
-      throw new Error("a drop folder shows no messages");
-    },
-    bodyFault: () => Promise.resolve(undefined),
-    list: () => [],
-    count: () => 0,
-    due: () => [],
-    dueRows: () => [],
-    nextDue: () => undefined,
-    change: () => Promise.resolve([]),
-    hold: nothing,
-    quarantine: nothing,
-    release: nothing,
-    forceAll: () => Promise.resolve(0),
-    close: () => Promise.resolve(),
-  };
+): Pick<QueueStore, "receive"> {
+  return { receive: () => dropWriter(site, transaction, warning) };
 }
 
 let drawn = 0;

@@ -1,4 +1,4 @@
 #!/usr/bin/env node
-import { run } from "../dist/commands/sendmail.js";
+import { run } from "../dist/commands/mailstats.js";
 
 process.exitCode = await run(process.argv.slice(2));
