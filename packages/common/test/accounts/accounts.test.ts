@@ -30,6 +30,7 @@ test("passwd(5) lines", () => {
     uid: 1000,
     gid: 1001,
     home: "/home/anna",
+    shell: "/bin/sh",
   });
 });
 
@@ -54,6 +55,7 @@ test("a name in both sources keeps the system's uid and home", async (t) => {
     uid: 1000,
     gid: 1001,
     home: "/home/anna",
+    shell: "/bin/sh",
   });
   assert.equal((await accounts.verify("Anna", "pw"))?.name, "anna");
 });
