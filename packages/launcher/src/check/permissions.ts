@@ -1,7 +1,7 @@
 /**
  * Checks that the daemons will be able to work in their folders, and that nobody else reads the secrets.
  */
-import { type Stats, statSync } from "node:fs";
+import { existsSync, type Stats, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { Identity } from "@mailhost/common/daemon/identity";
 import type { Site } from "@mailhost/common/site";
@@ -27,7 +27,9 @@ export function checkPermissions(site: Site, identity: Identity): Finding[] {
   const findings = [
     ...folders.flatMap((path) => checkFolder(path, identity)),
     ...checkLog(site, identity),
-    ...[site.settingsFile, ...files].flatMap((path) => checkReadable(path, identity)),
+    ...[existsSync(site.settingsFile) ? site.settingsFile : site.sendmailCf, ...files].flatMap((path) =>
+      checkReadable(path, identity),
+    ),
     ...checkUsersFile(site, identity),
   ];
   return findings.length > 0
