@@ -72,10 +72,16 @@ export async function smtpOnStdio(
   };
   try {
     const listener = new SmtpListener("smtp", inbound, undefined);
-    await tied(streams, (socket) => {
+    const serve = (socket: Socket) => {
       listener.connect(socket);
       for (const connection of listener.connections) session = connection as SmtpSession;
-    });
+    };
+    // What is still to come of a message comes no more when input has ended.
+    await tied(
+      streams,
+      serve,
+      () => session?.takingMessage === true && session._parser !== false && session._parser._dataMode,
+    );
   } finally {
     await queue?.close();
     await tables.close();
@@ -85,8 +91,15 @@ export async function smtpOnStdio(
   return EX_OK;
 }
 
+/** A message whose end does not come within this time after the end of input never will (ms). */
+const LOST_INPUT = 2000;
+
 /** Gives `serve` a connection of ours and carries octets between it and the streams until both ends are done. */
-async function tied({ stdin, stdout }: StdioStreams, serve: (socket: Socket) => void): Promise<void> {
+async function tied(
+  { stdin, stdout }: StdioStreams,
+  serve: (socket: Socket) => void,
+  isReceiving: () => boolean,
+): Promise<void> {
   const server = createServer();
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
@@ -104,7 +117,15 @@ async function tied({ stdin, stdout }: StdioStreams, serve: (socket: Socket) => 
   await once(ours, "connect");
   for (const socket of waiting.splice(0)) take(socket);
   server.close();
-  stdin.pipe(ours as Duplex);
+  // A client that closes its end still wants the answers to what it said; QUIT ends the session after them.
+  stdin.pipe(ours as Duplex, { end: false });
+  stdin.once("end", () => {
+    ours.write("QUIT\r\n");
+    const look = setInterval(() => {
+      if (isReceiving()) ours.destroy();
+    }, LOST_INPUT);
+    ours.once("close", () => clearInterval(look));
+  });
   ours.pipe(stdout, { end: false });
   await once(ours, "close");
   stdin.unpipe(ours);
