@@ -4,7 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { loadSettings, loadSettingsWithNotes } from "../../src/settings/load.ts";
-import { fullName, readMcFile } from "../../src/settings/sendmail/load-cf.ts";
+import { fullName } from "../../src/settings/sendmail/load-cf.ts";
+import { readMcFile } from "../../src/settings/sendmail/load-mc.ts";
 import { type Site, siteAt } from "../../src/site.ts";
 
 function siteWith(t: TestContext, files: Readonly<Record<string, string>>): Site {

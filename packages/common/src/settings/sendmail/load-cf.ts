@@ -1,15 +1,11 @@
 /**
- * A site's `sendmail.cf` and `config.mc` on disk: reading them with the files that they name.
+ * A site's `sendmail.cf` on disk, read with the files that it names.
  */
 import { readFileSync, statSync } from "node:fs";
 import { availableParallelism, hostname } from "node:os";
-import { dirname, isAbsolute, join, resolve } from "node:path";
 import { ConfigError, errnoOf } from "../../errors.ts";
 import { type Site, sitePath } from "../../site.ts";
 import { cfSettings } from "./cf-settings.ts";
-import type { M4Files } from "./m4.ts";
-import { readMc } from "./mc.ts";
-import type { SendmailConfig } from "./model.ts";
 import { belowRoot } from "./option-values.ts";
 import type { Machine } from "./sendmail-defaults.ts";
 import type { SettingsReading, Surroundings } from "./settings-from.ts";
@@ -25,17 +21,6 @@ const MAX_FILE = 4 * 1024 * 1024;
  */
 export function settingsFromCf(site: Site, text: string, file: string): SettingsReading {
   return cfSettings(text, file, surroundings(site));
-}
-
-/**
- * Reads a `config.mc` from disk. What it includes is looked for beside it, then below the site root, then where it says.
- *
- * @throws ConfigFaults; ConfigError when there is no such file
- */
-export function readMcFile(site: Site, file: string): SendmailConfig {
-  const text = readText(file);
-  if (text === undefined) throw new ConfigError(file, 0, "no such file");
-  return readMc(text, file, mcFiles(site, dirname(resolve(file))));
 }
 
 /** What a configuration is judged by on this machine. */
@@ -61,21 +46,8 @@ export function fullName(name: string, hosts: string): string {
   return name;
 }
 
-function mcFiles(site: Site, folder: string): M4Files {
-  return {
-    read: (path) => {
-      const places = isAbsolute(path) ? [sitePath(site, belowRoot(path)), path] : [join(folder, path)];
-      for (const file of places) {
-        const text = readText(file);
-        if (text !== undefined) return { text, file };
-      }
-      return undefined;
-    },
-  };
-}
-
-/** A text file; undefined: there is none. */
-function readText(file: string): string | undefined {
+/** A text file; undefined: there is none. @throws ConfigError when it cannot be read */
+export function readText(file: string): string | undefined {
   try {
     const at = statSync(file, { throwIfNoEntry: false });
     if (at === undefined || !at.isFile()) return undefined;
