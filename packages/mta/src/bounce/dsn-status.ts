@@ -3,9 +3,11 @@
  * addresses, message/global-delivery-status (RFC 6533). Fields, their order and spelling are Sendmail's.
  */
 import { splitAddress } from "@mailhost/common/address";
+import { exitCodeOf } from "../deliver/exit-status.ts";
 import {
   type ExpandedAddress,
   isLocalTarget,
+  isProgramOrFile,
   type QueueEntry,
   type QueueRecipient,
   targetName,
@@ -73,7 +75,8 @@ function recipientFields(recipient: QueueRecipient, parts: StatusParts): string[
   if (lastReply !== undefined && fate !== "delivered") {
     // Only what another host said is of type smtp (RFC 3464 section 2.3.6).
     const type = remoteMta === undefined ? "X-Unix" : "SMTP";
-    fields.push(`Diagnostic-Code: ${type}; ${replyLine(lastReply)}`);
+    const exit = isProgramOrFile(recipient.target) ? exitCodeOf(lastReply) : undefined;
+    fields.push(`Diagnostic-Code: ${type}; ${exit ?? replyLine(lastReply)}`);
   }
   fields.push(`Last-Attempt-Date: ${mailDate(entry.lastAttemptAt)}`);
   if (fate === "delayed") fields.push(`Will-Retry-Until: ${mailDate(returnAt(entry, times))}`);
@@ -94,8 +97,7 @@ function addressField(address: string, smtputf8: boolean): string {
 
 /** Where it really went: after aliases, with a domain; a program or a file by its name. */
 function actualField({ address, target }: QueueRecipient, { entry, hostname }: StatusParts): string {
-  if (target.kind === "program" || target.kind === "file")
-    return `X-Unix; ${oneLine(targetName(target), 400)}`;
+  if (isProgramOrFile(target)) return `X-Unix; ${oneLine(targetName(target), 400)}`;
   const whole = splitAddress(address).domain === "" ? `${address}@${hostname}` : address;
   return addressField(whole, entry.smtputf8).replace(/^RFC822/, "rfc822");
 }

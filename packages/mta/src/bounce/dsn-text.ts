@@ -1,13 +1,17 @@
 /**
  * The part of a report that people read: a short paragraph in English and in Chinese, then Sendmail's words.
  */
+
+import type { SmtpReply } from "@mailhost/common/errors";
+import { exitCodeOf } from "../deliver/exit-status.ts";
 import { failureOf, relayOf } from "../log/message-log.ts";
 import {
   type ExpandedAddress,
   isLocalTarget,
+  isProgramOrFile,
   type QueueEntry,
   type QueueRecipient,
-  targetName,
+  writtenTarget,
 } from "../queue/queue-entry.ts";
 import type { QueueTimes } from "../queue/schedule.ts";
 import { durationInWords } from "./duration-words.ts";
@@ -100,12 +104,20 @@ function warningBanner(): string[] {
 /** `<a@b>`; a program or a file by its name. */
 function named({ address, target }: QueueRecipient): string {
   const isAddress = target.kind === "mailbox" || target.kind === "remote";
-  return isAddress ? `<${oneLine(address)}>` : oneLine(targetName(target));
+  return isAddress ? `<${oneLine(address)}>` : oneLine(writtenTarget(target));
+}
+
+/** What was said; of a program's end Sendmail's words, or its exit code where there are none. */
+function reasonOf({ target }: QueueRecipient, reply: SmtpReply): string {
+  const exit = isProgramOrFile(target) ? exitCodeOf(reply) : undefined;
+  if (exit === undefined) return replyLine(reply);
+  return reply.text.startsWith("unknown mailer error") ? String(exit) : reply.text;
 }
 
 function recipientLines(recipient: QueueRecipient): string[] {
   const lines = [named(recipient)];
-  if (recipient.lastReply !== undefined) lines.push(`    (reason: ${replyLine(recipient.lastReply)})`);
+  if (recipient.lastReply !== undefined)
+    lines.push(`    (reason: ${reasonOf(recipient, recipient.lastReply)})`);
   const { givenAs } = recipient;
   if (givenAs !== undefined && givenAs.toLowerCase() !== recipient.address.toLowerCase()) {
     lines.push(`    (expanded from: <${oneLine(givenAs)}>)`);
@@ -163,7 +175,10 @@ function statement(recipient: QueueRecipient, kind: ReportKind): string[] {
   const failure = failureOf({ ...recipient, reply: lastReply });
   if (failure === "User unknown") return [`550 5.1.1 ${name}... User unknown`];
   if (failure === "Service unavailable") return ["554 5.0.0 Service unavailable"];
-  const subject = text.includes(`<${recipient.address}>`) ? "" : `${name}... `;
+  // Of a program's end only the 550s name the recipient.
+  const isExit = isProgramOrFile(recipient.target) && exitCodeOf(lastReply) !== undefined;
+  const isNamed = text.includes(`<${recipient.address}>`) || (isExit && lastReply.code !== 550);
+  const subject = isNamed ? "" : `${name}... `;
   const said = failure.startsWith("Host unknown") ? oneLine(failure) : text;
   return [[lastReply.code, lastReply.enhanced, subject + said].filter((t) => t !== "").join(" ")];
 }

@@ -45,12 +45,13 @@ const REPLIES: ReadonlyMap<number, SmtpReply> = new Map(
   ).map(([exit, code, enhanced, text]) => [exit, { code, enhanced, text }]),
 );
 
-/** True for a reply that a program's exit code was made into: its text is what Sendmail's log says of it. */
-export function isExitReply({ code, enhanced, text }: SmtpReply): boolean {
-  if (/^unknown mailer error \d+$/.test(text)) return true;
-  return [...REPLIES.values()].some(
-    (reply) => reply.code === code && reply.enhanced === enhanced && reply.text === text,
-  );
+/** The exit code that a reply was made of; its text is then what Sendmail's log says of it. Undefined for other replies. */
+export function exitCodeOf({ code, enhanced, text }: SmtpReply): number | undefined {
+  const unknown = /^unknown mailer error (\d+)$/.exec(text);
+  if (unknown !== null) return Number(unknown[1]);
+  return [...REPLIES].find(
+    ([, reply]) => reply.code === code && reply.enhanced === enhanced && reply.text === text,
+  )?.[0];
 }
 
 /** Lines of a program's output that a report shows; the last ones say why it ended. */

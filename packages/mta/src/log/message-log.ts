@@ -5,14 +5,15 @@
  */
 import type { SmtpReply } from "@mailhost/common/errors";
 import type { Log } from "@mailhost/common/log/log";
-import { isExitReply } from "../deliver/exit-status.ts";
+import { exitCodeOf } from "../deliver/exit-status.ts";
 import type { Failed, Outcome } from "../deliver/outcome.ts";
 import {
   isLocalTarget,
+  isProgramOrFile,
   type MessageOrigin,
   type QueueEntry,
   type QueueRecipient,
-  targetName,
+  writtenTarget,
 } from "../queue/queue-entry.ts";
 import { counted } from "./statistics.ts";
 
@@ -142,7 +143,7 @@ function replyText(reply: SmtpReply): string {
 
 /** `<c@d>`, `|"command"`, `/file`. */
 function loggedAddress({ address, target }: QueueRecipient): string {
-  return target.kind === "program" || target.kind === "file" ? targetName(target) : `<${address}>`;
+  return isProgramOrFile(target) ? writtenTarget(target) : `<${address}>`;
 }
 
 /** `ctladdr=<list@us> (8/12)`: the alias that led there, and as whom we run. */
@@ -257,7 +258,7 @@ export function failureOf(failed: FailedReply): string {
   }
   if (reply.enhanced === "5.4.7" || reply.enhanced === "4.4.7") return reply.text;
   if (remoteMta !== undefined) return "Service unavailable";
-  return isExitReply(reply) ? reply.text : `Service unavailable (${replyText(reply)})`;
+  return exitCodeOf(reply) !== undefined ? reply.text : `Service unavailable (${replyText(reply)})`;
 }
 
 /** True when the reply is what another host said, and not our own words about a connection that failed. */

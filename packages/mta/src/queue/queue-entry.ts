@@ -160,6 +160,11 @@ export function isLocalTarget({ kind }: Target): boolean {
   return kind !== "remote";
 }
 
+/** True for what runs or writes on somebody's behalf (Sendmail's mailers prog and *file*). */
+export function isProgramOrFile({ kind }: Target): boolean {
+  return kind === "program" || kind === "file";
+}
+
 /** Where a target is, in one word for lists: a mailbox's name, a host, `|command`, a path. */
 export function targetName(target: Target): string {
   switch (target.kind) {
@@ -174,4 +179,12 @@ export function targetName(target: Target): string {
     case "error":
       return target.reply.text;
   }
+}
+
+/** A program or a file as an alias has it: in quotes where there are blanks or signs that separate addresses. */
+export function writtenTarget(target: Target): string {
+  const name = targetName(target);
+  return target.kind === "program" && /[\s"(),:;<>@[\]]/.test(name)
+    ? `"${name.replace(/["\\]/g, "\\$&")}"`
+    : name;
 }

@@ -109,7 +109,7 @@ test("programs, files and the alias that led there", () => {
   };
   assert.match(
     outcomeLine(sent, "local", program),
-    /to=\|vacation joe, ctladdr=<joe@x> \(\d+\/\d+\), .*mailer=prog, .*stat=Sent$/,
+    /to="\|vacation joe", ctladdr=<joe@x> \(\d+\/\d+\), .*mailer=prog, .*stat=Sent$/,
   );
   const file: QueueRecipient = { ...program, target: { kind: "file", path: "/var/archive", as } };
   assert.match(outcomeLine(sent, "local", file), /to=\/var\/archive, .*mailer=\*file\*/);
