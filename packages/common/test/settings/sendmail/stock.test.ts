@@ -1,6 +1,6 @@
 /** Sendmail's own m4 files judge: what they make of a config.mc and what we read in it are the same settings. */
 import assert from "node:assert/strict";
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { describe, test } from "node:test";
 import { OSTYPES } from "../../../src/settings/sendmail/mc-systems.ts";
 import { shapeDigest } from "../../../src/settings/sendmail/rule-shape.ts";
@@ -47,6 +47,24 @@ if (CF_FOLDER === undefined) {
     const folder = `${CF_FOLDER}/cf`;
     for (const name of readdirSync(folder).filter((file) => /^generic-.*\.mc$/.test(file))) {
       test(name, () => sameSettings(readFileSync(`${folder}/${name}`, "utf8")));
+    }
+  });
+
+  const debian = `${CF_FOLDER}/debian`;
+  describe("the configurations that Debian installs", () => {
+    for (const name of existsSync(debian) ? ["sendmail.mc", "submit.mc"] : []) {
+      test(name, () => {
+        const text = readFileSync(`${debian}/${name}`, "utf8");
+        // m4 gets cf.m4 from us; what Debian's tools write beside it may not be there.
+        const ours = fromMc(text);
+        const theirs = fromCf(runStockM4(text.replace(/^include\(.*$/gm, "dnl")));
+        assert.deepEqual(Object.fromEntries(theirs.values), Object.fromEntries(ours.values));
+        assert.deepEqual(Object.fromEntries(fromBuilt(text).values), Object.fromEntries(ours.values));
+        assert.deepEqual(
+          notesOf(theirs).filter((note) => /by hand|not among/.test(note)),
+          [],
+        );
+      });
     }
   });
 
