@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
 import { test } from "node:test";
 import { systemClock } from "@mailhost/common/clock";
 import { silentLog } from "@mailhost/common/log/log";
 import type { Site } from "@mailhost/common/site";
-import { run } from "../../src/commands/sendmail.ts";
+import { run, type StartOrder } from "../../src/commands/sendmail.ts";
 import { openQueue } from "../../src/queue/lmdb-store.ts";
 import type { QueueEntry } from "../../src/queue/queue-entry.ts";
 import { makeSite, removeSite } from "./site-fixture.ts";
@@ -21,9 +22,11 @@ async function sendmail(site: Site, argv: readonly string[], stdin = ""): Promis
     yield Buffer.from(stdin, "latin1");
   }
   const code = await run(["--root", site.root, ...argv], {
-    stdin: input(),
-    stdout: (line) => void out.push(line),
-    stderr: (line) => void err.push(line),
+    streams: {
+      stdin: input(),
+      stdout: (line) => void out.push(line),
+      stderr: (line) => void err.push(line),
+    },
   });
   return { code, out, err };
 }
@@ -101,26 +104,79 @@ test("-t takes the recipients from the header and leaves the blind ones out", as
   });
 });
 
-test("an unknown user alone is refused; among others the sender gets a report", async () => {
+test("an unknown user is told to the caller, the others get the message", async () => {
   await withSite(async (site) => {
     const alone = await sendmail(site, ["nobody"], "\nhello\n");
-    assert.deepEqual([alone.code, alone.err], [67, ["550 5.1.1 <nobody>... User unknown"]]);
+    assert.deepEqual([alone.code, alone.err], [67, ["nobody... User unknown"]]);
     assert.deepEqual(await queued(site), []);
     const among = await sendmail(site, ["nobody", "joe"], "\nhello\n");
-    assert.equal(among.code, 0);
+    assert.deepEqual([among.code, among.err], [67, ["nobody... User unknown"]]);
     const [message] = await queued(site);
-    assert.deepEqual(byTarget(message!.entry), [
-      { kind: "mailbox", name: "joe" },
-      { kind: "mailbox", name: "nobody" },
-    ]);
+    assert.deepEqual(byTarget(message!.entry), [{ kind: "mailbox", name: "joe" }]);
+    assert.deepEqual((await sendmail(site, ["-oeq", "nobody"], "\n")).err, []);
+  });
+});
+
+test("-oem: what cannot be delivered becomes a report to the sender", async () => {
+  await withSite(async (site) => {
+    const ran = await sendmail(site, ["-oem", "nobody"], "\nhello\n");
+    assert.deepEqual([ran.code, ran.err], [67, []]);
+    const [message] = await queued(site);
+    const [recipient] = message!.entry.recipients;
+    assert.equal(recipient!.target.kind, "error");
+  });
+});
+
+test("exit codes and texts are Sendmail's", async () => {
+  await withSite(async (site) => {
+    const cases: readonly (readonly [argv: readonly string[], code: number, err: readonly string[]])[] = [
+      [["-O", "Nonsense=1", "joe"], 70, ["readcf: unknown option name Nonsense"]],
+      [["-o~1", "joe"], 70, ["readcf: unknown option name 0x7e"]],
+      [["-oZ1", "joe"], 0, []],
+      [["-OQueueSortOrder=host", "joe"], 0, []],
+      [["|/bin/true"], 64, ["|/bin/true... Cannot mail directly to programs"]],
+      [["/tmp/xx"], 64, ["/tmp/xx... Cannot mail directly to files"]],
+      [[":include:/etc/passwd"], 64, [":include:/etc/passwd... Cannot mail directly to :include:s"]],
+      [["<joe"], 64, ["<joe... Unbalanced '<'"]],
+      [["-C", "/nonexistent", "joe"], 72, ["/nonexistent: line 0: cannot open: No such file or directory"]],
+      [["-bv"], 64, ["Recipient names must be specified"]],
+      [["-t"], 65, ["No recipient addresses found in header"]],
+      [["-O", "MaxMessageSize=3", "joe"], 69, ["Message exceeds maximum fixed size (3)"]],
+    ];
+    for (const [argv, code, err] of cases) {
+      const ran = await sendmail(site, argv, "Subject: x\n\nx\n");
+      assert.deepEqual([ran.code, ran.err], [code, err], argv.join(" "));
+    }
+  });
+});
+
+test("-t: addresses of the command line get nothing", async () => {
+  await withSite(async (site) => {
+    await sendmail(site, ["-t", "amy@far.example"], "To: joe\nBcc: amy@far.example\n\nx\n");
+    const [message] = await queued(site);
+    assert.deepEqual(byTarget(message!.entry), [{ kind: "mailbox", name: "joe" }]);
+  });
+});
+
+test("a resent message gets its own date, sender and id", async () => {
+  await withSite(async (site) => {
+    await sendmail(site, ["-t"], "From: a@b.example\nTo: amy@far.example\nResent-To: joe\n\nx\n");
+    const [message] = await queued(site);
+    assert.deepEqual(byTarget(message!.entry), [{ kind: "mailbox", name: "joe" }]);
+    for (const field of ["Resent-Date", "Resent-Message-ID", "Resent-From", "Date", "Message-ID"])
+      assert.match(message!.text, new RegExp(`^${field}: `, "m"));
+    assert.equal(message!.text.match(/^From: /gm)!.length, 1);
   });
 });
 
 test("wrong usage", async () => {
   await withSite(async (site) => {
-    assert.equal((await sendmail(site, ["-Z"])).code, 64);
+    assert.deepEqual(await sendmail(site, ["-Z"]), {
+      code: 64,
+      out: [],
+      err: ["sendmail: illegal option -- Z"],
+    });
     assert.equal((await sendmail(site, [], "x\n")).code, 64);
-    assert.equal((await sendmail(site, ["-t"], "Subject: x\n\nx\n")).code, 64);
     const daemon = await sendmail(site, ["-bd", "-q20m"]);
     assert.equal(daemon.code, 64);
     assert.match(daemon.err.join(), /mailhost start/);
@@ -129,14 +185,57 @@ test("wrong usage", async () => {
   });
 });
 
+test("-bd, -bD and -q20m ask the launcher", async () => {
+  await withSite(async (site) => {
+    const orders: StartOrder[] = [];
+    const start = async (_site: Site, order: StartOrder) => {
+      orders.push(order);
+      return 0;
+    };
+    for (const argv of [["-bd", "-q20m"], ["-bD"], ["-q1h30m"]])
+      assert.equal(await run(["--root", site.root, ...argv], { starter: { start } }), 0);
+    assert.equal(await run(["--root", site.root], { starter: { start }, programName: "smtpd" }), 0);
+    assert.deepEqual(orders, [
+      { how: "background", queueOnly: false, interval: 1_200_000 },
+      { how: "foreground", queueOnly: false },
+      { how: "background", queueOnly: true, interval: 5_400_000 },
+      { how: "background", queueOnly: false },
+    ]);
+  });
+});
+
+test("-bC names the faults", async () => {
+  await withSite(async (site) => {
+    assert.deepEqual(await sendmail(site, ["-bC"]), { code: 0, out: [], err: [] });
+    writeFileSync(site.settingsFile, "hostnam: x\n");
+    const ran = await sendmail(site, ["-bC"]);
+    assert.equal(ran.code, 78);
+    assert.match(ran.err[0]!, /mailhost\.yaml:1: hostnam: unknown setting/);
+  });
+});
+
+test("-Q puts into quarantine and takes out of it", async () => {
+  await withSite(async (site) => {
+    await sendmail(site, ["joe"], "x\n");
+    const id = (await queued(site))[0]!.entry.id;
+    assert.equal((await sendmail(site, ["-Qlooks bad", `-qI${id}`])).code, 0);
+    assert.equal((await queued(site))[0]!.entry.quarantine, "looks bad");
+    const listed = await sendmail(site, ["-bp", "-qQ"]);
+    assert.ok(listed.out.includes("     QUARANTINE: looks bad"), listed.out.join("\n"));
+    assert.deepEqual((await sendmail(site, ["-bp", "-q!Qbad"])).out.at(-1), "\t\tTotal requests: 0");
+    assert.equal((await sendmail(site, ["-Q", "-qQ", "-qQbad"])).code, 0);
+    assert.equal((await queued(site))[0]!.entry.quarantine, undefined);
+  });
+});
+
 test("-bv says where mail would go", async () => {
   await withSite(async (site) => {
     const ran = await sendmail(site, ["-bv", "staff", "MAILER-DAEMON", "nobody"]);
     assert.deepEqual(ran.out, [
-      "staff... deliverable: mailer local, user joe",
-      "staff... deliverable: mailer esmtp, host far.example., user amy@far.example",
+      "joe@mail.linuxaid.com.cn... deliverable: mailer local, user joe",
+      "amy@far.example... deliverable: mailer esmtp, host far.example., user amy@far.example",
       "MAILER-DAEMON... deliverable: mailer local, user root",
-      "nobody... 550 5.1.1 <nobody>... User unknown",
+      "nobody... User unknown",
     ]);
     assert.equal(ran.code, 67);
   });
