@@ -40,8 +40,10 @@ async function serve(t: TestContext, script: Script, path?: string) {
         if (inData) {
           if (line !== ".") continue;
           inData = false;
-          for (const answer of script.end ?? ["250 2.1.5 ok"])
-            answer === "close" ? socket.destroy() : say(answer);
+          for (const answer of script.end ?? ["250 2.1.5 ok"]) {
+            if (answer === "close") socket.destroy();
+            else say(answer);
+          }
           continue;
         }
         const verb = line.split(/[ :]/)[0]!;
