@@ -9,7 +9,7 @@ import type { Site } from "@mailhost/common/site";
 import { EX_DATAERR, EX_OK } from "@mailhost/common/sysexits";
 import { readOriginal } from "../bounce/original.ts";
 import { relayOf } from "../log/message-log.ts";
-import { type QueueEntry, type QueueRecipient, targetName } from "../queue/queue-entry.ts";
+import { isKeptBack, type QueueEntry, type QueueRecipient, targetName } from "../queue/queue-entry.ts";
 import { isQueueId } from "../queue/queue-id.ts";
 import type { QueueStore } from "../queue/queue-store.ts";
 import { changeQueue, printable, viewQueue } from "./queue-view.ts";
@@ -62,6 +62,7 @@ function list(site: Site, args: QueueArguments, out: Out): Promise<number> {
       return EX_OK;
     }
     for (const entry of store.list()) out(summary(entry));
+    for (const { id, reason } of store.unreadable()) out(`${id}  cannot be read: ${reason}`);
     return EX_OK;
   });
 }
@@ -74,9 +75,11 @@ function summary(entry: QueueEntry): string {
   const state =
     entry.held !== undefined
       ? `held (${entry.held})`
-      : entry.attempts === 0
-        ? "new"
-        : `next attempt ${time(entry.nextAttemptAt)}`;
+      : entry.quarantine !== undefined
+        ? `quarantine (${entry.quarantine})`
+        : entry.attempts === 0
+          ? "new"
+          : `next attempt ${time(entry.nextAttemptAt)}`;
   return `${entry.id}  ${entry.size} octets  ${time(entry.receivedAt)}  ${state}  <${entry.sender}> -> <${first}>${more}`;
 }
 
@@ -109,7 +112,9 @@ function details(entry: QueueEntry): string[] {
     `received: ${time(entry.receivedAt)} from ${relayOf(entry.origin)} (${entry.origin.protocol})`,
     ...(entry.messageId === undefined ? [] : [`message-id: ${entry.messageId}`]),
     `attempts: ${entry.attempts}${entry.attempts === 0 ? "" : `, the last ${time(entry.lastAttemptAt)}`}`,
-    entry.held === undefined ? `next attempt: ${time(entry.nextAttemptAt)}` : `held: ${entry.held}`,
+    ...(entry.held === undefined ? [] : [`held: ${entry.held}`]),
+    ...(entry.quarantine === undefined ? [] : [`quarantine: ${entry.quarantine}`]),
+    ...(isKeptBack(entry) ? [] : [`next attempt: ${time(entry.nextAttemptAt)}`]),
     ...entry.recipients.map(recipientLine),
   ];
 }
@@ -156,10 +161,15 @@ async function tellDaemon(site: Site, command: string, out: Out): Promise<boolea
   }
 }
 
-async function remove(store: QueueStore, id: string): Promise<boolean> {
-  if (store.get(id) === undefined) return false;
-  await store.change({ remove: [id] });
-  return true;
+/** Also one whose entry cannot be read. */
+function remove(store: QueueStore, id: string): Promise<boolean> {
+  return store.discard(id);
+}
+
+/** True for an id in the queue, readable or not. */
+function has(store: QueueStore | undefined, id: string): boolean {
+  if (store === undefined) return false;
+  return store.get(id) !== undefined || [...store.unreadable()].some((entry) => entry.id === id);
 }
 
 async function change(
@@ -170,7 +180,7 @@ async function change(
   act: (store: QueueStore, id: string) => Promise<boolean>,
 ): Promise<number> {
   const { id } = args;
-  const exists = await viewQueue(site, (store) => id !== undefined && store?.get(id) !== undefined);
+  const exists = await viewQueue(site, (store) => id !== undefined && has(store, id));
   if (id === undefined || !exists || !(await changeQueue(site, silentLog, (store) => act(store, id)))) {
     throw unknown(args);
   }

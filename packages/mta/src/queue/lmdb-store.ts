@@ -2,7 +2,7 @@
  * The file-backed queue store: one LMDB environment and a folder of large messages. See docs/queue.md.
  */
 import type { Clock } from "@mailhost/common/clock";
-import { messageOf } from "@mailhost/common/errors";
+import { errnoOf, messageOf } from "@mailhost/common/errors";
 import type { Log } from "@mailhost/common/log/log";
 import type { Site } from "@mailhost/common/site";
 import type { Database } from "lmdb";
@@ -164,6 +164,57 @@ class LmdbStore implements QueueStore {
       const entry = this.#read(id);
       if (entry !== undefined) yield entry;
     }
+  }
+
+  *unreadable(): Iterable<{ readonly id: string; readonly reason: string }> {
+    this.#env.root.resetReadTxn();
+    for (const id of this.#env.entries.getKeys()) {
+      const bytes = this.#env.entries.get(id);
+      try {
+        if (bytes !== undefined) decodeEntry(bytes);
+      } catch (error) {
+        yield { id, reason: messageOf(error) };
+      }
+    }
+  }
+
+  async restore(entry: QueueEntry, body: AsyncIterable<Buffer>): Promise<boolean> {
+    const { entries, paths } = this.#env;
+    this.#env.root.resetReadTxn();
+    if (entries.doesExist(entry.id)) return false;
+    // An earlier try that was cut short may have left its file.
+    await removeDf(paths.df, entry.id, this.#fs);
+    const writer = createMessageWriter({
+      id: entry.id,
+      dfDir: paths.df,
+      fs: this.#fs,
+      clock: this.#clock,
+      commit: (fresh, bytes) => this.#insert({ ...copyOf(entry), size: fresh.size }, bytes),
+    });
+    try {
+      for await (const piece of body) await writer.write(piece);
+      await writer.commit(entry);
+      return true;
+    } catch (error) {
+      await writer.abort();
+      if (errnoOf(error) === "EEXIST" && this.get(entry.id) !== undefined) return false;
+      throw error;
+    }
+  }
+
+  async discard(id: string): Promise<boolean> {
+    const { entries, bodies, due, root, paths } = this.#env;
+    const commit = root.transaction(() => {
+      if (!entries.doesExist(id)) return false;
+      // The rows of an entry that cannot be read are found by looking at all of them.
+      for (const key of due.getKeys()) if (key[1] === id) void due.remove(key);
+      void bodies.remove(id);
+      void entries.remove(id);
+      return true;
+    });
+    const found = await committed(commit, paths.dir);
+    if (found) await this.#dropDf(id);
+    return found;
   }
 
   count(): number {

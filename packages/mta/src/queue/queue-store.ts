@@ -115,6 +115,21 @@ export interface QueueStore {
   bodyFault(entry: QueueEntry): Promise<string | undefined>;
   /** All entries in the order of their arrival. */
   list(): Iterable<QueueEntry>;
+  /** Entries that cannot be read, and why: they are left alone until they are {@link discard}ed. */
+  unreadable(): Iterable<{ readonly id: string; readonly reason: string }>;
+  /**
+   * Puts a whole entry of another queue into this one, with its id, states and times. Resolves when it is on stable storage.
+   *
+   * @param body `entry.size` is set by what comes
+   * @returns false when the id is taken: it is there already
+   */
+  restore(entry: QueueEntry, body: AsyncIterable<Buffer>): Promise<boolean>;
+  /**
+   * Removes a message whatever state its entry is in.
+   *
+   * @returns false when there is no such message
+   */
+  discard(id: string): Promise<boolean>;
   /** Number of messages. */
   count(): number;
   /** Ids due at `now`, earliest first; held ones are never due. */
