@@ -122,31 +122,49 @@ function compareReports(a: Delivery, b: Delivery, differ: Differ): void {
 function compareLogs(a: readonly string[], b: readonly string[], differ: Differ): void {
   const kinds = new Set([...a, ...b].map(logKind));
   for (const kind of kinds) {
-    const of = (all: readonly string[]) => all.filter((line) => logKind(line) === kind).sort();
-    const [ours, theirs] = [of(a), of(b)];
-    if (kind === "other" || ours.length !== theirs.length) {
-      differ(`log ${kind}`, ours.join("\n"), theirs.join("\n"));
-      continue;
+    const of = (all: readonly string[]) => all.filter((line) => logKind(line) === kind);
+    const left = of(b);
+    for (const line of of(a)) {
+      const at = left.findIndex((other) => logKey(other) === logKey(line));
+      const [partner] = at < 0 ? [undefined] : left.splice(at, 1);
+      if (partner === undefined) differ(`log ${kind}`, line, undefined);
+      else compareFields(kind, line, partner, differ);
     }
-    for (const [i, line] of ours.entries()) {
-      const [x, y] = [logFields(line), logFields(theirs[i]!)];
-      for (const name of new Set([...x.keys(), ...y.keys()])) {
-        if (!TIMES.has(name)) differ(`log ${kind} ${name}`, x.get(name), y.get(name));
-      }
-    }
+    for (const line of left) differ(`log ${kind}`, undefined, line);
   }
+}
+
+function compareFields(kind: string, line: string, partner: string, differ: Differ): void {
+  const [x, y] = [logFields(line), logFields(partner)];
+  for (const name of new Set([...x.keys(), ...y.keys()])) {
+    if (!TIMES.has(name)) differ(`log ${kind} ${name}`.trim(), x.get(name), y.get(name));
+  }
+}
+
+/** What a line is about; two lines of one kind about the same belong together. */
+function logKey(line: string): string {
+  const fields = logFields(line);
+  if (logKind(line) === "from") return "";
+  const text = fields.get("arg1") ?? fields.get("to") ?? line.replace(LOG_ID, "");
+  return `${fields.get("ruleset") ?? ""} ${text}`;
 }
 
 /** How long a thing took, and what follows from it. */
 const TIMES = new Set(["delay", "xdelay", "pri"]);
 
+/** `QID: `, `NOQUEUE: ` or nothing at the start of a line. */
+const LOG_ID = /^(?:\w{14}|QID|NOQUEUE): /;
+
 function logKind(line: string): string {
-  return /^\w+: (from|to|ruleset)=/.exec(line)?.[1] ?? "other";
+  const text = line.replace(LOG_ID, "");
+  return /^(from|to|ruleset)=/.exec(text)?.[1] ?? (/\.\.\. /.test(text) ? "refusal" : "other");
 }
 
 function logFields(line: string): Map<string, string> {
-  const fields = line.replace(/^\w+: /, "").split(/, (?=(?:[a-z]\w*)=)/);
-  return new Map(
-    fields.map((field) => [field.slice(0, field.indexOf("=")), field.slice(field.indexOf("=") + 1)]),
-  );
+  const fields = line.replace(LOG_ID, "").split(/, (?=[a-z]\w*=)/);
+  const named = fields.map((field): [string, string] => [
+    field.slice(0, Math.max(0, field.indexOf("="))),
+    field.slice(field.indexOf("=") + 1),
+  ]);
+  return new Map([["id", LOG_ID.exec(line)?.[0].trim() ?? ""], ...named]);
 }

@@ -37,7 +37,7 @@ export async function runCases(side: Side, cases: readonly Case[]): Promise<Obse
     else raw.replies = await converse(side, one, number);
     const shown = [...raw.replies.map((r) => r.reply), raw.ran?.stdout ?? ""].join("\n");
     for (const [id] of shown.matchAll(/\b[0-9A-Za-x]{8}\d{6}\b/g)) raw.ids.add(id);
-    raw.log = rulesetLines(side.log().slice(from));
+    raw.log = await refusalLines(side, from, raw);
     raws.push(raw);
   }
   await side.settled();
@@ -52,10 +52,9 @@ export async function runCases(side: Side, cases: readonly Case[]): Promise<Obse
     return {
       replies: raw.replies,
       deliveries: inOrder(delivered.filter((d) => token.test(d.text)).map((d) => d.delivery)),
-      log: [
-        ...raw.log,
-        ...log.filter((line) => raw.ids.has(line.slice(0, 14)) && !line.includes("ruleset=")),
-      ].map(alike),
+      log: [...raw.log, ...log.filter((line) => raw.ids.has(line.slice(0, 14)) && !isRefusal(line))].map(
+        alike,
+      ),
       ...(raw.ran === undefined
         ? {}
         : { exit: raw.ran.code, stdout: alike(raw.ran.stdout), stderr: alike(raw.ran.stderr) }),
@@ -63,12 +62,39 @@ export async function runCases(side: Side, cases: readonly Case[]): Promise<Obse
   });
 }
 
-/** Refusals are of no queue id that a client gets to know: they are the case's by their time. */
-function rulesetLines(text: string): string[] {
-  return text.split("\n").flatMap((line) => {
-    const shown = logText(line);
-    return shown?.includes("ruleset=") === true ? [shown] : [];
-  });
+/** How long a line of the log may be on its way (ms). */
+const LOG_PATIENCE = 60;
+
+/**
+ * Lines about what was refused, which bear no queue id that a client gets to know: they are the case's by their time. The
+ * log is written by another process than the one that answers, so as many lines are awaited as there were refusals.
+ */
+async function refusalLines(side: Side, from: number, raw: Raw): Promise<string[]> {
+  const expected = raw.replies.filter(
+    ({ to, reply }) => /^(?:MAIL|RCPT) /i.test(to) && /^(?:4|55[0-4])/.test(reply),
+  ).length;
+  const end = Date.now() + LOG_PATIENCE;
+  let before = -1;
+  for (;;) {
+    const text = side.log().slice(from);
+    const lines = text.split("\n").flatMap((line) => {
+      const shown = logText(line);
+      return shown !== undefined && isRefusal(shown) ? [shown] : [];
+    });
+    const quiet = text.length === before && lines.length >= expected;
+    if (quiet || Date.now() > end) return lines;
+    before = text.length;
+    await new Promise((resume) => setTimeout(resume, 3));
+  }
+}
+
+/** `ruleset=…`, or the text of a refusal: `<x>... User unknown`. */
+function isRefusal(line: string): boolean {
+  if (line.includes("ruleset=")) return true;
+  return (
+    !/^\w+: (?:from|to|\w{14}|AUTH)[=:]/.test(line) &&
+    /\.\.\. |User has moved|loop broken|excessive recursion/.test(line)
+  );
 }
 
 /** A report about a case's message is the case's too. */
