@@ -144,7 +144,8 @@ test("each source says at its top what it is", () => {
 
 test("sources write to the console nowhere and leave nothing for later", () => {
   for (const file of sources) {
-    const text = read(file);
+    // HACK is also the name of a macro of Sendmail's, which the reader of config.mc has to know.
+    const text = read(file).replace(/^ +HACK: "/m, "");
     assert.doesNotMatch(text, /\bconsole\./, file);
     assert.doesNotMatch(text, /\b(TODO|FIXME|XXX|HACK)\b/, file);
     assert.doesNotMatch(text, /^export default\b|^(?:export )?(?:const )?enum\b/m, file);

@@ -4,7 +4,7 @@
  */
 import { ConfigError } from "../../errors.ts";
 import { readMapLine } from "./maps.ts";
-import { addNote, addToClass, classOf, type Origin, type SendmailConfig } from "./model.ts";
+import { addNote, addToClass, classOf, type Origin, onOneLine, type SendmailConfig } from "./model.ts";
 import { nearestOption, optionLettered, optionNamed } from "./options.ts";
 import { type Ruleset, ruleOf, rulesetOf } from "./rulesets.ts";
 
@@ -106,7 +106,7 @@ function readOption(rest: string, { config }: LineReading, origin: Origin): stri
     return giveOption(config, option.name, value.replaceAll("\n", " "), origin);
   }
   const letter = rest.charAt(0);
-  if (letter === "" || letter === " ") return UNKNOWN;
+  if (letter.trim() === "") return UNKNOWN;
   if (letter === "r") return readTimeouts(config, rest.slice(1), origin);
   const option = optionLettered(letter);
   if (option === undefined) return `unknown option ${letter}`;
@@ -165,7 +165,8 @@ function readHeader(rest: string, { config }: LineReading, origin: Origin): stri
 /** A fault in the words that Sendmail has for it, which a postmaster may know and can search for. */
 export class CfError extends ConfigError {
   constructor(file: string, line: number, reason: string) {
-    super(file, line, reason);
-    this.message = line > 0 ? `554 5.0.0 ${file}: line ${line}: ${reason}` : `554 5.0.0 ${file}: ${reason}`;
+    super(file, line, onOneLine(reason));
+    this.message =
+      line > 0 ? `554 5.0.0 ${file}: line ${line}: ${this.reason}` : `554 5.0.0 ${file}: ${this.reason}`;
   }
 }

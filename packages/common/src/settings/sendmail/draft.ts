@@ -2,7 +2,7 @@
  * Settings in the making: values by path, each with the place that gave it; the rest are Sendmail's defaults.
  */
 import { ConfigError } from "../../errors.ts";
-import type { Note, Origin } from "./model.ts";
+import { type Note, type Origin, onOneLine } from "./model.ts";
 
 /** What the parts of a configuration write their meaning into. */
 export interface Draft {
@@ -42,7 +42,7 @@ export function draftOf(defaults: ReadonlyMap<string, unknown>): Draft {
       values.set(path, [...before, ...more.filter((item) => !before.includes(item))]);
       origins.set(path, origin);
     },
-    note: ({ file, line }, text) => void notes.push({ file, line, text }),
-    fault: ({ file, line }, reason) => void faults.push(new ConfigError(file, line, reason)),
+    note: ({ file, line }, text) => void notes.push({ file, line, text: onOneLine(text) }),
+    fault: ({ file, line }, reason) => void faults.push(new ConfigError(file, line, onOneLine(reason))),
   };
 }

@@ -112,5 +112,10 @@ export function addFeature(
 
 /** Adds a note. */
 export function addNote(config: SendmailConfig, { file, line }: Origin, text: string): void {
-  config.notes.push({ file, line, text });
+  config.notes.push({ file, line, text: onOneLine(text) });
+}
+
+/** A text for people, which may quote a file, without control characters. */
+export function onOneLine(text: string): string {
+  return text.replace(/\p{Cc}+/gu, " ");
 }
