@@ -20,6 +20,7 @@ const BIN = {
   mailq: fileURLToPath(new URL("../../packages/mta/bin/mailq.js", import.meta.url)),
   newaliases: fileURLToPath(new URL("../../packages/mta/bin/newaliases.js", import.meta.url)),
   makemap: fileURLToPath(new URL("../../packages/mta/bin/makemap.js", import.meta.url)),
+  praliases: fileURLToPath(new URL("../../packages/mta/bin/praliases.js", import.meta.url)),
 } as const;
 
 /** The article's `/etc/mail`; 127.0.0.2 stands for its LAN, every other loopback address for the outside. */

@@ -2,8 +2,10 @@
  * The text form of the aliases: `name: target, target`.
  *
  * A line that begins with white space continues the one before, and so does one after a `\` at the end of a line; a
- * line that begins with `#` is a comment. Names are local and compared without case. All faults are collected with
- * their lines, loops among them: `a -> b -> a`. Words are Sendmail's where it has some.
+ * line that begins with `#` is a comment. Names are local and compared without case; white space in one is a dot. Of a
+ * name given twice the last counts, as with Sendmail's newaliases. `@: @`, the mark of Sendmail's database, is passed
+ * over. All faults are collected with their lines, loops among them: `a -> b -> a`. Words are Sendmail's where it has
+ * some.
  */
 import { localPartKey } from "../address.ts";
 import { ConfigError } from "../errors.ts";
@@ -13,6 +15,8 @@ import { LONGEST_KEY, type ParsedTable, textLines } from "./map-text.ts";
 
 /** The aliases of a text, right-hand sides as written, and the figures that newaliases prints. */
 export interface ParsedAliases extends ParsedTable {
+  /** How many lines there were; a name that came twice counts twice. */
+  readonly count: number;
   /** The longest right-hand side, in octets. */
   readonly longest: number;
   /** Left- and right-hand sides together, in octets. */
@@ -40,20 +44,25 @@ export function parseAliasText(
   const numbers = new Map<string, number>();
   const faults: ConfigError[] = [];
   const duplicates: ConfigError[] = [];
-  const figures = { longest: 0, total: 0 };
+  const figures = { count: 0, longest: 0, total: 0 };
   for (const line of logicalLines(text, file, faults)) {
     const alias = readAlias(line.text);
+    if (alias === undefined) continue;
     if (typeof alias === "string") {
       faults.push(new ConfigError(file, line.number, alias));
-    } else if (entries.has(alias.name)) {
-      duplicates.push(new ConfigError(file, line.number, `duplicate alias name ${alias.name}`));
-    } else {
-      entries.set(alias.name, alias.value);
-      numbers.set(alias.name, line.number);
-      const octets = Buffer.byteLength(alias.value);
-      figures.longest = Math.max(figures.longest, octets);
-      figures.total += Buffer.byteLength(alias.name) + octets;
+      continue;
     }
+    const { left, name, value } = alias;
+    if (entries.has(name)) {
+      const warning = `${left}... Warning: duplicate alias name ${shownName(name)}`;
+      duplicates.push(new ConfigError(file, line.number, warning));
+    }
+    entries.set(name, value);
+    numbers.set(name, line.number);
+    const octets = Buffer.byteLength(value);
+    figures.count++;
+    figures.longest = Math.max(figures.longest, octets);
+    figures.total += Buffer.byteLength(shownName(name)) + octets;
   }
   for (const loop of aliasLoops(entries, isLocalDomain)) {
     faults.push(new ConfigError(file, numbers.get(loop[0]!)!, `alias loop: ${loop.join(" -> ")}`));
@@ -64,13 +73,13 @@ export function parseAliasText(
 /** Writes aliases so that {@link parseAliasText} reads them again. */
 export function printAliasText(entries: Iterable<readonly [name: string, value: string]>): string {
   let text = "";
-  for (const [name, value] of entries)
-    text += `${/^[^\s:#"@\\]+$/.test(name) ? name : quoted(name)}: ${value}\n`;
+  for (const [name, value] of entries) text += `${shownName(name)}: ${value}\n`;
   return text;
 }
 
-function quoted(name: string): string {
-  return `"${name.replace(/["\\]/g, "\\$&")}"`;
+/** A name as it is written on the left, with quotes where it needs them. */
+export function shownName(name: string): string {
+  return /^[^\s:#"@\\]+$/.test(name) ? name : `"${name.replace(/["\\]/g, "\\$&")}"`;
 }
 
 /** Joins continuation lines; comments and empty lines are left out. */
@@ -97,18 +106,22 @@ function logicalLines(text: string, file: string, faults: ConfigError[]): Logica
   return lines;
 }
 
-/** One line as an alias, or what is wrong with it. */
-function readAlias(line: string): { name: string; value: string } | string {
+/** One line as an alias, what is wrong with it, or undefined for the mark. */
+function readAlias(line: string): { left: string; name: string; value: string } | string | undefined {
   const match = /^((?:"(?:[^"\\]|\\.)*"|\\.|[^:"\\])*):(.*)$/s.exec(line);
   if (match === null) return "missing colon";
-  const left = match[1]!.trim();
-  const value = match[2]!.trim();
-  const bare = left.replace(/^"(?:[^"\\]|\\.)*"$/s, "quoted");
-  if (bare.includes("@")) return `${left}... cannot alias non-local names`;
-  if (bare === "" || /[\s,<>()"|/\\]/.test(bare)) return `${left}... illegal alias name`;
-  const name = localPartKey(left);
-  if (name === "" || Buffer.byteLength(name) > LONGEST_KEY) return `${left}... illegal alias name`;
-  if (value === "") return `${left}... missing value for alias`;
+  const left = match[1]!;
+  const given = left.trim();
+  // What stands behind the last item is counted, as Sendmail does, and means nothing.
+  const value = match[2]!.trimStart();
+  if (given === "@" && value.trim() === "@") return undefined;
+  const bare = given.replace(/^"(?:[^"\\]|\\.)*"$/s, "quoted");
+  if (/@|^[|/]/.test(bare)) return `${given}... cannot alias non-local names`;
+  if (bare === "") return `${line.trimEnd()}... illegal alias name`;
+  if (/[,<>()"|/\\]/.test(bare)) return `${given}... illegal alias name`;
+  const name = localPartKey(bare === "quoted" ? given : given.replace(/\s+/g, "."));
+  if (name === "" || Buffer.byteLength(name) > LONGEST_KEY) return `${given}... illegal alias name`;
+  if (value === "") return `${line.trimEnd()}... missing value for alias`;
   const targets = parseTargets(value);
-  return targets.ok ? { name, value } : `${left}... ${targets.reason}`;
+  return targets.ok ? { left, name, value } : `${given}... ${targets.reason}`;
 }

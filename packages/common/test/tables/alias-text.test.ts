@@ -105,20 +105,27 @@ test("every target is read back as it is printed", () => {
 });
 
 test("Sendmail's complaints, with their lines", () => {
-  assert.deepEqual(faults("# c\n  x: y\nnocolon\na@b: c\nnoval:\na b: c\nok: x # boss\n"), [
+  assert.deepEqual(faults("# c\n  x: y\nnocolon\na@b: c\nnoval:\na,b: c\nok: x # boss\n"), [
     "aliases:2: Non-continuation line starts with space",
     "aliases:3: missing colon",
     "aliases:4: a@b... cannot alias non-local names",
-    "aliases:5: noval... missing value for alias",
-    "aliases:6: a b... illegal alias name",
+    "aliases:5: noval:... missing value for alias",
+    "aliases:6: a,b... illegal alias name",
     "aliases:7: ok... x # boss: a comment needs a line of its own",
   ]);
   const twice = parse("a: b\nA: c\n");
   assert.deepEqual(
     twice.duplicates.map((f) => f.message),
-    ["aliases:2: duplicate alias name a"],
+    ["aliases:2: A... Warning: duplicate alias name a"],
   );
-  assert.equal(twice.entries.get("a"), "b");
+  assert.equal(twice.entries.get("a"), "c", "the last counts, as with Sendmail");
+  assert.equal(twice.count, 2);
+});
+
+test("white space in a name is a dot, and Sendmail's own mark is passed over", () => {
+  const read = parse("@: @\ntwo  words: x\n");
+  assert.deepEqual(read.faults, []);
+  assert.deepEqual([...read.entries], [["two.words", "x"]]);
 });
 
 test("loops are named by their members", () => {

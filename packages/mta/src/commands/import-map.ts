@@ -5,6 +5,7 @@
  * says that these are aliases.
  */
 import { closeSync, createReadStream, openSync, readSync } from "node:fs";
+import { localPartKey } from "@mailhost/common/address";
 import { tableKey } from "@mailhost/common/tables/address-keys";
 import { readBerkeleyDb } from "@mailhost/common/tables/berkeley-db";
 import type { OctetEntry } from "@mailhost/common/tables/compile";
@@ -58,7 +59,7 @@ export async function importMap(options: ImportOptions): Promise<number> {
     for await (const [key, value] of source(options)) {
       const bare = withoutNull(key);
       if (bare === "@") aliases = true;
-      else yield [options.fold ? toOctets(tableKey(fromOctets(bare))) : bare, withoutNull(value)];
+      else yield [options.fold ? foldedKey(bare) : bare, withoutNull(value)];
     }
   }
   const { file, onProgress } = options;
@@ -76,6 +77,12 @@ async function* source({ from, stdin }: ImportOptions): AsyncGenerator<OctetEntr
   }
   const stream = from === "-" ? stdin : createReadStream(from);
   yield* readDumpText(new OctetLines(stream).batches(), from === "-" ? "standard input" : from);
+}
+
+/** A name of an alias that needs quotes has them in Sendmail's database, and none in ours. */
+function foldedKey(octets: string): string {
+  const key = fromOctets(octets);
+  return toOctets(/^".*"$/s.test(key) ? localPartKey(key) : tableKey(key));
 }
 
 function withoutNull(octets: string): string {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import test, { type TestContext } from "node:test";
@@ -55,20 +55,46 @@ test("a loop is named by its members, exit 65, the last good database stays", as
   assert.equal(looped.code, 65);
   assert.equal(
     looped.err,
-    `${file}:1: alias loop: postmaster -> root -> boss -> postmaster\nnewaliases: ${file}.db not changed\n`,
+    `${file}: line 1: alias loop: postmaster -> root -> boss -> postmaster\nnewaliases: ${file}.db not changed\n`,
   );
   const tables = openSiteTables(site, { log: silentLog });
   t.after(() => tables.close());
   assert.notEqual(tables.aliases.get("bin"), undefined);
 });
 
-test("a name given twice is warned of, and the first counts", async (t) => {
-  const { file, newaliases } = fixture(t, "a: b\nA: c\n");
+test("a name given twice is warned of, and the last counts, as with Sendmail", async (t) => {
+  const { site, file, newaliases } = fixture(t, "a: b\nA: c\n");
   assert.deepEqual(await newaliases(), {
     code: 0,
-    out: `${file}: 1 aliases, longest 1 bytes, 2 bytes total\n`,
-    err: `${file}:2: duplicate alias name a\n`,
+    out: `${file}: 2 aliases, longest 1 bytes, 4 bytes total\n`,
+    err: `${file}: line 2: A... Warning: duplicate alias name a\n`,
   });
+  const tables = openSiteTables(site, { log: silentLog });
+  t.after(() => tables.close());
+  assert.deepEqual(tables.aliases.get("a"), [{ kind: "local", name: "c", final: false }]);
+});
+
+test("several alias files: each is compiled, each is told of", async (t) => {
+  const { site, file, newaliases } = fixture(t, "a: b\n");
+  const second = join(site.etcMail, "lists");
+  writeFileSync(
+    join(site.etcMail, "mailhost.yaml"),
+    "tables: {aliases: [etc/mail/aliases, etc/mail/lists]}\n",
+  );
+  writeFileSync(second, "no colon\n");
+  const faulty = await newaliases();
+  assert.equal(faulty.code, 65);
+  assert.equal(faulty.out, `${file}: 1 aliases, longest 1 bytes, 2 bytes total\n`);
+  assert.equal(faulty.err, `${second}: line 1: missing colon\nnewaliases: ${second}.db not changed\n`);
+  writeFileSync(second, "c: d\n");
+  assert.equal((await newaliases()).code, 0);
+  assert.deepEqual(readdirSync(site.etcMail).sort(), [
+    "aliases",
+    "aliases.db",
+    "lists",
+    "lists.db",
+    "mailhost.yaml",
+  ]);
 });
 
 test("no aliases file, wrong usage", async (t) => {
