@@ -13,11 +13,12 @@ import type { Client, PolicyFacts } from "../policy/policy-facts.ts";
 import { refusalText } from "../submit/refusal.ts";
 import type { Written } from "../submit/written-address.ts";
 import { inputLine, returnsLine, TEST_HELP } from "./test-mode-text.ts";
-import { mailerOf } from "./verify.ts";
+import { mailerOf, type NextHops } from "./verify.ts";
 
 /** What the session knows. */
 export interface TestParts {
   readonly hostname: string;
+  readonly smartHost: string | undefined;
   readonly tables: SiteTables;
   /** The facts, with the names that `.Cw` has added. */
   facts(moreNames: ReadonlySet<string>): PolicyFacts;
@@ -186,7 +187,7 @@ async function parseLines(address: string, parts: TestParts, names: ReadonlySet<
       `mailer error, host ${enhanced}, user ${code} ${text}`,
     ];
   }
-  const ways = found.recipients.map((r) => mailerOf(r.address, r.target));
+  const ways = found.recipients.map((r) => mailerOf(r.address, r.target, hopsOf(parts)));
   return [
     ...lines,
     ...ways.slice(0, 1).map((way) => returnsLine("parse", tripleOf(way))),
@@ -194,6 +195,10 @@ async function parseLines(address: string, parts: TestParts, names: ReadonlySet<
       host === undefined ? `mailer ${mailer}, user ${user}` : `mailer ${mailer}, host ${host}, user ${user}`,
     ),
   ];
+}
+
+function hopsOf({ tables, smartHost }: TestParts): NextHops {
+  return { mailertable: tables.mailertable, smartHost };
 }
 
 function tripleOf({ mailer, host, user }: ReturnType<typeof mailerOf>): string {
@@ -231,7 +236,7 @@ async function addressRuleset(
       const found = await parts.resolve(unfocused(text), names);
       if (found.kind === "targets") {
         const [first] = found.recipients;
-        return first === undefined ? text : tripleOf(mailerOf(first.address, first.target));
+        return first === undefined ? text : tripleOf(mailerOf(first.address, first.target, hopsOf(parts)));
       }
       const { code, enhanced } = found.reply;
       return `$# error $@ ${enhanced} $: "${code} ${refusalText(found.reply).replace(/^.*?\.\.\. /, "")}"`;

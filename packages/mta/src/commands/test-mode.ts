@@ -64,6 +64,7 @@ function partsOf(site: Site, settings: Settings, tables: SiteTables): TestParts 
   const rewrite = createAddressRewriter({ settings, tables, isOurName });
   return {
     hostname: settings.hostname,
+    smartHost: settings.relay.smartHost,
     tables,
     facts: factsOf,
     resolve: (address, more) =>

@@ -1,12 +1,14 @@
 /**
  * `sendmail -bv`: where mail for an address would go, in Sendmail's words.
  */
+import { domainKey } from "@mailhost/common/address";
 import { NO_LOG } from "@mailhost/common/log/command-log";
 import { loadSettings } from "@mailhost/common/settings/load";
 import type { Site } from "@mailhost/common/site";
 import { EX_OK, EX_USAGE } from "@mailhost/common/sysexits";
-import { readMailerRoute } from "@mailhost/common/tables/mailer-routes";
+import { findMailerRoute, readMailerRoute } from "@mailhost/common/tables/mailer-routes";
 import { openSiteTables } from "@mailhost/common/tables/site-tables";
+import type { Table } from "@mailhost/common/tables/table";
 import type { Target } from "../queue/queue-entry.ts";
 import { refusalCode, refusalText } from "../submit/refusal.ts";
 import { resolveWritten } from "../submit/written-address.ts";
@@ -25,6 +27,7 @@ export async function verifyAddresses(
   }
   const settings = loadSettings(site);
   const tables = openSiteTables(site, { log: NO_LOG, settings });
+  const hops = { mailertable: tables.mailertable, smartHost: settings.relay.smartHost };
   let code: number = EX_OK;
   try {
     for (const written of flags.recipients) {
@@ -37,7 +40,7 @@ export async function verifyAddresses(
       }
       const deliveries = result.recipients.map(({ address, target }) => ({
         address,
-        ...mailerOf(address, target),
+        ...mailerOf(address, target, hops),
       }));
       if (flags.json) {
         streams.stdout(JSON.stringify({ address: written, deliveries }));
@@ -55,10 +58,18 @@ export async function verifyAddresses(
   return code;
 }
 
+/** What sends mail another way than the DNS says. */
+export interface NextHops {
+  readonly mailertable: Table;
+  /** relay.smartHost. */
+  readonly smartHost?: string | undefined;
+}
+
 /** What Sendmail calls the three parts of a delivery. */
 export function mailerOf(
   address: string,
   target: Target,
+  { mailertable, smartHost }: NextHops,
 ): { readonly mailer: string; readonly host?: string; readonly user: string } {
   switch (target.kind) {
     case "mailbox":
@@ -70,8 +81,13 @@ export function mailerOf(
     case "error":
       return { mailer: "error", user: target.reply.text };
     case "remote": {
-      const route = target.via === undefined ? undefined : readMailerRoute(target.via);
-      if (route?.kind === "smtp") return { mailer: route.mailer, host: route.hosts, user: address };
+      const route =
+        target.via === undefined
+          ? (findMailerRoute(mailertable, domainKey(target.domain))?.route ??
+            (smartHost === undefined ? undefined : readMailerRoute(smartHost)))
+          : readMailerRoute(target.via);
+      if (route?.kind === "smtp" && route.hosts !== "")
+        return { mailer: route.mailer, host: route.hosts, user: address };
       const host = target.via ?? (target.domain.startsWith("[") ? target.domain : `${target.domain}.`);
       return { mailer: "esmtp", host, user: address };
     }

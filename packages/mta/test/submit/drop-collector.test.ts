@@ -1,0 +1,204 @@
+import assert from "node:assert/strict";
+import { linkSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { rename, unlink } from "node:fs/promises";
+import { join } from "node:path";
+import { type TestContext, test } from "node:test";
+import { systemClock } from "@mailhost/common/clock";
+import type { Log } from "@mailhost/common/log/log";
+import { parseSettings } from "@mailhost/common/settings/load";
+import { openSiteTables } from "@mailhost/common/tables/site-tables";
+import { type OpenQueue, openQueue } from "../../src/queue/lmdb-store.ts";
+import type { QueueEntry } from "../../src/queue/queue-entry.ts";
+import { acceptSubmission } from "../../src/submit/accept-submission.ts";
+import { type CollectorFs, startDropCollector } from "../../src/submit/drop-collector.ts";
+import { createDrop, DROP_MARK, dropHead } from "../../src/submit/drop-file.ts";
+import type { SubmissionRequest } from "../../src/submit/submission-request.ts";
+import { makeSite, removeSite } from "../commands/site-fixture.ts";
+
+const ME = process.getuid?.() ?? 0;
+
+interface Rig {
+  readonly dir: string;
+  readonly queue: OpenQueue;
+  readonly log: string[];
+  readonly taken: QueueEntry[];
+  entries(): QueueEntry[];
+  files(): string[];
+  drop(request: Partial<SubmissionRequest>, text?: string): Promise<string>;
+  /** Takes what is there. */
+  collect(fs?: Partial<CollectorFs>): Promise<void>;
+}
+
+async function rig(t: TestContext): Promise<Rig> {
+  const site = makeSite();
+  mkdirSync(site.dropDir, { recursive: true });
+  const log: string[] = [];
+  const logger: Log = { write: (_level, line) => void log.push(line), close: () => Promise.resolve() };
+  const settings = parseSettings(
+    "hostname: mail.linuxaid.com.cn\naccounts: [file]\nsmtp: {maxMessageSize: 1KiB}\n",
+    site.settingsFile,
+  );
+  const tables = openSiteTables(site, { log: logger, settings });
+  const queue = await openQueue(site, { clock: systemClock, log: logger });
+  t.after(async () => {
+    await queue.store.close();
+    await tables.close();
+    removeSite(site);
+  });
+  const taken: QueueEntry[] = [];
+  return {
+    dir: site.dropDir,
+    queue,
+    log,
+    taken,
+    entries: () => [...queue.store.list()],
+    files: () => readdirSync(site.dropDir).toSorted((a, b) => a.localeCompare(b)),
+    async drop(request, text = "Subject: x\r\n\r\nhello\r\n") {
+      const drop = await createDrop(site.dropDir);
+      await drop.write(dropHead({ recipients: ["joe"], fromHeader: false, ...request }));
+      await drop.write(Buffer.from(text));
+      await drop.finish();
+      return drop.name;
+    },
+    async collect(fs = {}) {
+      const collector = startDropCollector({
+        dir: site.dropDir,
+        store: queue.store,
+        accept: (submission) =>
+          acceptSubmission(
+            { book: { site, settings, tables }, store: queue.store, log: logger, clock: systemClock },
+            submission,
+          ),
+        submitted: (entry) => void taken.push(entry),
+        userOf: (uid) => ({ name: uid === ME ? "joe" : "somebody", fullName: "Joe User" }),
+        maxSize: () => settings.smtp.maxMessageSize,
+        log: logger,
+        clock: systemClock,
+        fs: { unlink, rename, ...fs },
+      });
+      await collector.collect();
+      await collector.close();
+    },
+  };
+}
+
+async function textOf(rig: Rig, entry: QueueEntry): Promise<string> {
+  const pieces: Buffer[] = [];
+  for await (const piece of rig.queue.store.body(entry).stream()) pieces.push(piece);
+  return Buffer.concat(pieces).toString();
+}
+
+test("a message is queued for its file's owner, and the file is gone", async (t) => {
+  const host = await rig(t);
+  await host.drop(
+    { recipients: ["joe", "amy@far.example"] },
+    "To: joe\r\nBcc: amy@far.example\r\n\r\nhello\r\n",
+  );
+  await host.collect();
+  const [entry] = host.entries();
+  assert.equal(entry!.sender, "joe@mail.linuxaid.com.cn");
+  assert.equal(entry!.origin.user, "joe");
+  assert.deepEqual(
+    entry!.recipients.map((r) => r.address),
+    ["joe@mail.linuxaid.com.cn", "amy@far.example"],
+  );
+  const text = await textOf(host, entry!);
+  assert.match(text, /^Received: \(from joe@localhost\)/);
+  assert.match(text, /^From: Joe User <joe@mail\.linuxaid\.com\.cn>\r$/m);
+  assert.doesNotMatch(text, /Bcc|X-Authentication-Warning/);
+  assert.deepEqual(host.files(), []);
+  assert.deepEqual(
+    host.taken.map(({ id }) => id),
+    [entry!.id],
+  );
+});
+
+test("who names another sender is warned of in the message", async (t) => {
+  const host = await rig(t);
+  await host.drop({ sender: "boss@far.example" });
+  await host.drop({ sender: "joe" });
+  await host.collect();
+  const texts = await Promise.all(host.entries().map((entry) => textOf(host, entry)));
+  const warning =
+    "X-Authentication-Warning: mail.linuxaid.com.cn: joe set sender to boss@far.example using -f\r\n";
+  assert.deepEqual(texts.map((text) => text.includes(warning)).toSorted(), [false, true]);
+});
+
+test("an unknown recipient becomes a report to the sender", async (t) => {
+  const host = await rig(t);
+  await host.drop({ recipients: ["nobody"] });
+  await host.collect();
+  const target = host.entries()[0]!.recipients[0]!.target;
+  assert.ok(target.kind === "error");
+  assert.equal(target.reply.enhanced, "5.1.1");
+});
+
+test("a crash between the commit and the removal does not queue a message twice", async (t) => {
+  const host = await rig(t);
+  await host.drop({});
+  // The process ends where the file would be removed.
+  await host.collect({ unlink: () => Promise.reject(new Error("the power fails")) });
+  assert.equal(host.entries().length, 1);
+  assert.equal(host.files().length, 1);
+  // The message has even been delivered meanwhile.
+  await host.queue.store.change({ remove: [host.entries()[0]!.id] });
+  await host.collect();
+  assert.deepEqual(host.entries(), []);
+  assert.deepEqual(host.files(), []);
+  await host.collect();
+  assert.deepEqual(host.entries(), []);
+});
+
+test("a file that cannot be queued now stays and loses nothing", async (t) => {
+  const host = await rig(t);
+  const name = await host.drop({});
+  const { store } = host.queue;
+  const receive = store.receive.bind(store);
+  const full = Object.assign(new Error("no space left on device"), { code: "ENOSPC" });
+  store.receive = () => ({ ...receive(), write: () => Promise.reject(full) });
+  await host.collect();
+  assert.deepEqual([host.entries(), host.files()], [[], [name]]);
+  assert.match(host.log.at(-1)!, /stays for later: Insufficient disk space/);
+  store.receive = receive;
+  await host.collect();
+  assert.equal(host.entries().length, 1);
+});
+
+test("what is no submission is set aside with the reason, and the rest goes on", async (t) => {
+  const host = await rig(t);
+  const at = (letter: string) => join(host.dir, letter.repeat(32));
+  const request = '{"recipients":["joe"],"fromHeader":false}\n';
+  writeFileSync(at("1"), "#!/bin/sh\n");
+  writeFileSync(at("2"), `${DROP_MARK}{}\nx`);
+  writeFileSync(at("3"), `${DROP_MARK}${"x".repeat(1_100_000)}`);
+  mkdirSync(at("4"));
+  symlinkSync("/etc/passwd", at("5"));
+  writeFileSync(at("6"), `${DROP_MARK}${request}\r\nhi\r\n`);
+  linkSync(at("6"), join(host.dir, "another-name"));
+  writeFileSync(at("7"), `${DROP_MARK}${request}\r\n${"x".repeat(1500)}\r\n`);
+  writeFileSync(at("8"), `${DROP_MARK}{"recipients":[],"fromHeader":true}\n\r\nhi\r\n`);
+  writeFileSync(at("9"), `${DROP_MARK}{"recipients":["joe"],"fromHeader":false}`);
+  writeFileSync(join(host.dir, `.${"a".repeat(32)}`), "unfinished");
+  await host.drop({});
+  await host.collect();
+  assert.equal(host.entries().length, 1);
+  const aside = host.files().filter((name) => name.startsWith("bad-"));
+  const reasons = Object.fromEntries(
+    aside.map((name) => [
+      name.at(-1),
+      host.log.find((line) => line.includes(name))?.replace(/.*not taken: /, ""),
+    ]),
+  );
+  assert.deepEqual(reasons, {
+    "1": "it does not begin as a drop file",
+    "2": "its request cannot be read",
+    "3": "1100016 octets are more than a message may have",
+    "4": "no regular file",
+    "5": "a symbolic link",
+    "6": "it has 2 names, so that its owner may not be who put it here",
+    "7": "from joe: Message exceeds maximum fixed size (1024)",
+    "8": "from joe: No recipient addresses found in header",
+    "9": "its request has no end",
+  });
+  assert.ok(host.files().includes(`.${"a".repeat(32)}`));
+});
