@@ -37,6 +37,7 @@ export function readDnsbl(item: string): Dnsbl {
       message
         .replaceAll('"', "")
         .replaceAll(/\$&?\{client_addr\}/g, ip)
-        .replaceAll(/\$&?\{client_name\}/g, name),
+        .replaceAll(/\$&?\{client_name\}/g, name)
+        .replaceAll(/\s+/g, " "),
   };
 }
