@@ -4,6 +4,7 @@
  */
 import { delay } from "@mailhost/common/clock";
 import type { SmtpReply } from "@mailhost/common/errors";
+import { writtenIp } from "@mailhost/common/ip-address";
 import { logRejected } from "../log/message-log.ts";
 import { decideConnect, greetPauseOf } from "../policy/connect-decision.ts";
 import { type Client, clientName, type DnsAnswer, type Verdict } from "../policy/policy-facts.ts";
@@ -43,7 +44,7 @@ export class ClientCheck {
 
   /** The client as policy sees it. */
   get client(): Client {
-    const { name = "", forged = false, nameless } = this.name ?? NO_NAME;
+    const { name, forged, nameless } = this.name ?? NO_NAME;
     return {
       ip: this.#ip,
       name: forged ? "" : name,
@@ -107,7 +108,7 @@ export class ClientCheck {
     if (!early) return;
     this.earlyTalk = reply(550, "5.0.0", "Command rejected");
     const seconds = Math.floor((clock.now() - from) / 1000);
-    const who = `${clientName(this.client)} [${this.#ip}]`;
+    const who = `${clientName(this.client)} [${writtenIp(this.#ip)}]`;
     log.write("info", `rejecting commands from ${who} due to pre-greeting traffic after ${seconds} seconds`);
   }
 
@@ -135,7 +136,7 @@ export class ClientCheck {
     const stage = {
       ruleset: "check_relay",
       arg1: clientName(this.client),
-      arg2: this.#ip,
+      arg2: writtenIp(this.#ip),
       relay: this.relayText,
     };
     if (verdict.kind === "refuse") logRejected(log, { ...stage, reject: formatReply(verdict.reply) });
