@@ -147,10 +147,10 @@ function loggedAddress({ address, target }: QueueRecipient): string {
 }
 
 /** `ctladdr=<list@us> (8/12)`: the alias that led there, and as whom we run. */
-function controllingOf({ controlling }: QueueRecipient): string[] {
-  if (controlling === undefined) return [];
-  const ids = `${process.getuid?.() ?? 0}/${process.getgid?.() ?? 0}`;
-  return [`ctladdr=${controlling} (${ids})`];
+function controllingOf({ controlling, target }: QueueRecipient): string[] {
+  if (controlling === undefined || (target.kind !== "program" && target.kind !== "file")) return [];
+  const { uid = process.getuid?.() ?? 0, gid = process.getgid?.() ?? 0 } = target.as;
+  return [`ctladdr=${controlling} (${uid}/${gid})`];
 }
 
 /** Sendmail's name of the mailer. */

@@ -34,6 +34,9 @@ export type Target =
 export interface Controller {
   /** The user's name; absent: local.defaultUser. */
   readonly user?: string;
+  /** Whose these are, for the log (`ctladdr=NAME (8/12)`); absent where nobody knows. */
+  readonly uid?: number;
+  readonly gid?: number;
   /** The local name that led here (Sendmail's `$u` and, for `ctladdr=`, the controlling address). */
   readonly name: string;
 }

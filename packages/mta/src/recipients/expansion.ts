@@ -6,7 +6,12 @@ import { domainKey, joinAddress, splitAddress } from "@mailhost/common/address";
 import type { SmtpReply } from "@mailhost/common/errors";
 import { reply } from "../policy/reply.ts";
 import { type Controller, type Target, targetName } from "../queue/queue-entry.ts";
-import { MAX_ALIAS_DEPTH, type RecipientParts, type ResolvedRecipient } from "./recipient-parts.ts";
+import {
+  defaultAccount,
+  MAX_ALIAS_DEPTH,
+  type RecipientParts,
+  type ResolvedRecipient,
+} from "./recipient-parts.ts";
 
 /** Most addresses that one recipient may become. */
 export const MAX_TARGETS = 10_000;
@@ -142,8 +147,11 @@ export class Expansion {
   }
 
   addLocalSpecial(kind: "program" | "file", what: string, way: Way): void {
+    const account = way.owner ?? defaultAccount(this.parts);
     const as: Controller = {
       ...(way.owner === undefined ? {} : { user: way.owner.name }),
+      ...(account?.uid === undefined ? {} : { uid: account.uid }),
+      ...(account?.gid === undefined ? {} : { gid: account.gid }),
       name: way.controlling ?? way.written,
     };
     const target: Target = kind === "program" ? { kind, command: what, as } : { kind, path: what, as };

@@ -8,7 +8,7 @@ import type { Account } from "@mailhost/common/accounts/accounts";
 import type { Expansion, Way } from "./expansion.ts";
 import { readListLines } from "./list-lines.ts";
 import { shellFault } from "./login-shells.ts";
-import type { RecipientParts } from "./recipient-parts.ts";
+import { defaultAccount, type RecipientParts } from "./recipient-parts.ts";
 import { expandTargets } from "./target-step.ts";
 
 /** Expands the list at a path. */
@@ -32,13 +32,11 @@ export async function expandInclude(expansion: Expansion, path: string, way: Way
     limit: expansion.bytesLeft,
   });
   if (read.kind === "later") {
-    parts.log?.write("error", `:include:${path}: ${read.reason}`);
     expansion.fail(way, 451, "4.2.4", `Cannot open ${path}: ${read.reason}`);
     return;
   }
   if (read.kind !== "text") {
     const reason = read.kind === "absent" ? "No such file or directory" : read.reason;
-    parts.log?.write("warn", `:include:${path}... Cannot open ${path}: ${reason}`);
     expansion.fail(way, 550, "5.2.4", `Cannot open ${path}: ${reason}`);
     return;
   }
@@ -59,9 +57,8 @@ function readerOf(
   parts: RecipientParts,
   owner: Account | undefined,
 ): { uid: number; gid?: number } | undefined {
-  const name = parts.local?.defaultUser?.split(":")[0] ?? "";
-  const account = owner ?? parts.accounts.find(name);
-  const uid = account?.uid ?? (/^\d+$/.test(name) ? Number(name) : undefined);
+  const account = owner ?? defaultAccount(parts);
+  const uid = account?.uid;
   if (uid === undefined) return undefined;
   return { uid, ...(account?.gid === undefined ? {} : { gid: account.gid }) };
 }

@@ -54,6 +54,19 @@ export interface RecipientParts {
 /** Sendmail's MaxAliasRecursion. */
 export const MAX_ALIAS_DEPTH = 10;
 
+/** Who runs the programs of aliases: `name`, `name:group`, `uid` or `uid:gid` of local.defaultUser. */
+export function defaultAccount(parts: RecipientParts): Pick<Account, "uid" | "gid"> | undefined {
+  const [user = "", group = ""] = (parts.local?.defaultUser ?? "").split(/[:.]/);
+  const account = parts.accounts.find(user);
+  const uid = account?.uid ?? numberOf(user);
+  const gid = numberOf(group) ?? account?.gid;
+  return uid === undefined ? undefined : { uid, ...(gid === undefined ? {} : { gid }) };
+}
+
+function numberOf(text: string): number | undefined {
+  return /^\d+$/.test(text) ? Number(text) : undefined;
+}
+
 /** The account of a name: `u+d`, then `u`. */
 export function findAccount(parts: RecipientParts, name: string): Account | undefined {
   const exact = parts.accounts.find(name);

@@ -9,7 +9,6 @@
  * Of a list whose members are in part faulty, the sound ones get the message and each other one ends in a report to the sender
  * or the list's owner. Nothing here waits for anybody but the files of the recipient itself.
  */
-import { formatReply } from "../policy/reply.ts";
 import { expandGiven } from "./address-step.ts";
 import { Expansion } from "./expansion.ts";
 import type { RecipientParts, Resolved } from "./recipient-parts.ts";
@@ -26,6 +25,6 @@ export async function resolveRecipient(address: string, parts: RecipientParts): 
   const waits = faults.find((fault) => fault.reply.code < 500);
   if (waits !== undefined) return { kind: "refused", reply: waits.reply };
   if (found.size === 0 && faults[0] !== undefined) return { kind: "refused", reply: faults[0].reply };
-  for (const fault of faults) parts.log?.write("info", `<${address}>: ${formatReply(fault.reply)}`);
+  for (const fault of faults) parts.log?.write("info", fault.reply.text);
   return { kind: "targets", recipients: [...found.values(), ...expansion.faultRecipients()] };
 }
