@@ -26,6 +26,10 @@ const PACKAGES = {
   unshare: "util-linux",
   strace: "strace",
   swaks: "swaks",
+  "git-send-email": "git-email",
+  mail: "mailutils",
+  php: "php-cli",
+  "s-nail": "s-nail",
 } as const;
 
 /** A program that tests know. */
@@ -33,7 +37,13 @@ export type ProgramName = keyof typeof PACKAGES;
 
 /** The full path of a program, or undefined when it is not installed. */
 export function findProgram(name: string): string | undefined {
-  const folders = [...(process.env.PATH ?? "").split(":"), "/usr/sbin", "/sbin", "/usr/local/sbin"];
+  const folders = [
+    ...(process.env.PATH ?? "").split(":"),
+    "/usr/sbin",
+    "/sbin",
+    "/usr/local/sbin",
+    "/usr/lib/git-core",
+  ];
   return folders
     .map((folder) => join(folder, name))
     .find((path) => {

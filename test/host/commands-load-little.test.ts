@@ -1,0 +1,88 @@
+/**
+ * Programs wait for `sendmail`: what it loads to take a message in is kept small. The test knows every module that is
+ * loaded, by a hook of Node's own.
+ */
+import assert from "node:assert/strict";
+import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type TestContext, test } from "node:test";
+import { pathToFileURL } from "node:url";
+import { eventually } from "../harness/eventually.ts";
+import { prepareSite, startOn } from "../harness/host.ts";
+import { asUser, IS_ROOT, SENDMAIL } from "../harness/local-users.ts";
+import { needs, runProgram } from "../harness/programs.ts";
+
+/** What no program that sends a message should wait for. */
+const SLOW = /\/(yargs|winston|smtp-server|mailparser|nodemailer|@node-rs|proper-lockfile|yaml)(@[^/]*)?\//;
+
+/** Options of Node that note every module in a file. */
+function noting(t: TestContext): { readonly options: string[]; modules(): string[] } {
+  const dir = mkdtempSync(join(tmpdir(), "mailhost-modules-"));
+  t.after(() => rmSync(dir, { recursive: true, force: true }));
+  const notes = join(dir, "modules");
+  writeFileSync(notes, "");
+  // Whoever is watched may be another user.
+  chmodSync(notes, 0o666);
+  chmodSync(dir, 0o755);
+  writeFileSync(
+    join(dir, "hook.mjs"),
+    `import { appendFileSync } from "node:fs";
+export async function load(url, context, next) {
+  appendFileSync(${JSON.stringify(notes)}, url + "\\n");
+  return next(url, context);
+}
+`,
+  );
+  writeFileSync(
+    join(dir, "register.mjs"),
+    `import { register } from "node:module"; register(${JSON.stringify(pathToFileURL(join(dir, "hook.mjs")).href)});`,
+  );
+  return {
+    options: ["--import", pathToFileURL(join(dir, "register.mjs")).href],
+    modules: () => readFileSync(notes, "utf8").split("\n"),
+  };
+}
+
+test("a message of root or of the daemon's user", async (t) => {
+  const site = await prepareSite(t, { users: ["wang"] });
+  const host = await startOn(t, site);
+  const env = { MAILHOST_ROOT: site.root };
+  const send = (options: string[]) =>
+    runProgram(process.execPath, [...options, SENDMAIL, "wang"], { input: "Subject: x\n\nx\n", env });
+  // The first reads the settings, and what it read serves the next, once the files are a second old.
+  const files = ["mailhost.yaml", "aliases", "users"].map((name) => site.path(`etc/mail/${name}`));
+  await eventually(() => files.every((file) => Date.now() - statSync(file).ctimeMs > 1000), {
+    what: "settings that are a second old",
+  });
+  await send([]);
+  const { options, modules } = noting(t);
+  const sent = await send(options);
+  assert.equal(sent.code, 0, sent.stderr);
+  assert.ok(
+    modules().some((url) => url.endsWith("/submit/stored-in-queue.js")),
+    modules().join("\n"),
+  );
+  assert.deepEqual(
+    modules().filter((url) => SLOW.test(url)),
+    [],
+  );
+  await host.arrived("wang", 2);
+});
+
+test("a user's message", needs("setpriv"), async (t) => {
+  if (!IS_ROOT) return;
+  const site = await prepareSite(t, { users: ["wang"] });
+  const host = await startOn(t, site);
+  const { options, modules } = noting(t);
+  const sent = await asUser(site, process.execPath, [SENDMAIL, "wang"], {
+    input: "Subject: x\n\nx\n",
+    env: { NODE_OPTIONS: options.join(" ") },
+  });
+  assert.equal(sent.code, 0, sent.stderr);
+  await host.arrived("wang");
+  assert.deepEqual(
+    modules().filter((url) => SLOW.test(url) || /\/lmdb/.test(url)),
+    [],
+  );
+});

@@ -1,0 +1,48 @@
+/** The host started as Sendmail was: `sendmail -bd -q20m`. */
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+import { eventually } from "../harness/eventually.ts";
+import { prepareSite } from "../harness/host.ts";
+import { isMailhost } from "../harness/host-process.ts";
+
+/** Ends the host that a command left in the background. */
+async function end(pidFile: string): Promise<void> {
+  const pid = Number.parseInt(readFileSync(pidFile, "utf8"), 10);
+  process.kill(pid, "SIGTERM");
+  await eventually(() => !isMailhost(pid), { within: 20_000, what: "the end of the host" });
+}
+
+test("-bd comes back when the host is there; a second one says that it is", async (t) => {
+  const site = await prepareSite(t, { users: ["wang"] });
+  const started = await site.command("sendmail", ["-bd", "-q20m"]);
+  t.after(() => end(site.path("run/mailhost.pid")).catch(() => undefined));
+  assert.deepEqual([started.code, started.stderr], [0, ""]);
+  assert.match(site.log(), /starting daemon \([^)]*\): SMTP\+queueing@00:20:00/);
+  assert.equal((await site.command("sendmail", ["wang"], "Subject: x\n\nx\n")).code, 0);
+  await site.arrived("wang");
+  const again = await site.command("sendmail", ["-bd"]);
+  assert.notEqual(again.code, 0);
+  assert.match(again.stderr, /runs already|already running/);
+  // The queue runner of submit.cf, which start-up scripts start too, has nothing to do beside it.
+  assert.equal((await site.command("sendmail", ["-Ac", "-q30m"])).code, 0);
+  assert.equal((await site.command("sendmail", ["-q"])).code, 0);
+  await end(site.path("run/mailhost.pid"));
+});
+
+test("-bd with faulty settings says what is wrong and ends", async (t) => {
+  const site = await prepareSite(t, { files: { "etc/mail/mailhost.yaml": "hostnam: x\n" } });
+  const started = await site.command("sendmail", ["-bd"]);
+  assert.equal(started.code, 78);
+  assert.match(started.stderr, /mailhost\.yaml:1: hostnam: unknown setting/);
+});
+
+test("-q1s alone delivers what waits and opens no port", async (t) => {
+  const site = await prepareSite(t, { users: ["wang"] });
+  assert.equal((await site.command("sendmail", ["wang"], "Subject: x\n\nx\n")).code, 0);
+  assert.equal((await site.command("sendmail", ["-q1s"])).code, 0);
+  t.after(() => end(site.path("run/mailhost.pid")).catch(() => undefined));
+  await site.arrived("wang");
+  assert.match(site.log(), /mailhost ready *$/m);
+  await end(site.path("run/mailhost.pid"));
+});
