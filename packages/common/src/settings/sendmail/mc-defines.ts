@@ -80,6 +80,20 @@ export const UNUSED_DEFINES: readonly string[] = (
   "QPAGE_MAILER_ARGS QPAGE_MAILER_MAX DECNET_SYNTAX"
 ).split(" ");
 
+/** Those among them that change what somebody sees, with what becomes of it. */
+export const NOTED_DEFINES: Readonly<Record<string, string>> = {
+  confRELAY_MSG: "clients that may not relay get Sendmail's own text",
+  confRCPTREJ_MSG: "barred recipients get Sendmail's own text",
+  confFROM_HEADER: "headers that are added have a form of their own",
+  confMESSAGEID_HEADER: "headers that are added have a form of their own",
+  confRECEIVED_HEADER: "headers that are added have a form of their own",
+  confSMTP_MAILER: "mail for other hosts goes by ESMTP",
+  confLOCAL_MAILER: "only the mailer local is looked at",
+  confRELAY_MAILER: "mail for other hosts goes by ESMTP",
+  LOCAL_MAILER_MAX: "mailboxes take messages of any size",
+  SMTP_MAILER_MAX: "messages of any size go to other hosts",
+};
+
 /** Defines that no Sendmail since 8.11 takes, and what to write instead. */
 export const OLD_DEFINES: Readonly<Record<string, string>> = {
   confDEF_GROUP_ID: "write `user:group' into confDEF_USER_ID",

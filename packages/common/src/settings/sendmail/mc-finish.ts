@@ -5,7 +5,7 @@ import { ConfigError } from "../../errors.ts";
 import { nearest } from "../nearest.ts";
 import type { M4, Macro } from "./m4.ts";
 import { macroOf } from "./m4.ts";
-import { MACRO_DEFINES, OLD_DEFINES, READ_DEFINES, UNUSED_DEFINES } from "./mc-defines.ts";
+import { MACRO_DEFINES, NOTED_DEFINES, OLD_DEFINES, READ_DEFINES, UNUSED_DEFINES } from "./mc-defines.ts";
 import type { McReading } from "./mc-macros.ts";
 import { addNote, addToClass, classOf, type Given, type Origin } from "./model.ts";
 import { optionDefined, SENDMAIL_OPTION_TABLE } from "./options.ts";
@@ -129,7 +129,10 @@ function judgeDefines(m4: M4, { config, faults }: McReading): void {
   const names = new Set(known);
   for (const [name, stack] of m4.macros) {
     const macro: Macro | undefined = stack.at(-1);
-    if (macro?.kind !== "text" || macro.origin.line === 0 || names.has(name)) continue;
+    if (macro?.kind !== "text" || macro.origin.line === 0) continue;
+    const lost = NOTED_DEFINES[name];
+    if (lost !== undefined) addNote(config, macro.origin, `${name}: not carried over; ${lost}`);
+    if (names.has(name)) continue;
     const { file, line } = macro.origin;
     const instead = OLD_DEFINES[name];
     if (instead !== undefined) {

@@ -3,7 +3,14 @@
  * FEATUREs are recognised; whatever somebody wrote by hand is reported with its lines.
  */
 import { addFeature, addNote, type Origin, type SendmailConfig } from "./model.ts";
-import { ruleShape, ruleText, shapeDigest } from "./rule-shape.ts";
+import {
+  type ChosenMailers,
+  ruleShape,
+  ruleText,
+  shapeDigest,
+  USUAL_MAILERS,
+  withoutText,
+} from "./rule-shape.ts";
 import { isStockRule, STOCK_RULESETS, STOCK_VERSION } from "./stock-rules.ts";
 
 /** One rule. */
@@ -39,14 +46,31 @@ export function ruleOf(text: string, origin: Origin): Rule {
  */
 export function judgeRulesets(config: SendmailConfig, rulesets: readonly Ruleset[], stock: boolean): void {
   const foreign: Origin[] = [];
+  const sameRules = config.version === undefined || sameVersion(config.version);
+  const chosen = chosenMailers(rulesets);
+  const reject = config.own.get("policy.rejectMessage")?.value;
   for (const ruleset of rulesets) {
-    const own = ruleset.rules.filter((rule) => !isStockRule(shapeDigest(ruleShape(rule.text))));
     if (/^Local_/.test(ruleset.name)) judgeLocal(config, ruleset, stock);
     else if (!stock || !STOCK_RULESETS.has(ruleset.name)) {
       if (ruleset.rules.length > 0) reportRules(config, `ruleset ${ruleset.name}`, ruleset.rules);
-    } else if (config.version === undefined || sameVersion(config.version)) {
-      if (own.length > 0) reportRules(config, `ruleset ${ruleset.name}`, own);
-    } else foreign.push(...own.map((rule) => rule.origin));
+    } else {
+      const judged = ruleset.rules.map((rule) => ({
+        rule,
+        kind: judgeRule(ruleset.name, rule, { chosen, reject }),
+      }));
+      const own = judged.filter(({ kind }) => kind === "own").map(({ rule }) => rule);
+      if (!sameRules) foreign.push(...own.map((rule) => rule.origin));
+      else {
+        reportRules(config, `ruleset ${ruleset.name}`, own);
+        const texts = judged.filter(({ kind }) => kind === "text").map(({ rule }) => rule.origin);
+        if (texts.length > 0) {
+          const what =
+            texts.length === 1 ? "the words of a refusal" : `the words of ${texts.length} refusals`;
+          const text = `ruleset ${ruleset.name}: ${what} changed, not carried over (${lineList(texts)})`;
+          addNote(config, texts[0]!, text);
+        }
+      }
+    }
   }
   if (foreign.length > 0) {
     addNote(
@@ -56,6 +80,38 @@ export function judgeRulesets(config: SendmailConfig, rulesets: readonly Ruleset
         `${STOCK_VERSION} (${lineList(foreign)}); if you added some of them, they are not carried over`,
     );
   }
+}
+
+/** Sendmail's own; its own but for the words of a refusal; or somebody's. */
+function judgeRule(
+  ruleset: string,
+  rule: Rule,
+  { chosen, reject }: { readonly chosen: ChosenMailers; readonly reject: string | undefined },
+): "stock" | "text" | "own" {
+  const shape = ruleShape(rule.text, chosen);
+  if (isStockRule(shapeDigest(ruleset, shape))) return "stock";
+  if (!isStockRule(shapeDigest(ruleset, withoutText(shape)))) return "own";
+  // Carried over are confREJECT_MSG and the messages of block lists (rule-features.ts).
+  const listed = ruleset === "Basic_check_relay" && /^<\?>(?:\$\+|IP)/.test(shape);
+  const words = /^<REJECT> .*\$: (.*)$/.exec(shape)?.[1]?.replaceAll('"', "").trim();
+  return listed || (words !== undefined && words === reject) ? "stock" : "text";
+}
+
+/** The mailers that the file's own rules name where Sendmail's files put the chosen ones. */
+function chosenMailers(rulesets: readonly Ruleset[]): ChosenMailers {
+  const find = (ruleset: string, shape: RegExp): string | undefined =>
+    rulesets
+      .filter((set) => set.name === ruleset)
+      .flatMap((set) => set.rules.map((rule) => shape.exec(rule.text)?.[1]))
+      .findLast((name) => name !== undefined);
+  return {
+    local: find("Parse1", /^\$=L < @ \$=w \. > \$# ?([a-z][\w-]*) \$: @ \$1$/) ?? USUAL_MAILERS.local,
+    esmtp:
+      find("Parse1", /^\$\* < @\$\* > \$\* \$# ?([a-z][\w-]*) \$@ \$2 \$: \$1 < @ \$2 > \$3$/) ??
+      USUAL_MAILERS.esmtp,
+    relay:
+      find("MailerToTriple", /^< \$\+ > \$\* \$# ?([a-z][\w-]*) \$@ \$1 \$: \$2$/) ?? USUAL_MAILERS.relay,
+  };
 }
 
 /** Rules that somebody wrote, one note for those that follow one another. */

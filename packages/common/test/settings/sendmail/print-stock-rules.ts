@@ -5,12 +5,12 @@
  */
 import { pathToFileURL } from "node:url";
 import { cfLines } from "../../../src/settings/sendmail/cf-lines.ts";
-import { ruleShape, ruleText, shapeDigest } from "../../../src/settings/sendmail/rule-shape.ts";
+import { ruleShape, ruleText, shapeDigest, withoutText } from "../../../src/settings/sendmail/rule-shape.ts";
 import { runStockM4, stockConfigs } from "./stock-corpus.ts";
 
-/** Shapes and names in Sendmail's files; rules of `Local_…` rulesets are no rules of everybody's. */
-export function stockShapes(): { version: string; shapes: Set<string>; rulesets: Set<string> } {
-  const shapes = new Set<string>();
+/** Digests and names in Sendmail's files; rules of `Local_…` rulesets are no rules of everybody's. */
+export function stockShapes(): { version: string; digests: Set<string>; rulesets: Set<string> } {
+  const digests = new Set<string>();
   const rulesets = new Set<string>();
   let version = "";
   for (const { mc } of stockConfigs()) {
@@ -21,16 +21,35 @@ export function stockShapes(): { version: string; shapes: Set<string>; rulesets:
         current = text.slice(1).split(/[=\s]/)[0]!;
         if (!current.startsWith("Local_")) rulesets.add(current);
       }
-      if (text.startsWith("R") && !current.startsWith("Local_"))
-        shapes.add(ruleShape(ruleText(text.slice(1))));
+      if (!text.startsWith("R") || current.startsWith("Local_")) continue;
+      const shape = ruleShape(ruleText(text.slice(1)));
+      digests.add(shapeDigest(current, shape));
+      digests.add(shapeDigest(current, withoutText(shape)));
     }
   }
-  return { version, shapes, rulesets };
+  return { version, digests, rulesets };
+}
+
+/** The `R` lines of each ruleset, over the whole corpus. */
+export function stockRules(): Map<string, Set<string>> {
+  const rules = new Map<string, Set<string>>();
+  for (const { mc } of stockConfigs()) {
+    let current = new Set<string>();
+    for (const { text } of cfLines(runStockM4(mc))) {
+      if (text.startsWith("S")) {
+        const name = text.slice(1).split(/[=\s]/)[0]!;
+        current = rules.get(name) ?? new Set();
+        rules.set(name, current);
+      }
+      if (text.startsWith("R")) current.add(text);
+    }
+  }
+  return rules;
 }
 
 function printed(): string {
-  const { version, shapes, rulesets } = stockShapes();
-  const digests = [...new Set([...shapes].map(shapeDigest))].toSorted().join("");
+  const { version, digests: known, rulesets } = stockShapes();
+  const digests = [...known].toSorted().join("");
   const chunks = (text: string, size: number) => text.match(new RegExp(`.{1,${size}}`, "gs")) ?? [];
   return `/**
  * Digests of the rules that Sendmail's m4 files make (rule-shape.ts says of what), over all FEATUREs. Printed by

@@ -3,9 +3,9 @@ import assert from "node:assert/strict";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { describe, test } from "node:test";
 import { OSTYPES } from "../../../src/settings/sendmail/mc-systems.ts";
-import { shapeDigest } from "../../../src/settings/sendmail/rule-shape.ts";
+import { ruleShape, ruleText } from "../../../src/settings/sendmail/rule-shape.ts";
 import { isStockRule, STOCK_RULESETS } from "../../../src/settings/sendmail/stock-rules.ts";
-import { stockShapes } from "./print-stock-rules.ts";
+import { stockRules, stockShapes } from "./print-stock-rules.ts";
 import { fromBuilt, fromCf, fromMc, notesOf, type TestFiles } from "./reading.ts";
 import { CF_FOLDER, runStockM4, stockConfigs } from "./stock-corpus.ts";
 
@@ -18,6 +18,9 @@ function sameSettings(mc: string, files: TestFiles = {}): void {
 /** Notes that speak of rules: of what is made by FEATUREs alone there are none. */
 const aboutRules = (mc: string) =>
   notesOf(fromCf(runStockM4(mc))).filter((note) => /by hand|not among/.test(note));
+
+const shapesOf = (rules: ReadonlySet<string>) =>
+  new Set([...rules].map((line) => ruleShape(ruleText(line.slice(1)))));
 
 if (CF_FOLDER === undefined) {
   test("Sendmail's own m4 files agree", { skip: "needs them (Debian packages sendmail-cf and m4)" });
@@ -69,9 +72,9 @@ if (CF_FOLDER === undefined) {
   });
 
   test("no rule of Sendmail's is missing from the digests, no ruleset from the names", () => {
-    const { shapes, rulesets } = stockShapes();
+    const { digests, rulesets } = stockShapes();
     assert.deepEqual(
-      [...shapes].filter((shape) => !isStockRule(shapeDigest(shape))),
+      [...digests].filter((digest) => !isStockRule(digest)),
       [],
     );
     assert.deepEqual(
@@ -94,6 +97,52 @@ if (CF_FOLDER === undefined) {
     );
     assert.match(notes[1]!, /ruleset Local_check_mail: a rule/);
     assert.match(notes[2]!, /ruleset Ours: a rule/);
+  });
+
+  test("a rule of one ruleset is somebody's own in another, and so is one that names another mailer", () => {
+    const tab = "\t";
+    const cases: readonly (readonly [part: string, rule: string])[] = [
+      ["LOCAL_RULE_0", `R$+${tab}$#cyrus $: $1`],
+      ["LOCAL_RULE_0", `R$+ < @ $=w . >${tab}$#mymailer $: $1`],
+      ["LOCAL_NET_CONFIG", `R$* < @$* > $*${tab}$#procmail $@ $2 $: $1 < @ $2 > $3`],
+      ["LOCAL_RULE_3", `R$* < @ $+ > $*${tab}$: $1 < @ $2 . > $3`],
+    ];
+    for (const [part, rule] of cases) {
+      const mc = `OSTYPE(\`linux')\nFEATURE(\`access_db')\nMAILER(\`smtp')\n${part}\n${rule}\n`;
+      assert.equal(aboutRules(mc).length, 1, `${part} ${rule}`);
+    }
+  });
+
+  test("every rule of another ruleset, put where a site's own rules go, is reported", () => {
+    const known = stockRules();
+    const base = runStockM4("OSTYPE(`linux')\nFEATURE(`access_db')\nMAILER(`smtp')\n").split("\n");
+    for (const name of ["ParseLocal", "Parse1", "Canonify2", "Basic_check_mail"]) {
+      const foreign = [...known.values()]
+        .flatMap((rules) => [...rules])
+        .filter((line) => !known.get(name)!.has(line))
+        .filter((line) => !shapesOf(known.get(name)!).has(ruleShape(ruleText(line.slice(1)))));
+      const at = base.findIndex((line) => new RegExp(`^S${name}(=|$)`).test(line)) + 1;
+      const cf = [...base.slice(0, at), ...foreign, ...base.slice(at)].join("\n");
+      const counted = notesOf(fromCf(cf))
+        .filter((note) => note.includes(`ruleset ${name}: `))
+        .map((note) => Number(/(\d+) (?:rules written by hand|refusals)/.exec(note)?.[1] ?? 1));
+      assert.ok(foreign.length > 300);
+      assert.equal(
+        counted.reduce((sum, n) => sum + n, 0),
+        foreign.length,
+        name,
+      );
+    }
+  });
+
+  test("a refusal whose words were changed is named", () => {
+    const cf = runStockM4(
+      "OSTYPE(`linux')\ndefine(`confRELAY_MSG', `\"550 Not through here\"')\nMAILER(`smtp')\n",
+    );
+    const line = cf.split("\n").findIndex((text) => text.includes("Not through here")) + 1;
+    const notes = notesOf(fromCf(cf)).filter((note) => note.includes("words of a refusal"));
+    assert.equal(notes.length, 1);
+    assert.ok(notes[0]!.startsWith(`${line}: ruleset Basic_check_rcpt: `), notes[0]);
   });
 
   test("another version's file: its unknown rules are counted once, with the version and their lines", () => {
