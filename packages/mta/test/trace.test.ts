@@ -105,3 +105,41 @@ test("--json, and an address that is none", async () => {
     await assert.rejects(trace(site, { fromIp: "127.0.0.1", recipient: "x@@" }), { exitCode: 64 });
   });
 });
+
+test("held mail, checks put off to RCPT, and an open relay is said to be one", async () => {
+  const base =
+    'hostname: mail.linuxaid.com.cn\naccounts: [file]\ndns: {servers: ["127.0.0.1:9"], timeout: 50ms}\n';
+  const access = "From:odd.example\tQUARANTINE:odd\n203.0.113\tREJECT\nSpam:joe@\tFRIEND\n";
+  const site = makeSite({
+    "mailhost.yaml": `${base}policy: {delayChecks: friend, promiscuousRelay: true}\n`,
+    access,
+  });
+  try {
+    const from = { fromIp: "203.0.113.9", mailFrom: "a@odd.example" };
+    const spared = await trace(site, { ...from, recipient: "joe@linuxaid.com.cn" });
+    assert.match(spared.lines[0]!, /^warning: OPEN RELAY: policy\.promiscuousRelay/);
+    assert.ok(spared.lines.includes("connect: judged with the recipient, delayChecks is on"));
+    assert.ok(spared.lines.includes("  access: spam:joe@ -> FRIEND"), spared.lines.join("\n"));
+    assert.equal(spared.lines.at(-1), "verdict: 250 2.1.5 <joe@linuxaid.com.cn>... Recipient ok");
+    const held = await trace(site, { ...from, recipient: "root@linuxaid.com.cn", json: true });
+    const { steps, accepted } = JSON.parse(held.lines[0]!) as {
+      accepted: boolean;
+      steps: { step: string; outcome: string; lookups?: { key: string; value: string | null }[] }[];
+    };
+    assert.equal(accepted, true);
+    assert.ok(
+      steps.some((s) => s.outcome === "not before it is released from quarantine: odd"),
+      held.lines[0],
+    );
+    const looked = steps.flatMap((s) => s.lookups ?? []);
+    assert.ok(looked.some(({ key, value }) => key === "from:odd.example" && value === "QUARANTINE:odd"));
+    const refused = await trace(site, {
+      fromIp: "203.0.113.9",
+      mailFrom: "b@x.example",
+      recipient: "x@y.example",
+    });
+    assert.equal(refused.lines.at(-1), "verdict: 550 5.7.1 <x@y.example>... Access denied");
+  } finally {
+    removeSite(site);
+  }
+});

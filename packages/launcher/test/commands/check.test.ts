@@ -63,6 +63,20 @@ describe("mailhost check", () => {
     }
   });
 
+  test("settings that let strangers relay are named, the open relay as an error", async (t) => {
+    const hostname = "hostname: mail.linuxaid.com.cn\n";
+    const open = await check(
+      makeSite(t, { "mailhost.yaml": `${hostname}policy: {promiscuousRelay: true}\n` }),
+    );
+    assert.equal(open.code, 78);
+    assert.match(open.errors.join("\n"), /^relaying: OPEN RELAY: policy\.promiscuousRelay is on/m);
+    const trusting = await check(
+      makeSite(t, { "mailhost.yaml": `${hostname}policy: {relayLocalFrom: true}\n` }),
+    );
+    assert.equal(trusting.code, 0);
+    assert.match(trusting.warnings.join("\n"), /^relaying: policy\.relayLocalFrom lets whoever/m);
+  });
+
   test("a text that is newer than its .db is warned of, for the .db rules", async (t) => {
     const site = makeSite(t, { aliases: "postmaster: root\n" });
     const nowhere = { write: () => true };
