@@ -61,6 +61,15 @@ function mappedIPv4(groups: readonly string[]): string | undefined {
 }
 
 /**
+ * An address as Sendmail writes it into log, replies and Received: IPv6 with its tag and every group, `IPv6:2001:db8:0:0:0:0:0:1`.
+ * What is no address stays as it is.
+ */
+export function writtenIp(ip: string): string {
+  const address = normalizeIp(ip) ?? ip;
+  return address.includes(":") ? `IPv6:${address}` : address;
+}
+
+/**
  * The name under which the DNS knows an address (RFC 1035 section 3.5, RFC 3596 section 2.5): `9.11.99.202.in-addr.arpa`.
  * Undefined for what is no address.
  */
@@ -68,6 +77,8 @@ export function reverseName(ip: string): string | undefined {
   const address = normalizeIp(ip);
   if (address === undefined) return undefined;
   if (!address.includes(":")) return `${address.split(".").reverse().join(".")}.in-addr.arpa`;
-  const digits = ipv6Groups(address)?.map((group) => group.padStart(4, "0")).join("");
+  const digits = ipv6Groups(address)
+    ?.map((group) => group.padStart(4, "0"))
+    .join("");
   return digits === undefined ? undefined : `${[...digits].reverse().join(".")}.ip6.arpa`;
 }

@@ -15,6 +15,11 @@ export async function helo(session: SmtpSession, argument: string): Promise<void
 
 export async function ehlo(session: SmtpSession, argument: string): Promise<void> {
   if (!(await introduce(session, "EHLO", argument))) return;
+  // Who is refused altogether is offered nothing.
+  if ((await session.check.refusal()) !== undefined) {
+    session.send(250, [hello(session), "ENHANCEDSTATUSCODES"], false);
+    return;
+  }
   const settings = session.inbound.settings();
   const verbs = allowedVerbs(settings);
   const features = [
@@ -35,15 +40,16 @@ export async function ehlo(session: SmtpSession, argument: string): Promise<void
 
 /** Takes the name down; a transaction under way is forgotten, as by RSET. */
 async function introduce(session: SmtpSession, verb: "HELO" | "EHLO", argument: string): Promise<boolean> {
-  const name = argument.trim().split(/\s+/)[0] ?? "";
+  const name = argument.trim();
   if (name === "") {
     await session.replyWrong(reply(501, "5.0.0", `${verb} requires domain address`));
     return false;
   }
-  if (name.length > MAX_HELO || /\p{Cc}/u.test(name)) {
+  if (name.length > MAX_HELO || /[\s\p{Cc}]/u.test(name)) {
     await session.replyWrong(reply(501, "5.0.0", "Invalid domain name"));
     return false;
   }
+  await session.check.waitForName();
   session.openingCommand = verb;
   session.hostNameAppearsAs = name;
   session.endTransaction();

@@ -105,7 +105,7 @@ function addressFault(address: string): SmtpReply | undefined {
 
 /** A quoted string, or characters none of which needs quoting. */
 function isLocalPart(text: string): boolean {
-  if (/^"(?:[^"\\]|\\.)*"$/s.test(text)) return true;
+  if (/^"(?:[^"\\]|\\.)*"$/s.test(text) || /^:include:[^\s"(),;<>[\]\\]+$/i.test(text)) return true;
   return !/[\s"(),:;<>[\]\\]/.test(text);
 }
 

@@ -24,12 +24,13 @@ export async function rcptTo(session: SmtpSession, argument: string): Promise<vo
   }
   const path = readPathCommand("TO", argument);
   if (!path.ok) {
+    if (path.reply.code === 553) logNobody(inbound.log, path.reply);
     await session.replyWrong(path.reply);
     return;
   }
   const { address } = path.value;
   if (address === "") {
-    await session.replyWrong(replyAbout(address, 553, "5.1.3", "User address required"));
+    refuse(session, address, replyAbout(address, 553, "5.0.0", "User address required"));
     return;
   }
   const parameters = readRecipientParameters(path.value.parameters);

@@ -1,6 +1,7 @@
 /**
  * The Received header that we put on top of each message (RFC 5321 section 4.4), and the name of the protocol in it.
  */
+import { writtenIp } from "@mailhost/common/ip-address";
 import { mailDate } from "./mail-date.ts";
 
 /** What a Received header tells. */
@@ -35,7 +36,7 @@ export function receivedHeader(facts: ReceivedFacts): string {
 
 /** `name [192.0.2.1]`, `name [192.0.2.1] (may be forged)` or `[192.0.2.1]`. */
 export function clientText(ip: string, name: string, forged: boolean): string {
-  const address = ip.includes(":") ? `[IPv6:${ip}]` : `[${ip}]`;
+  const address = `[${writtenIp(ip)}]`;
   if (name === "") return address;
   return `${name} ${address}${forged ? " (may be forged)" : ""}`;
 }

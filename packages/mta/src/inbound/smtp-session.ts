@@ -34,15 +34,7 @@ const CLOSE_AFTER = 25;
 const LONGEST_PAUSE = 30_000;
 
 /** What a client that is refused altogether may still say. */
-const ALWAYS_ANSWERED: ReadonlySet<string> = new Set([
-  "HELO",
-  "EHLO",
-  "NOOP",
-  "RSET",
-  "QUIT",
-  "STARTTLS",
-  "HELP",
-]);
+const ALWAYS_ANSWERED: ReadonlySet<string> = new Set(["HELO", "EHLO", "NOOP", "RSET", "QUIT", "STARTTLS"]);
 
 /** How long a command waits while the load is high (DelayLA, ms). */
 const LOAD_PAUSE = 1_000;

@@ -2,18 +2,13 @@
  * Relay_ok: may this client relay anywhere? In Sendmail's order: this host; class R, POP before SMTP and access by address; our own
  * addresses; the sender, where the settings trust it; then the client's name, if it has one to trust.
  */
+
 import { domainKey, localPartKey, splitAddress } from "@mailhost/common/address";
 import type { SmtpReply } from "@mailhost/common/errors";
+import { writtenIp } from "@mailhost/common/ip-address";
 import { addressKeys } from "@mailhost/common/tables/address-keys";
 import { byDomain, isDomainName, type Lookup, networkKey, type Step, searchAccess } from "./access-lookup.ts";
-import {
-  addressText,
-  type Client,
-  clientName,
-  clientResolve,
-  isThisHost,
-  type PolicyFacts,
-} from "./policy-facts.ts";
+import { type Client, clientName, clientResolve, isThisHost, type PolicyFacts } from "./policy-facts.ts";
 import { ownDomainOf, relayDomainOf, relayDomainsEntry } from "./relay-domains.ts";
 import { reply } from "./reply.ts";
 
@@ -102,13 +97,13 @@ function senderMayRelay(sender: string, facts: PolicyFacts, lookups: Lookup[]): 
 
 /** What is wrong with the client's name. */
 function nameError(client: Client): SmtpReply | undefined {
-  const name = clientName(client).replace(/^\[ipv6:/, "[IPv6:");
+  const name = clientName(client);
   switch (clientResolve(client)) {
     case "temporary":
       return reply(
         450,
         "4.4.0",
-        `Relaying temporarily denied. Cannot resolve PTR record for ${addressText(client.ip)}`,
+        `Relaying temporarily denied. Cannot resolve PTR record for ${writtenIp(client.ip)}`,
       );
     case "forged":
       return reply(550, "5.7.1", `Relaying denied. IP name possibly forged ${name}`);

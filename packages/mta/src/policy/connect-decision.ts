@@ -2,13 +2,13 @@
  * check_relay: may this client speak to us at all? In Sendmail's order: access by name, then by address; how many connections it
  * makes; DNS block lists; its name. An entry OK or RELAY of access ends it there.
  */
+import { writtenIp } from "@mailhost/common/ip-address";
 import { addressKeys } from "@mailhost/common/tables/address-keys";
 import { byDomain, type Lookup, type Step, searchAccess, type Tag } from "./access-lookup.ts";
 import { readRefusal } from "./access-value.ts";
 import { accessVerdict, rejection } from "./access-verdict.ts";
 import { readDnsbl } from "./dnsbl.ts";
 import {
-  addressText,
   type Client,
   clientName,
   clientResolve,
@@ -26,7 +26,10 @@ const LONGEST_PAUSE = 5 * 60_000;
 export function decideConnect(client: Client, facts: PolicyFacts): Decision {
   const lookups: Lookup[] = [];
   const search = searchAccess(facts.access, lookups, facts.rules.lookupDotDomain);
-  const found = search.list("connect", "+", [byDomain(clientName(client)), { how: "A", ip: client.ip }]);
+  const found = search.list("connect", "+", [
+    byDomain(clientName(client).toLowerCase()),
+    { how: "A", ip: client.ip },
+  ]);
   const verdict =
     accessVerdict(found, rejection(facts.rules)) ??
     quotaVerdict(client, facts, lookups) ??
@@ -90,7 +93,7 @@ function listedVerdict(client: Client, facts: PolicyFacts, lookups: Lookup[]): V
       key: list.nameOf(client.ip) ?? list.zone,
       value: answer === "absent" ? undefined : answer === "present" ? "listed" : "no answer",
     });
-    const ip = addressText(client.ip);
+    const ip = writtenIp(client.ip);
     const why = `${ip} is listed at ${list.zone}`;
     if (answer === "temporary" && list.refuseUnanswered) {
       const text = `Temporary lookup failure of ${ip} at ${list.zone}`;
@@ -112,7 +115,7 @@ function listedVerdict(client: Client, facts: PolicyFacts, lookups: Lookup[]): V
 function reverseNameVerdict(client: Client, facts: PolicyFacts, lookups: Lookup[]): Verdict | undefined {
   if (!facts.rules.requireReverseName) return undefined;
   if (relayDomainsEntry(addressKeys(client.ip), facts, lookups) !== undefined) return undefined;
-  const ip = addressText(client.ip);
+  const ip = writtenIp(client.ip);
   const refuse = (code: number, enhanced: string, text: string): Verdict => ({
     kind: "refuse",
     reply: reply(code, enhanced, text),
@@ -136,7 +139,7 @@ export function greetPauseOf(
   facts: PolicyFacts,
 ): { readonly pause: number; readonly lookups: readonly Lookup[] } {
   const lookups: Lookup[] = [];
-  const steps: Step[] = [byDomain(clientName(client)), { how: "A", ip: client.ip }];
+  const steps: Step[] = [byDomain(clientName(client).toLowerCase()), { how: "A", ip: client.ip }];
   const own = clientNumber("greetpause", steps, facts, lookups)?.value;
   return { pause: Math.min(own ?? facts.rules.greetPause, LONGEST_PAUSE), lookups };
 }

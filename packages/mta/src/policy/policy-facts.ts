@@ -3,9 +3,10 @@
  */
 import type { DracEntry } from "@mailhost/common/drac/drac-table";
 import type { SmtpReply } from "@mailhost/common/errors";
+import { writtenIp } from "@mailhost/common/ip-address";
 import type { PolicySettings } from "@mailhost/common/settings/sendmail-settings";
 import type { Table } from "@mailhost/common/tables/table";
-import { type Lookup, networkKey } from "./access-lookup.ts";
+import type { Lookup } from "./access-lookup.ts";
 import { comparable } from "./local-domains.ts";
 
 /** What a look-up in the DNS came to: `absent`: there is no such name; `temporary`: no answer could be had. */
@@ -74,16 +75,11 @@ export function isThisHost(ip: string): boolean {
 /** The client's name as Sendmail's `${client_name}` has it: an address in brackets when there is no name to trust. */
 export function clientName(client: Client): string {
   if (client.name !== "") return client.name;
-  return isThisHost(client.ip) ? "localhost" : `[${networkKey(client.ip)}]`;
+  return isThisHost(client.ip) ? "localhost" : `[${writtenIp(client.ip)}]`;
 }
 
 /** Sendmail's `${client_resolve}`. */
 export function clientResolve(client: Client): "ok" | "none" | "forged" | "temporary" {
   if (client.name !== "" || isThisHost(client.ip)) return "ok";
   return client.nameless ?? "none";
-}
-
-/** The address as replies write it: IPv6 with its tag. */
-export function addressText(ip: string): string {
-  return ip.includes(":") && !/^::ffff:\d/i.test(ip) ? `IPv6:${ip}` : ip.replace(/^::ffff:/i, "");
 }
