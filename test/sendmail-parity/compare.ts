@@ -123,15 +123,40 @@ function compareLogs(a: readonly string[], b: readonly string[], differ: Differ)
   const kinds = new Set([...a, ...b].map(logKind));
   for (const kind of kinds) {
     const of = (all: readonly string[]) => all.filter((line) => logKind(line) === kind);
-    const left = of(b);
-    for (const line of of(a)) {
-      const at = left.findIndex((other) => logKey(other) === logKey(line));
-      const [partner] = at < 0 ? [undefined] : left.splice(at, 1);
+    const left = of(b).flatMap(oneEach);
+    const lonely: string[] = [];
+    for (const line of of(a).flatMap(oneEach)) {
+      const partner = take(left, (other) => logKey(other) === logKey(line));
+      if (partner === undefined) lonely.push(line);
+      else compareFields(kind, line, partner, differ);
+    }
+    // What is left may be the same thing under another name.
+    for (const line of lonely) {
+      const partner = take(left, (other) => kind !== "other" && alikeBut(line, other));
       if (partner === undefined) differ(`log ${kind}`, line, undefined);
       else compareFields(kind, line, partner, differ);
     }
     for (const line of left) differ(`log ${kind}`, undefined, line);
   }
+}
+
+/** Sendmail names several recipients of one delivery in one line. */
+function oneEach(line: string): string[] {
+  const [, before, all, after] =
+    /^(\S+ to=)((?:"[^"]*"|[^",])+(?:,(?:"[^"]*"|[^", ])+)+)(, .*)$/.exec(line) ?? [];
+  if (all === undefined) return [line];
+  return [...all.matchAll(/(?:"[^"]*"|[^",])+/g)].map(([one]) => `${before}${one}${after}`);
+}
+
+function take(from: string[], wanted: (line: string) => boolean): string | undefined {
+  const at = from.findIndex(wanted);
+  return at < 0 ? undefined : from.splice(at, 1)[0];
+}
+
+/** Two lines that tell the same of two recipients. */
+function alikeBut(line: string, other: string): boolean {
+  const [x, y] = [logFields(line), logFields(other)];
+  return ["ruleset", "mailer", "stat", "dsn", "reject"].every((name) => x.get(name) === y.get(name));
 }
 
 function compareFields(kind: string, line: string, partner: string, differ: Differ): void {
@@ -145,8 +170,13 @@ function compareFields(kind: string, line: string, partner: string, differ: Diff
 function logKey(line: string): string {
   const fields = logFields(line);
   if (logKind(line) === "from") return "";
-  const text = fields.get("arg1") ?? fields.get("to") ?? line.replace(LOG_ID, "");
-  return `${fields.get("ruleset") ?? ""} ${text}`;
+  const to = fields
+    .get("to")
+    ?.replace(/^<(.*)>$/, "$1")
+    .replace(/^\\+/, "")
+    .toLowerCase();
+  const local = fields.get("mailer") === "local" ? to?.replace(/@.*/, "") : to;
+  return `${fields.get("ruleset") ?? ""} ${fields.get("arg1") ?? local ?? line.replace(LOG_ID, "")}`;
 }
 
 /** How long a thing took, and what follows from it. */
