@@ -22,8 +22,10 @@ export type { CompiledMeta } from "./table-file.ts";
 
 /** Tables up to this size are read whole, octets. */
 const SMALL = 1 << 20;
-/** Blocks above the leaves that are kept for the next look-up, octets together. */
+/** Blocks above the leaves that are kept for the next look-up, octets together; leaves are read anew each time. */
 const KEPT = 2 << 20;
+/** Room for a leaf of the usual size. */
+const LEAF_ROOM = 8192;
 
 /** A compiled table that is open for reading. It never changes; a rebuilt file is opened anew. */
 export interface CompiledTable {
@@ -69,7 +71,8 @@ export function openCompiledTable(file: string, options: { readonly small?: numb
 
 /** Where a reader has its octets from; fewer than asked for come at the end only. */
 interface Source {
-  read(at: number, length: number): Buffer;
+  /** @param into where they go, when it is long enough; the octets are good until it is used again */
+  read(at: number, length: number, into?: Buffer): Buffer;
   close(): void;
 }
 
@@ -81,9 +84,9 @@ class OpenFile implements Source {
     this.#fd = fd;
   }
 
-  read(at: number, length: number): Buffer {
+  read(at: number, length: number, into?: Buffer): Buffer {
     // A number that was given back may by now be another file's.
-    return this.#open ? readAt(this.#fd, at, length) : Buffer.alloc(0);
+    return this.#open ? readAt(this.#fd, at, length, into) : Buffer.alloc(0);
   }
 
   close(): void {
@@ -92,8 +95,8 @@ class OpenFile implements Source {
   }
 }
 
-function readAt(fd: number, at: number, length: number): Buffer {
-  const bytes = Buffer.allocUnsafe(length);
+function readAt(fd: number, at: number, length: number, into?: Buffer): Buffer {
+  const bytes = into !== undefined && into.length >= length ? into : Buffer.allocUnsafe(length);
   let done = 0;
   while (done < length) {
     const read = readSync(fd, bytes, done, length - done, at + done);
@@ -115,6 +118,8 @@ class TableReader implements CompiledTable {
   readonly #file: string;
   readonly #source: Source;
   readonly #kept = new Map<number, Block>();
+  /** Where the leaf of a look-up goes: a new buffer for each would keep the collector busy. */
+  readonly #leaf = Buffer.allocUnsafe(LEAF_ROOM);
   #keptSize = 0;
   /** Iterations that are under way. */
   #readers = 0;
@@ -129,10 +134,9 @@ class TableReader implements CompiledTable {
   get(key: string): string | undefined {
     const wanted = Buffer.from(key);
     return this.#guarded(() => {
-      let place = this.meta.root;
-      if (place === null) return undefined;
+      if (this.meta.root === null) return undefined;
+      let block = this.#block(this.meta.root);
       for (;;) {
-        const block = this.#block(place);
         const index = lowerBound(block, wanted);
         if (block.level === 0) {
           if (index === block.count || !wanted.equals(keyOf(block, index))) return undefined;
@@ -140,7 +144,7 @@ class TableReader implements CompiledTable {
         }
         const exact = index < block.count && wanted.equals(keyOf(block, index));
         if (index === 0 && !exact) return undefined;
-        place = this.#below(block, exact ? index : index - 1);
+        block = this.#below(block, exact ? index : index - 1, this.#leaf);
       }
     });
   }
@@ -152,7 +156,8 @@ class TableReader implements CompiledTable {
   *octets(): Generator<[string, string]> {
     this.#readers++;
     try {
-      if (this.meta.root !== null) yield* this.#under(this.meta.root);
+      const { root } = this.meta;
+      if (root !== null) yield* this.#under(this.#guarded(() => this.#block(root)));
     } finally {
       this.#readers--;
       if (this.#closed && this.#readers === 0) this.#source.close();
@@ -176,8 +181,7 @@ class TableReader implements CompiledTable {
     if (this.#readers === 0) this.#source.close();
   }
 
-  *#under(place: BlockPlace): Generator<[string, string]> {
-    const block = this.#guarded(() => this.#block(place));
+  *#under(block: Block): Generator<[string, string]> {
     for (let i = 0; i < block.count; i++) {
       if (block.level > 0) {
         yield* this.#under(this.#guarded(() => this.#below(block, i)));
@@ -190,11 +194,12 @@ class TableReader implements CompiledTable {
     }
   }
 
-  /** The place of a block below, which must be one level deeper: a tree has no circles. */
-  #below(block: Block, index: number): BlockPlace {
+  /** A block below, which must be one level deeper: a tree has no circles. A leaf goes into `into`. */
+  #below(block: Block, index: number, into?: Buffer): Block {
     const place = placeOf(block, index);
-    if (this.#block(place).level !== block.level - 1) throw this.#damaged(place.at);
-    return place;
+    const below = block.level === 1 ? this.#read(place, into) : this.#block(place);
+    if (below.level !== block.level - 1) throw this.#damaged(place.at);
+    return below;
   }
 
   #block(place: BlockPlace): Block {
@@ -215,10 +220,10 @@ class TableReader implements CompiledTable {
     }
   }
 
-  #read({ at, length }: BlockPlace): Block {
+  #read({ at, length }: BlockPlace, into?: Buffer): Block {
     if (length < BLOCK_HEADER + 5 || length > LONGEST_BLOCK || at + length > this.meta.size)
       throw this.#damaged(at);
-    const bytes = this.#source.read(at, length);
+    const bytes = this.#source.read(at, length, into);
     const payload = bytes.subarray(BLOCK_HEADER);
     const whole = bytes.length === length && bytes.readUInt32LE(4) === payload.length;
     if (!whole || bytes.readUInt32LE(0) !== blockChecksum(payload, at, this.meta.id)) throw this.#damaged(at);

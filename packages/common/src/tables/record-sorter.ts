@@ -17,8 +17,8 @@ export interface SortRecord {
 }
 
 /** What is held in memory before it becomes a run: records, and octets of keys and values. */
-const RUN_RECORDS = 200_000;
-const RUN_OCTETS = 24 << 20;
+const RUN_RECORDS = 100_000;
+const RUN_OCTETS = 16 << 20;
 /** Octets that are read of a run at a time. */
 const READ_SIZE = 256 * 1024;
 /** Lengths of key and value, and the line. */
