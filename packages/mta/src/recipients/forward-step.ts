@@ -8,7 +8,7 @@ import type { Account } from "@mailhost/common/accounts/accounts";
 import type { Expansion, Way } from "./expansion.ts";
 import { readListLines } from "./list-lines.ts";
 import { shellFault } from "./login-shells.ts";
-import { expandTargets } from "./target-step.ts";
+import { expandLines } from "./target-step.ts";
 
 /** Delivers to an account, or where its `.forward` says. */
 export async function expandForward(
@@ -61,18 +61,18 @@ async function readForward(
       continue;
     }
     if (!expansion.countBytes(read.bytes)) return "done";
-    const targets = readListLines(read.text);
-    if (targets.length === 0) return "none";
+    const lines = readListLines(read.text);
+    if (lines.length === 0) return "none";
     expansion.seen.add(step);
     expansion.step("forward", `${account.name}: ${path}`);
-    return follow(expansion, targets, account, way);
+    return follow(expansion, lines, account, way);
   }
   return "none";
 }
 
 async function follow(
   expansion: Expansion,
-  targets: ReturnType<typeof readListLines>,
+  lines: ReturnType<typeof readListLines>,
   account: Account,
   way: Way,
 ): Promise<"none" | "done"> {
@@ -80,7 +80,7 @@ async function follow(
   const references = expansion.selfReferences;
   const { unsafe: _, given, ...rest } = way;
   const unsafe = await shellFault(expansion.parts, account);
-  await expandTargets(expansion, targets, {
+  await expandLines(expansion, lines, {
     ...rest,
     path: [...way.path, `forward ${account.name}`],
     owner: account,

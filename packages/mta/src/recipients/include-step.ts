@@ -9,7 +9,7 @@ import type { Expansion, Way } from "./expansion.ts";
 import { readListLines } from "./list-lines.ts";
 import { shellFault } from "./login-shells.ts";
 import { defaultAccount, type RecipientParts } from "./recipient-parts.ts";
-import { expandTargets } from "./target-step.ts";
+import { expandLines } from "./target-step.ts";
 
 /** Expands the list at a path. */
 export async function expandInclude(expansion: Expansion, path: string, way: Way): Promise<void> {
@@ -41,10 +41,11 @@ export async function expandInclude(expansion: Expansion, path: string, way: Way
     return;
   }
   if (!expansion.countBytes(read.bytes)) return;
-  const targets = readListLines(read.text);
-  expansion.step("include", `${path}: ${targets.length} ${targets.length === 1 ? "member" : "members"}`);
+  const lines = readListLines(read.text);
+  const members = lines.flat().length;
+  expansion.step("include", `${path}: ${members} ${members === 1 ? "member" : "members"}`);
   const { owner: _, unsafe: __, given: ___, ...rest } = way;
-  await expandTargets(expansion, targets, {
+  await expandLines(expansion, lines, {
     ...rest,
     path: [...way.path, step],
     controlling: `:include:${path}`,

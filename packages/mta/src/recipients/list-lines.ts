@@ -5,11 +5,13 @@
  */
 import { type AliasTarget, type BadItem, readTargetList } from "@mailhost/common/tables/alias-targets";
 
-/** The items of all lines in their order. */
-export function readListLines(text: string): (AliasTarget | BadItem)[] {
-  return text.split("\n").flatMap((line) => {
-    if (line.startsWith("#")) return [];
-    const bare = line.replace(/\r$/, "").replace(/\s#@#(?:\s.*)?$/, "");
-    return bare.trim() === "" ? [] : readTargetList(bare);
-  });
+/** The items of each line that has some. */
+export function readListLines(text: string): (AliasTarget | BadItem)[][] {
+  return text
+    .split("\n")
+    .filter((line) => !line.startsWith("#"))
+    .map((line) => line.replace(/\r$/, "").replace(/\s#@#(?:\s.*)?$/, ""))
+    .filter((line) => line.trim() !== "")
+    .map(readTargetList)
+    .filter((items) => items.length > 0);
 }

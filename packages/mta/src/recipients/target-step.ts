@@ -7,17 +7,29 @@ import type { Expansion, Way } from "./expansion.ts";
 import { expandInclude } from "./include-step.ts";
 import { expandName } from "./name-step.ts";
 
-/** Expands the items in their order. */
+/**
+ * Expands the items, the last one first as Sendmail does: of two that lead to one mailbox it decides which list's owner counts,
+ * and of several that cannot be delivered whose refusal the client hears.
+ */
 export async function expandTargets(
   expansion: Expansion,
-  targets: Iterable<AliasTarget | BadItem>,
+  targets: readonly (AliasTarget | BadItem)[],
   way: Omit<Way, "written" | "given">,
 ): Promise<void> {
-  for (const target of targets) {
+  for (const target of targets.toReversed()) {
     if (expansion.broken !== undefined) return;
     const written = target.kind === "bad" ? target.item : writtenOf(target);
     await expandTarget(expansion, target, { ...way, written });
   }
+}
+
+/** Expands the lines of a list's file, each as an alias of its own. */
+export async function expandLines(
+  expansion: Expansion,
+  lines: readonly (readonly (AliasTarget | BadItem)[])[],
+  way: Omit<Way, "written" | "given">,
+): Promise<void> {
+  for (const line of lines) await expandTargets(expansion, line, way);
 }
 
 async function expandTarget(expansion: Expansion, target: AliasTarget | BadItem, way: Way): Promise<void> {

@@ -1,6 +1,7 @@
 /**
  * Recipients resolved over aliases, accounts and files that a test writes down.
  */
+import assert from "node:assert/strict";
 import { dirname } from "node:path";
 import type { Account } from "@mailhost/common/accounts/accounts";
 import { parseTargets } from "@mailhost/common/tables/alias-targets";
@@ -94,6 +95,11 @@ function filesOf(files: Readonly<Record<string, string | ListRead>>): ListFiles 
 /** What an address becomes, a line each: `mailbox joe`, `remote x@y`, `program CMD as USER`, or the refusal. */
 export async function resolveOn(host: FakeHost, address: string): Promise<string[]> {
   return described(await resolveRecipient(address, fakeParts(host)));
+}
+
+/** Checks what an address becomes, in whatever order. */
+export async function same(found: Promise<readonly string[]>, expected: readonly string[]): Promise<void> {
+  assert.deepEqual((await found).toSorted(), expected.toSorted());
 }
 
 export function described(resolved: Resolved): string[] {
