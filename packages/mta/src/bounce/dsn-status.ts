@@ -98,7 +98,12 @@ function addressField(address: string, smtputf8: boolean): string {
 /** Where it really went: after aliases, with a domain; a program or a file by its name. */
 function actualField({ address, target }: QueueRecipient, { entry, hostname }: StatusParts): string {
   if (isProgramOrFile(target)) return `X-Unix; ${oneLine(targetName(target), 400)}`;
-  const whole = splitAddress(address).domain === "" ? `${address}@${hostname}` : address;
+  const whole =
+    target.kind === "mailbox"
+      ? `${target.name}@${hostname}`
+      : splitAddress(address).domain === ""
+        ? `${address}@${hostname}`
+        : address;
   return addressField(whole, entry.smtputf8).replace(/^RFC822/, "rfc822");
 }
 

@@ -114,6 +114,7 @@ async function settle(session: SmtpSession, transaction: Transaction, taken: Tak
       id,
       size: taken.writer.size,
       recipients,
+      countedSize: taken.countedSize,
     };
     logDiscarded(log, dropped, daemonOf(session));
     return accepted;
@@ -127,7 +128,8 @@ async function settle(session: SmtpSession, transaction: Transaction, taken: Tak
     return storageReply(cause);
   }
   logAccepted(log, entry, daemonOf(session));
-  if (entry.nextAttemptAt > entry.receivedAt) logQueued(log, entry, session.inbound.clock.now());
+  if (entry.nextAttemptAt > entry.receivedAt || entry.quarantine !== undefined)
+    logQueued(log, entry, session.inbound.clock.now());
   else session.inbound.submitted(entry);
   renewDrac(session);
   return accepted;
@@ -155,7 +157,7 @@ function messageOfSession(
   const { inbound } = session;
   const precedence = precedenceOf(taken.seen);
   const recipients = queueRecipients(transaction.recipients.values());
-  const priority = priorityOf({ size: taken.writer.size, recipients, attempts: 0, ...precedence });
+  const priority = priorityOf({ size: taken.countedSize, recipients, attempts: 0, ...precedence });
   const onlyQueues = inbound.load?.onlyQueues(priority) === true;
   const messageId = messageIdOf(taken.seen) ?? givenMessageId(session, taken);
   return {

@@ -11,6 +11,8 @@ import type { MessageWriter, QueueStore } from "../queue/queue-store.ts";
 import { HeaderFilter, type HeaderRules, type HeaderSummary } from "./header-filter.ts";
 import { exceedsSize } from "./mail-parameters.ts";
 
+const LF = 0x0a;
+
 /** How a message is taken in. */
 export interface Intake {
   readonly store: Pick<QueueStore, "receive">;
@@ -27,7 +29,13 @@ export interface Intake {
 
 /** A message that is stored but not yet committed, or the refusal. */
 export type Taken =
-  | { readonly kind: "stored"; readonly writer: MessageWriter; readonly seen: HeaderSummary }
+  | {
+      readonly kind: "stored";
+      readonly writer: MessageWriter;
+      readonly seen: HeaderSummary;
+      /** Octets of the content with LF line ends. */
+      readonly countedSize: number;
+    }
   | {
       readonly kind: "refused";
       readonly id: string;
@@ -68,10 +76,12 @@ export async function takeMessage(content: AsyncIterable<Buffer>, intake: Intake
     }
   };
   let size = 0;
+  let lines = 0;
   await store([Buffer.from(intake.trace(id))]);
   try {
     for await (const chunk of content) {
       size += chunk.length;
+      for (let at = chunk.indexOf(LF); at >= 0; at = chunk.indexOf(LF, at + 1)) lines += 1;
       if (size > intake.maxSize) refusal ??= { reply: exceedsSize(intake.maxSize) };
       if (refusal !== undefined) continue;
       await store(filter.push(chunk));
@@ -85,7 +95,7 @@ export async function takeMessage(content: AsyncIterable<Buffer>, intake: Intake
   if (refusal === undefined && filter.seen.hops > intake.maxHops) {
     refusal = { reply: tooManyHops(filter.seen.hops, intake) };
   }
-  if (refusal === undefined) return { kind: "stored", writer, seen: filter.seen };
+  if (refusal === undefined) return { kind: "stored", writer, seen: filter.seen, countedSize: size - lines };
   await writer.abort();
   return { kind: "refused", id, size, ...refusal };
 }

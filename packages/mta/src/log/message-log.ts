@@ -4,6 +4,7 @@
  * Log analysers read these lines: fields, their order and their spelling are Sendmail's.
  */
 import type { SmtpReply } from "@mailhost/common/errors";
+import { writtenIp } from "@mailhost/common/ip-address";
 import type { Log } from "@mailhost/common/log/log";
 import { exitCodeOf } from "../deliver/exit-status.ts";
 import type { Failed, Outcome } from "../deliver/outcome.ts";
@@ -38,6 +39,7 @@ export type AcceptedMessage = Pick<
   | "id"
   | "sender"
   | "size"
+  | "countedSize"
   | "precedence"
   | "messageId"
   | "bodyType"
@@ -53,7 +55,7 @@ export function logAccepted(log: Log, entry: AcceptedMessage, daemon = "MTA"): v
   const bodyType = entry.bodyTypeGiven === true || entry.bodyType === "8BITMIME";
   const fields = [
     `from=<${entry.sender}>`,
-    `size=${entry.size}`,
+    `size=${entry.countedSize ?? entry.size}`,
     `class=${entry.precedence ?? 0}`,
     `nrcpts=${entry.recipients.length}`,
     ...(entry.messageId === undefined ? [] : [`msgid=${entry.messageId}`]),
@@ -63,7 +65,6 @@ export function logAccepted(log: Log, entry: AcceptedMessage, daemon = "MTA"): v
   ];
   counted(log, { what: "from", mailer: isLocal ? "local" : "esmtp", size: entry.size });
   if (isLogged(log, FROM)) log.write("info", `${entry.id}: ${fields.join(", ")}`);
-  if (entry.quarantine !== undefined) logQuarantined(log, entry.id, entry.quarantine);
 }
 
 /** `QID: quarantine=reason`: it waits for a person. */
@@ -77,7 +78,7 @@ export function logUnquarantined(log: Log, id: string): void {
   if (isLogged(log, QUARANTINE)) log.write("info", `${id}: unquarantine`);
 }
 
-/** `QID: to=…, stat=queued`, a line a recipient: the message waits for the queue's own time. */
+/** `QID: to=…, stat=queued`, a line a recipient: the message waits for the queue's own time, or in quarantine for a person. */
 export function logQueued(log: Log, entry: QueueEntry, now: number): void {
   if (!isLogged(log, SUCCESS)) return;
   for (const recipient of entry.recipients) {
@@ -87,7 +88,9 @@ export function logQueued(log: Log, entry: QueueEntry, now: number): void {
       `delay=${interval(now - entry.receivedAt)}`,
       `mailer=${mailerOf(recipient)}`,
       `pri=${priorityOf(entry)}`,
-      "stat=queued",
+      ...(entry.quarantine === undefined
+        ? ["stat=queued"]
+        : [`quarantine=${entry.quarantine}`, "stat=quarantined"]),
     ];
     log.write("info", `${entry.id}: ${fields.join(", ")}`);
   }
@@ -141,9 +144,11 @@ function replyText(reply: SmtpReply): string {
   return [reply.code, reply.enhanced, reply.text].filter((t) => t !== "").join(" ");
 }
 
-/** `<c@d>`, `|"command"`, `/file`. */
-function loggedAddress({ address, target }: QueueRecipient): string {
-  return isProgramOrFile(target) ? writtenTarget(target) : `<${address}>`;
+/** `<c@d>` as it was given; what an alias led to bare, a mailbox by its name, `|"command"`, `/file`. */
+function loggedAddress({ address, target, controlling, givenAs }: QueueRecipient): string {
+  if (isProgramOrFile(target)) return writtenTarget(target);
+  if (controlling === undefined) return `<${givenAs ?? address}>`;
+  return target.kind === "mailbox" ? target.name : address;
 }
 
 /** `ctladdr=<list@us> (8/12)`: the alias that led there, and as whom we run. */
@@ -220,15 +225,16 @@ export function logHeld(log: Log, id: string, reason: string): void {
 /** `host [ip]`, `[ip]` when it has no name, `user@localhost` for the sendmail command. */
 export function relayOf(origin: MessageOrigin): string {
   if (origin.protocol === "local") return `${origin.user ?? "root"}@localhost`;
-  return origin.hostname === "" ? `[${origin.ip}]` : `${origin.hostname} [${origin.ip}]`;
+  const address = `[${writtenIp(origin.ip)}]`;
+  return origin.hostname === "" ? address : `${origin.hostname} ${address}`;
 }
 
 /** Sendmail's priority: size − class × 1,800 + 30,000 a recipient + 90,000 an attempt; a lower one goes first. */
 export function priorityOf(
-  entry: Pick<QueueEntry, "size" | "precedence" | "recipients" | "attempts">,
+  entry: Pick<QueueEntry, "size" | "countedSize" | "precedence" | "recipients" | "attempts">,
 ): number {
-  const { size, precedence = 0, recipients, attempts } = entry;
-  return size - precedence * 1800 + recipients.length * 30_000 + attempts * 90_000;
+  const { size, countedSize = size, precedence = 0, recipients, attempts } = entry;
+  return countedSize - precedence * 1800 + recipients.length * 30_000 + attempts * 90_000;
 }
 
 /** What became of a recipient, in Sendmail's words. */

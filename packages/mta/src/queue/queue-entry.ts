@@ -113,6 +113,8 @@ export interface NewMessage {
   readonly messageId?: string;
   /** The header is worth a report: false for mail that must never be answered. */
   readonly isReport?: boolean;
+  /** The size that Sendmail's log tells: LF line ends, our trace header not counted. */
+  readonly countedSize?: number;
   /** It waits for this time (ms since 1970) before it is tried; absent: it is tried at once. */
   readonly firstAttemptAt?: number;
   /** Aliases of which the sender is to be told; gone once that is done. */

@@ -130,10 +130,11 @@ test("quarantine and mail that is only queued", () => {
   const log = listLog();
   logAccepted(log, entryOf({ quarantine: "looks bad", precedence: -60, bodyType: "7BIT" }));
   logQueued(log, entryOf({ receivedAt: 0 }), 0);
+  logQueued(log, entryOf({ receivedAt: 0, quarantine: "looks bad", countedSize: 10 }), 0);
   assert.match(log.lines[0]!, /class=-60, nrcpts=1, msgid=<m1@origin.example>, proto=ESMTP/);
   assert.deepEqual(log.lines.slice(1), [
-    "6AONqJ00001234: quarantine=looks bad",
     `6AONqJ00001234: to=<rcpt@far.example>, delay=00:00:00, mailer=esmtp, pri=${30_000 + entryOf().size}, stat=queued`,
+    "6AONqJ00001234: to=<rcpt@far.example>, delay=00:00:00, mailer=esmtp, pri=30010, quarantine=looks bad, stat=quarantined",
   ]);
   assert.equal(
     priorityOf(entryOf({ size: 17, precedence: -60, attempts: 1 })),
