@@ -145,10 +145,10 @@ function replyText(reply: SmtpReply): string {
 }
 
 /** `<c@d>` as it was given; what an alias led to bare, a mailbox by its name, `|"command"`, `/file`. */
-function loggedAddress({ address, target, controlling, givenAs }: QueueRecipient): string {
+function loggedAddress({ address, target, controlling, givenAs, writtenAs }: QueueRecipient): string {
   if (isProgramOrFile(target)) return writtenTarget(target);
   if (controlling === undefined) return `<${givenAs ?? address}>`;
-  return target.kind === "mailbox" ? target.name : address;
+  return writtenAs ?? (target.kind === "mailbox" ? target.name : address);
 }
 
 /** `ctladdr=<list@us> (8/12)`: the alias that led there, and as whom we run. */

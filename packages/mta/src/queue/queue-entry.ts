@@ -50,6 +50,8 @@ export interface QueueRecipient {
   readonly sender?: string;
   /** The alias or list that led to it, in angle brackets and as it was written (`ctladdr=` of the log). */
   readonly controlling?: string;
+  /** How the alias or list has it (`bob@us`, `\\bob`), where the log does not tell from the target. */
+  readonly writtenAs?: string;
   /** ORCPT as given, decoded (`rfc822;a@b`). */
   readonly originalRecipient?: string;
   /** The address as RCPT or the command line gave it, where that is another one. */

@@ -170,7 +170,15 @@ export class Expansion {
   #add(key: string, address: string, target: Target, way: Way): void {
     if (this.found.has(key)) return;
     if (this.found.size >= MAX_TARGETS) this.#tooMany();
-    else this.found.set(key, { address: this.#complete(address), target, ...envelopeOf(way) });
+    else {
+      const plain = target.kind === "mailbox" ? target.name : address;
+      const isSpecial = target.kind === "program" || target.kind === "file";
+      const written =
+        way.controlling === undefined || isSpecial || way.written === plain
+          ? {}
+          : { writtenAs: way.written.replaceAll("\\", "\\\\") };
+      this.found.set(key, { address: this.#complete(address), target, ...envelopeOf(way), ...written });
+    }
   }
 
   #tooMany(): void {

@@ -17,7 +17,10 @@ export type Resolved =
   | { readonly kind: "refused"; readonly reply: SmtpReply };
 
 /** One recipient after aliases; the fields are those of the queue. */
-export type ResolvedRecipient = Pick<QueueRecipient, "address" | "target" | "sender" | "controlling">;
+export type ResolvedRecipient = Pick<
+  QueueRecipient,
+  "address" | "target" | "sender" | "controlling" | "writtenAs"
+>;
 
 /** One step of the way, for trace. */
 export interface ResolveStep {
