@@ -50,7 +50,7 @@ test("a broken table is named with file, line and reason, and the last good one 
   await host.arrived("root", 2);
   const built = await host.command("newaliases", []);
   assert.notEqual(built.code, 0);
-  assert.match(`${built.stdout}${built.stderr}`, /aliases:2: /);
+  assert.match(`${built.stdout}${built.stderr}`, /aliases: line 2: /);
 
   host.write("etc/mail/access", "127.0.0.9\n");
   assert.equal((await send("x@example.com")).code, 550);

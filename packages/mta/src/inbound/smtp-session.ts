@@ -187,37 +187,48 @@ export class SmtpSession extends SMTPConnection {
       onLate: () => this.send(421, "Timeout - closing connection"),
     });
     this._setListeners(() => {
-      const counted =
-        clientIsTrustedNetwork({ ip: this.remoteAddress, name: "" }, policyFacts(this.inbound)) === undefined;
-      const tooBusy = this.inbound.load?.refusal();
-      if (tooBusy !== undefined) {
-        this.reply({ ...tooBusy, text: `${this.name} ${tooBusy.text}` });
-        return;
+      try {
+        this.#admit();
+      } catch (error) {
+        // A table that cannot be read, say: the client comes again, and everybody else's session goes on.
+        this.inbound.log.write("error", `session with ${this.relayText}: ${messageOf(error)}`);
+        this.reply(reply(421, "4.3.0", `${this.name} Local error in processing; try again later`));
       }
-      const place = this.inbound.limits.enter(this.remoteAddress, counted);
-      if ("refusal" in place && place.refusal.text.startsWith("Too many open connections; ")) {
-        this.listener.noteFull(this.inbound.settings().smtp.maxConnections);
-      }
-      if ("refusal" in place) {
-        this.inbound.log.write(
-          "info",
-          `rejecting connection from ${this.relayText}: ${formatReply(place.refusal)}`,
-        );
-        this.reply({ ...place.refusal, text: `${this.name} ${place.refusal.text}` });
-        return;
-      }
-      this.#leave = place.leave;
-      this.listener.noteRoom();
-      if (this.inbound.gateways.has(this.remoteAddress)) {
-        this.inbound.log.write(
-          "warn",
-          `connection from the container gateway [${this.remoteAddress}]: the client's address is hidden, network rules do not apply`,
-        );
-      }
-      this.check.begin(place);
-      if (this.check.mustWait()) this.#greetLater();
-      else this.connectionReady();
     });
+  }
+
+  /** Lets the client in, or says why not. */
+  #admit(): void {
+    const counted =
+      clientIsTrustedNetwork({ ip: this.remoteAddress, name: "" }, policyFacts(this.inbound)) === undefined;
+    const tooBusy = this.inbound.load?.refusal();
+    if (tooBusy !== undefined) {
+      this.reply({ ...tooBusy, text: `${this.name} ${tooBusy.text}` });
+      return;
+    }
+    const place = this.inbound.limits.enter(this.remoteAddress, counted);
+    if ("refusal" in place && place.refusal.text.startsWith("Too many open connections; ")) {
+      this.listener.noteFull(this.inbound.settings().smtp.maxConnections);
+    }
+    if ("refusal" in place) {
+      this.inbound.log.write(
+        "info",
+        `rejecting connection from ${this.relayText}: ${formatReply(place.refusal)}`,
+      );
+      this.reply({ ...place.refusal, text: `${this.name} ${place.refusal.text}` });
+      return;
+    }
+    this.#leave = place.leave;
+    this.listener.noteRoom();
+    if (this.inbound.gateways.has(this.remoteAddress)) {
+      this.inbound.log.write(
+        "warn",
+        `connection from the container gateway [${this.remoteAddress}]: the client's address is hidden, network rules do not apply`,
+      );
+    }
+    this.check.begin(place);
+    if (this.check.mustWait()) this.#greetLater();
+    else this.connectionReady();
   }
 
   /** The greeting waits; who talks meanwhile is refused. */
