@@ -3,7 +3,7 @@ import test from "node:test";
 import { type InboundHost, startInbound } from "./fake-inbound.ts";
 
 const OPEN = "smtp:\n  privacy: [authwarnings]\n";
-const ALIASES: InboundHost["aliases"] = {
+const ALIASES: NonNullable<InboundHost["aliases"]> = {
   staff: [
     { kind: "local", name: "joe", final: false },
     { kind: "address", address: "ann@far.example" },
