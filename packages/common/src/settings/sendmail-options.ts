@@ -290,7 +290,7 @@ const LOCAL: readonly Option[] = [
   flag(
     "local.checkAliases",
     false,
-    "newaliases checks that the addresses on the right exist (CheckAliases).",
+    "Taken for Sendmail's sake: newaliases checks right-hand sides in any case (CheckAliases).",
   ),
   flag(
     "local.preservePlusDetail",

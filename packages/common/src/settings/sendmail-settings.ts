@@ -149,7 +149,7 @@ export interface LocalSettings {
   readonly forwardPath: readonly string[];
   /** MaxAliasRecursion. */
   readonly maxAliasRecursion: number;
-  /** CheckAliases: newaliases checks that the addresses on the right exist. */
+  /** CheckAliases: taken for Sendmail's sake; newaliases checks right-hand sides in any case. */
   readonly checkAliases: boolean;
   /** FEATURE(preserve_local_plus_detail). */
   readonly preservePlusDetail: boolean;
