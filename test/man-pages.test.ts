@@ -83,7 +83,7 @@ test("sendmail.8 describes every flag and every mode that sendmail reads, and no
   const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ".split("");
   const known = letters.filter((letter) => {
     const read = readSendmailFlags([`-${letter}`]);
-    return read.ok || !read.reason.startsWith("unknown flag");
+    return read.ok || !read.reason.includes("illegal option");
   });
   assert.ok(known.includes("t") && !known.includes("z"), "the reader was understood");
   assert.deepEqual(described, new Set(known));

@@ -12,6 +12,9 @@ import type { Clock } from "../clock.ts";
 import { systemClock } from "../clock.ts";
 import { messageOf, UserError } from "../errors.ts";
 import { EX_CANTCREAT } from "../sysexits.ts";
+import { escaped, logLine } from "./line.ts";
+
+export { syslogTime } from "./line.ts";
 
 /** Severities, as syslog's. */
 export type Level = "error" | "warn" | "info" | "debug";
@@ -41,8 +44,6 @@ export interface LogOptions {
   readonly clock?: Clock;
 }
 
-const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-
 /** Permissions of the file: it names who writes to whom. */
 const MODE = 0o640;
 
@@ -62,16 +63,10 @@ export function openLog(options: LogOptions): Log {
   const logger = winston.createLogger({
     level: options.level >= 14 ? "debug" : "info",
     format: winston.format.printf(({ level, message }) =>
-      options.format === "json"
-        ? JSON.stringify({
-            time: new Date(clock.now()).toISOString(),
-            host,
-            tag: options.tag,
-            pid: process.pid,
-            level,
-            text: message,
-          })
-        : `${syslogTime(clock.now())} ${host} ${options.tag}[${process.pid}]: ${String(message)}`,
+      logLine(
+        { format: options.format, now: clock.now(), host, tag: options.tag, pid: process.pid, level },
+        String(message),
+      ),
     ),
     transports: [transport],
     exitOnError: false,
@@ -82,7 +77,7 @@ export function openLog(options: LogOptions): Log {
   return {
     verbosity: options.level,
     write(level, text) {
-      logger.log(level, printable(text));
+      logger.log(level, escaped(text));
     },
     close: () =>
       new Promise((done) => {
@@ -106,15 +101,3 @@ function makeFile(file: string): void {
 
 /** A log that drops everything, for tests and one-shot commands. */
 export const silentLog: Log = { write: () => undefined, close: () => Promise.resolve() };
-
-/** `Jun  3 21:59:01`, as syslog writes it. */
-export function syslogTime(ms: number): string {
-  const t = new Date(ms);
-  const two = (n: number) => String(n).padStart(2, "0");
-  return `${MONTHS[t.getMonth()]} ${String(t.getDate()).padStart(2)} ${two(t.getHours())}:${two(t.getMinutes())}:${two(t.getSeconds())}`;
-}
-
-/** The text with control characters escaped, so that nobody can forge a line. */
-function printable(text: string): string {
-  return text.replace(/[\x00-\x1f\x7f]/g, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, "0")}`);
-}
