@@ -5,10 +5,12 @@ import { systemClock } from "@mailhost/common/clock";
 import { sendControl } from "@mailhost/common/daemon/control";
 import { becomeQueueOwner } from "@mailhost/common/daemon/identity";
 import { UserError } from "@mailhost/common/errors";
-import { NO_LOG } from "@mailhost/common/log/command-log";
+import { NO_LOG, openCommandLog } from "@mailhost/common/log/command-log";
+import type { Log } from "@mailhost/common/log/log";
 import { loadSettings } from "@mailhost/common/settings/load";
 import type { Site } from "@mailhost/common/site";
 import { EX_NOPERM, EX_OK, EX_TEMPFAIL, EX_UNAVAILABLE, EX_USAGE } from "@mailhost/common/sysexits";
+import { logQuarantined, logUnquarantined } from "../log/message-log.ts";
 import { isSelected, type QueueSelection } from "../queue/selection.ts";
 import { mayNot } from "./queue-permission.ts";
 import { changeQueue, viewQueue } from "./queue-view.ts";
@@ -51,6 +53,7 @@ async function setQuarantine(site: Site, flags: SendmailFlags, { stderr }: Sendm
   const { queue, quarantine: reason = "" } = flags;
   const selection: QueueSelection = { conditions: queue.conditions };
   becomeQueueOwner(site);
+  const log = logOf(site);
   const changed = await changeQueue(site, NO_LOG, async (store) => {
     const ids: string[] = [];
     for (const entry of store.list()) {
@@ -58,12 +61,24 @@ async function setQuarantine(site: Site, flags: SendmailFlags, { stderr }: Sendm
       if (inIt === (reason === "" || queue.quarantined) && isSelected(entry, selection)) ids.push(entry.id);
     }
     for (const id of ids) {
-      if (reason === "") await store.release(id, systemClock.now());
-      else await store.quarantine(id, reason);
+      if (reason === "") {
+        if (await store.release(id, systemClock.now())) logUnquarantined(log, id);
+      } else if (await store.quarantine(id, reason)) logQuarantined(log, id, reason);
     }
     return ids.length;
   });
+  await log.close();
   if (reason === "" && changed > 0) await sendControl(site, "wake");
   if (flags.verbose) stderr(`${changed} message${changed === 1 ? "" : "s"}`);
   return EX_OK;
+}
+
+/** The host's log, where the caller may write it. */
+function logOf(site: Site): Log {
+  const { log } = loadSettings(site);
+  try {
+    return openCommandLog({ file: site.logFile, tag: "sendmail", format: log.format, level: log.level });
+  } catch {
+    return NO_LOG;
+  }
 }

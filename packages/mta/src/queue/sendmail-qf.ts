@@ -206,7 +206,7 @@ function recipientOf(value: string, { next }: Draft): QfRecipient {
   const match = /^([A-Z]*):(.*)$/s.exec(value);
   const flags = match?.[1] ?? "";
   const address = bare(match?.[2] ?? value);
-  const asked = [...flags].flatMap((flag) => NOTIFY[flag] ?? []);
+  const asked = flags.split("").flatMap((flag) => NOTIFY[flag] ?? []);
   const notify: readonly NotifyWhen[] | undefined = flags.includes("N")
     ? asked.length === 0
       ? ["NEVER"]

@@ -31,7 +31,7 @@ test("VRFY and EXPN answer whoever may ask, in Sendmail's words", async () => {
     ["VRFY x@far.example", "252 2.1.5 <x@far.example>"],
     ["VRFY nosuch", "550 5.1.1 nosuch... User unknown"],
     ["VRFY", "501 5.5.2 Argument required"],
-    ["EXPN staff", "250-2.1.5 <joe@mail.linuxaid.com.cn>\r\n250 2.1.5 <ann@far.example>"],
+    ["EXPN staff", "250-2.1.5 <ann@far.example>\r\n250 2.1.5 <joe@mail.linuxaid.com.cn>"],
     ["EXPN joe", "250 2.1.5 <joe@mail.linuxaid.com.cn>"],
     ["EXPN nosuch", "550 5.1.1 nosuch... User unknown"],
     ["EXPN", "501 5.5.2 Argument required"],
