@@ -35,9 +35,9 @@ export interface FakeHost {
   readonly steps?: string[];
 }
 
-/** An account whose home is `/home/NAME`. */
+/** An account whose home is `/users/NAME`. */
 export function user(name: string, uid: number, shell = "/bin/sh"): Account {
-  return { name, source: "system", uid, gid: uid, home: `/home/${name}`, shell };
+  return { name, source: "system", uid, gid: uid, home: `/users/${name}`, shell };
 }
 
 export function fakeParts(host: FakeHost): RecipientParts {
@@ -85,7 +85,7 @@ function filesOf(files: Readonly<Record<string, string | ListRead>>): ListFiles 
       const file = Object.hasOwn(files, path) ? files[path]! : undefined;
       if (file === undefined) return Promise.resolve({ kind: "absent" });
       if (typeof file !== "string") return Promise.resolve(file);
-      const uid = /^\/home\/(\w+)/.exec(dirname(path)) === null ? 0 : 2001;
+      const uid = /^\/users\/(\w+)/.exec(dirname(path)) === null ? 0 : 2001;
       return Promise.resolve({ kind: "text", text: file, bytes: Buffer.byteLength(file), uid });
     },
     isLoginShell: (shell) => Promise.resolve(shell !== "/usr/sbin/nologin"),

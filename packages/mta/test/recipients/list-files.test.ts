@@ -24,7 +24,7 @@ interface Node {
 
 const DIR = 0o040755;
 const FILE = 0o100644;
-const HOME = { "/": { mode: DIR }, "/home": { mode: DIR }, "/home/joe": { mode: DIR, uid: 2001 } };
+const HOME = { "/": { mode: DIR }, "/users": { mode: DIR }, "/users/joe": { mode: DIR, uid: 2001 } };
 const JOE = { who: { uid: 2001, gid: 2001 }, owned: true, limit: 1000 };
 
 function fakeFiles(nodes: Readonly<Record<string, Node>>): ListFileSystem {
@@ -61,7 +61,7 @@ function fakeFiles(nodes: Readonly<Record<string, Node>>): ListFileSystem {
   };
 }
 
-async function readOn(nodes: Readonly<Record<string, Node>>, request = JOE, path = "/home/joe/.forward") {
+async function readOn(nodes: Readonly<Record<string, Node>>, request = JOE, path = "/users/joe/.forward") {
   const read = await openListFiles({ clock: systemClock, fs: fakeFiles(nodes) }).read(path, request);
   return read.kind === "text"
     ? read.text
@@ -71,14 +71,14 @@ async function readOn(nodes: Readonly<Record<string, Node>>, request = JOE, path
 }
 
 test("a .forward that only its owner can change is read; root may own it, links are fine", async () => {
-  const at = (node: Node) => ({ ...HOME, "/home/joe/.forward": node });
+  const at = (node: Node) => ({ ...HOME, "/users/joe/.forward": node });
   assert.equal(await readOn(at({ mode: FILE, uid: 2001, text: "x@y" })), "x@y");
   assert.equal(await readOn(at({ mode: 0o100600, uid: 2001, text: "x@y" })), "x@y");
   assert.equal(await readOn(at({ mode: FILE, uid: 0, text: "x@y" })), "x@y");
   assert.equal(
     await readOn({
-      ...at({ mode: FILE, real: "/home/joe/fw" }),
-      "/home/joe/fw": { mode: FILE, uid: 2001, text: "l" },
+      ...at({ mode: FILE, real: "/users/joe/fw" }),
+      "/users/joe/fw": { mode: FILE, uid: 2001, text: "l" },
     }),
     "l",
   );
@@ -89,8 +89,8 @@ test("what Sendmail refuses, in its words", async () => {
   const on = (node: Node, home: Partial<Node> = {}) =>
     readOn({
       ...HOME,
-      "/home/joe": { mode: DIR, uid: 2001, ...home },
-      "/home/joe/.forward": { uid: 2001, text: "x", ...node },
+      "/users/joe": { mode: DIR, uid: 2001, ...home },
+      "/users/joe/.forward": { uid: 2001, text: "x", ...node },
     });
   assert.equal(await on({ mode: 0o100664 }), "refused: Group writable file");
   assert.equal(await on({ mode: 0o100646 }), "refused: World writable file");
@@ -109,16 +109,16 @@ test("what Sendmail refuses, in its words", async () => {
 test("every folder of the way counts, where a link leads too; below a sticky one only what root or the reader owns", async () => {
   const file = { mode: FILE, uid: 2001, text: "x" };
   assert.equal(
-    await readOn({ ...HOME, "/home": { mode: 0o040775 }, "/home/joe/.forward": file }),
+    await readOn({ ...HOME, "/users": { mode: 0o040775 }, "/users/joe/.forward": file }),
     "refused: Group writable directory",
   );
   const linked = {
     ...HOME,
-    "/home/joe": { mode: DIR, real: "/big/joe" },
+    "/users/joe": { mode: DIR, real: "/big/joe" },
     "/big": { mode: 0o040777 },
     "/big/joe": { mode: DIR },
   };
-  assert.equal(await readOn({ ...linked, "/home/joe/.forward": file }), "refused: World writable directory");
+  assert.equal(await readOn({ ...linked, "/users/joe/.forward": file }), "refused: World writable directory");
   const sticky = (uid: number) => ({
     "/": { mode: DIR },
     "/t": { mode: 0o041777 },
@@ -133,7 +133,7 @@ test("every folder of the way counts, where a link leads too; below a sticky one
 
 test("a list may be anybody's, if whoever names it may read it", async () => {
   const list = (node: Node) =>
-    readOn({ ...HOME, "/home/joe/.forward": { text: "x", ...node } }, { ...JOE, owned: false });
+    readOn({ ...HOME, "/users/joe/.forward": { text: "x", ...node } }, { ...JOE, owned: false });
   assert.equal(await list({ mode: FILE, uid: 2002 }), "x");
   assert.equal(await list({ mode: 0o100640, uid: 2002, gid: 2001 }), "x");
   assert.equal(await list({ mode: 0o100640, uid: 2002, gid: 2002 }), "refused: Permission denied");
@@ -192,12 +192,12 @@ test("a home that hangs: its reader waits as long as the limit, the next one not
     kind: "later",
     reason: "an earlier read there has not come back",
   });
-  assert.deepEqual(await lists.read("/home/amy/.forward", request), { kind: "absent" });
+  assert.deepEqual(await lists.read("/users/amy/.forward", request), { kind: "absent" });
   await clock.advance(57_000);
   assert.deepEqual(await waiting, { kind: "later", reason: "open timeout" });
   comeBack();
   await new Promise(setImmediate);
-  assert.deepEqual(await Promise.race([lists.read("/home/bob/.forward", request)]), { kind: "absent" });
+  assert.deepEqual(await Promise.race([lists.read("/users/bob/.forward", request)]), { kind: "absent" });
 });
 
 test("a server with all its homes away holds two threads, not all of them", async () => {
@@ -208,7 +208,7 @@ test("a server with all its homes away holds two threads, not all of them", asyn
   const first = [lists.read("/nfs/a/.forward", request), lists.read("/nfs/b/.forward", request)];
   await clock.advance(3000);
   assert.equal((await lists.read("/nfs/c/.forward", request)).kind, "later");
-  assert.deepEqual(await lists.read("/home/amy/.forward", request), { kind: "absent" });
+  assert.deepEqual(await lists.read("/users/amy/.forward", request), { kind: "absent" });
   await clock.advance(57_000);
   for (const read of await Promise.all(first)) assert.equal(read.kind, "later");
 });

@@ -50,15 +50,15 @@ test("a list that cannot be read: refused alone, reported beside others, waited 
 test("lists within lists; one that includes itself is a loop; programs run as the list's owner", async () => {
   const host = {
     accounts: [joe, amy],
-    aliases: { a: ":include:/home/joe/list", loop: ":include:/l1" },
+    aliases: { a: ":include:/users/joe/list", loop: ":include:/l1" },
     files: {
-      "/home/joe/list": ":include:/home/joe/more\n|mine\n",
-      "/home/joe/more": "amy\n/home/joe/archive\n",
+      "/users/joe/list": ":include:/users/joe/more\n|mine\n",
+      "/users/joe/more": "amy\n/users/joe/archive\n",
       "/l1": ":include:/l2",
       "/l2": ":include:/l1",
     },
   };
-  await same(resolveOn(host, "a"), ["mailbox amy", "file /home/joe/archive as joe", "program |mine as joe"]);
+  await same(resolveOn(host, "a"), ["mailbox amy", "file /users/joe/archive as joe", "program |mine as joe"]);
   await same(resolveOn(host, "loop"), ["554 5.4.6 aliasing/forwarding loop broken"]);
 });
 
@@ -98,17 +98,17 @@ test("owners: one address is the sender, else owner-list; the nearest list count
 });
 
 test(".forward: elsewhere, with a copy, by name, to a program; the alias comes first", async () => {
-  const forward = (text: string) => ({ accounts: [joe, amy], files: { "/home/joe/.forward": text } });
+  const forward = (text: string) => ({ accounts: [joe, amy], files: { "/users/joe/.forward": text } });
   await same(resolveOn(forward("x@other.test\n"), "joe"), ["remote x@other.test"]);
   await same(resolveOn(forward("\\joe, x@other.test\n"), "joe"), ["mailbox joe", "remote x@other.test"]);
   await same(resolveOn(forward("joe@ours.test\nx@other.test\n"), "joe"), [
     "mailbox joe",
     "remote x@other.test",
   ]);
-  await same(resolveOn(forward('\\joe, "|/usr/bin/vacation joe"\n/home/joe/all'), "joe"), [
+  await same(resolveOn(forward('\\joe, "|/usr/bin/vacation joe"\n/users/joe/all'), "joe"), [
     "mailbox joe",
     "program |/usr/bin/vacation joe as joe",
-    "file /home/joe/all as joe",
+    "file /users/joe/all as joe",
   ]);
   await same(resolveOn(forward('"\\joe", "|exit 75"'), "joe"), ["mailbox joe", "program |exit 75 as joe"]);
   await same(resolveOn(forward("# nothing\n\n"), "joe"), ["mailbox joe"]);
@@ -122,7 +122,7 @@ test(".forward: the path's macros, and the detail that chooses a file", async ()
   const host = {
     accounts: [joe],
     local: { forwardPath: ["/fw/$u.$w.$j", "$z/.forward+$h", "$z/.forward"] },
-    files: { "/home/joe/.forward+lists": "l@x.test", "/home/joe/.forward": "all@x.test" },
+    files: { "/users/joe/.forward+lists": "l@x.test", "/users/joe/.forward": "all@x.test" },
   };
   await same(resolveOn(host, "joe+lists"), ["remote l@x.test"]);
   await same(resolveOn(host, "joe+other"), ["remote all@x.test"]);
@@ -136,13 +136,13 @@ test(".forward: the path's macros, and the detail that chooses a file", async ()
 test(".forward: one that may not be used is passed over, and the log says why", async () => {
   const log: string[] = [];
   const refused = { kind: "refused", reason: "Group writable file" } as const;
-  const host = { accounts: [joe], files: { "/home/joe/.forward": refused }, log };
+  const host = { accounts: [joe], files: { "/users/joe/.forward": refused }, log };
   await same(resolveOn(host, "joe"), ["mailbox joe"]);
-  assert.deepEqual(log, ["forward /home/joe/.forward: Group writable file"]);
+  assert.deepEqual(log, ["forward /users/joe/.forward: Group writable file"]);
 });
 
 test(".forward: a home that is away makes the recipient wait", async () => {
-  const files = { "/home/joe/.forward": { kind: "later", reason: "open timeout" } as const };
+  const files = { "/users/joe/.forward": { kind: "later", reason: "open timeout" } as const };
   await same(resolveOn({ accounts: [joe], files }, "joe"), [
     "451 4.3.0 <joe>... transient .forward open error",
   ]);
@@ -151,19 +151,19 @@ test(".forward: a home that is away makes the recipient wait", async () => {
 test(".forward: nobody without a login shell runs programs or writes files", async () => {
   const host = {
     accounts: [user("box", 2009, "/usr/sbin/nologin")],
-    files: { "/home/box/.forward": "|/bin/cat\n\\box\n/home/box/all\n" },
+    files: { "/users/box/.forward": "|/bin/cat\n\\box\n/users/box/all\n" },
   };
   await same(resolveOn(host, "box"), [
     "mailbox box",
     "error 550 5.7.1 |/bin/cat... User box@mail.ours.test doesn't have a valid shell for mailing to programs",
-    "error 550 5.7.1 /home/box/all... User box@mail.ours.test doesn't have a valid shell for mailing to files",
+    "error 550 5.7.1 /users/box/all... User box@mail.ours.test doesn't have a valid shell for mailing to files",
   ]);
 });
 
 test(".forward: circles of users lose nothing", async () => {
   const accounts = [joe, amy, bob];
   const files = (map: Record<string, string>) =>
-    Object.fromEntries(Object.entries(map).map(([name, text]) => [`/home/${name}/.forward`, text]));
+    Object.fromEntries(Object.entries(map).map(([name, text]) => [`/users/${name}/.forward`, text]));
   const three = { accounts, files: files({ joe: "amy", amy: "bob", bob: "joe" }) };
   await same(resolveOn(three, "joe"), ["mailbox joe", "mailbox bob"]);
   await same(resolveOn(three, "amy"), ["mailbox amy", "mailbox joe"]);
@@ -226,7 +226,7 @@ test("trace hears of every step", async () => {
     aliases: { list: ":include:/l", "owner-list": "joe" },
     virtusertable: { "info@ours.test": "list" },
     domaintable: { "old.test": "ours.test" },
-    files: { "/l": "joe\n", "/home/joe/.forward": "x@other.test\n" },
+    files: { "/l": "joe\n", "/users/joe/.forward": "x@other.test\n" },
     steps,
   };
   await resolveOn(host, "info@old.test");
@@ -236,6 +236,6 @@ test("trace hears of every step", async () => {
     "alias list: :include:/l",
     "owner list: joe@mail.ours.test",
     "include /l: 1 member",
-    "forward joe: /home/joe/.forward",
+    "forward joe: /users/joe/.forward",
   ]);
 });

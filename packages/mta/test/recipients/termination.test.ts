@@ -93,7 +93,7 @@ test(".forward graphs of accounts only: it ends, and nobody's mail is lost", asy
   await fc.assert(
     fc.asyncProperty(forwards, fc.constantFrom(...NAMES), async (graph, start) => {
       const files = Object.fromEntries(
-        Object.entries(graph).map(([name, items]) => [`/home/${name}/.forward`, items.join("\n")]),
+        Object.entries(graph).map(([name, items]) => [`/users/${name}/.forward`, items.join("\n")]),
       );
       const found = await resolveOn({ accounts, files }, start);
       assert.ok(found.length > 0);
