@@ -17,7 +17,7 @@ import { needs, runProgram } from "../harness/programs.ts";
 const SLOW = /\/(yargs|winston|smtp-server|mailparser|nodemailer|@node-rs|proper-lockfile|yaml)(@[^/]*)?\//;
 
 /** Options of Node that note every module in a file. */
-function noting(t: TestContext): { readonly options: string[]; modules(): string[] } {
+function noting(t: TestContext): { readonly options: string[]; readonly modules: () => string[] } {
   const dir = mkdtempSync(join(tmpdir(), "mailhost-modules-"));
   t.after(() => rmSync(dir, { recursive: true, force: true }));
   const notes = join(dir, "modules");

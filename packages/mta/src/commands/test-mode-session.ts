@@ -305,16 +305,17 @@ function lookUp(name: string, key: string, tables: SiteTables): string | undefin
   }
 }
 
-function membersOf(name: string, { tables, ownNames, facts }: TestParts): Iterable<string> {
+function membersOf(name: string, parts: TestParts): Iterable<string> {
+  const { tables } = parts;
   switch (name) {
     case "w":
-      return ownNames();
+      return parts.ownNames();
     case "R":
       return [...tables.relayDomains.entries()].map(([key]) => key);
     case "t":
       return [...tables.trustedUsers.entries()];
     case "m":
-      return [...facts(new Set()).ownDomains];
+      return [...parts.facts(new Set()).ownDomains];
     case "G":
       return [...tables.genericsDomains.entries()];
     case "VirtHost":

@@ -37,8 +37,8 @@ export interface CollectorParts {
 
 /** Calls that change the folder. */
 export interface CollectorFs {
-  unlink(path: string): Promise<void>;
-  rename(from: string, to: string): Promise<void>;
+  readonly unlink: (path: string) => Promise<void>;
+  readonly rename: (from: string, to: string) => Promise<void>;
 }
 
 /** A running collector. */

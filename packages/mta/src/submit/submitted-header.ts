@@ -101,13 +101,13 @@ function warningsOf({ request, user }: Submission, { settings, tables }: Address
   const said = [...(request.warnings ?? [])];
   if (request.bySmtp === true || request.sender === undefined || tables.trustedUsers.has(user)) return said;
   const { localPart, domain } = splitAddress(request.sender.replace(/^<(.*)>$/, "$1"));
-  const { isLocalDomain } = recipientParts({
+  const parts = recipientParts({
     settings: () => settings,
     tables,
     accounts: () => ({ find: () => undefined, verify: () => Promise.resolve(undefined), names: () => [] }),
     ownAddresses: interfaceAddresses,
   });
-  const own = localPart === user && (domain === "" || isLocalDomain(domainKey(domain)));
+  const own = localPart === user && (domain === "" || parts.isLocalDomain(domainKey(domain)));
   if (!own) said.push(`${user} set sender to ${request.sender === "" ? "<>" : request.sender} using -f`);
   return said;
 }

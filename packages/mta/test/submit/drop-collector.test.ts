@@ -121,7 +121,7 @@ test("who names another sender is warned of in the message", async (t) => {
   const texts = await Promise.all(host.entries().map((entry) => textOf(host, entry)));
   const warning =
     "X-Authentication-Warning: mail.linuxaid.com.cn: joe set sender to boss@far.example using -f\r\n";
-  assert.deepEqual(texts.map((text) => text.includes(warning)).toSorted(), [false, true]);
+  assert.equal(texts.filter((text) => text.includes(warning)).length, 1);
 });
 
 test("an unknown recipient becomes a report to the sender", async (t) => {

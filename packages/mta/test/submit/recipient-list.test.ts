@@ -25,7 +25,8 @@ test("the addresses of a field, in their order", () => {
 
 test("any text is read to its end", () => {
   fc.assert(
-    fc.property(fc.string({ unit: fc.constantFrom(...'ab@<>(),;:"\\ \r\n[]'), maxLength: 40 }), (text) => {
+    fc.property(fc.string({ unit: fc.constantFrom("a", "b", "@", "<", ">", "(", ")", ",", ";", ":", '"', "\", " ", "", "
+", "[", "]"), maxLength: 40 }), (text) => {
       for (const address of listedAddresses(text)) assert.notEqual(address, "");
     }),
   );
