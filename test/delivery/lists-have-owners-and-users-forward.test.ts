@@ -38,7 +38,7 @@ async function hostWith(
   });
   chmodSync(site.root, 0o755);
   const line = (user: string, shell: string) =>
-    `${user}:x:${process.getuid!()}:${process.getgid!()}::${site.root}/home/${user}:${shell}\n`;
+    `${user}:x:${process.getuid!()}:${process.getgid!()}::${site.root}/users/${user}:${shell}\n`;
   site.write(
     "etc/passwd",
     `${ARTICLE_FILES["etc/passwd"]}${USERS.map((u) => line(u, "/bin/sh")).join("")}${line("box", "/usr/sbin/nologin")}`,
@@ -82,13 +82,13 @@ test("a list in a file: each member gets it from the owner, who hears of the one
 
 test(".forward: a copy stays, the detail chooses another file, an unsafe one is passed over and named", async (t) => {
   const { host, sink } = await hostWith(t, "127.0.0.42", (root) => ({
-    "home/wang/.forward": "\\wang, wang@partner.example\n",
-    "home/wang/.forward+lists": "li\n",
-    "home/zhao/.forward": "zhao@partner.example\n",
-    "home/li/.forward": `\\li\n"|cat > ${root}/home/li/taken"\n`,
-    "home/box/.forward": `|cat > ${root}/home/box/taken\n\\box\n`,
+    "users/wang/.forward": "\\wang, wang@partner.example\n",
+    "users/wang/.forward+lists": "li\n",
+    "users/zhao/.forward": "zhao@partner.example\n",
+    "users/li/.forward": `\\li\n"|cat > ${root}/users/li/taken"\n`,
+    "users/box/.forward": `|cat > ${root}/users/box/taken\n\\box\n`,
   }));
-  chmodSync(host.path("home/zhao/.forward"), 0o664);
+  chmodSync(host.path("users/zhao/.forward"), 0o664);
   await send(host, "wang@linuxaid.com.cn");
   await host.arrived("wang");
   const [taken] = await sink.taken(1);
@@ -99,8 +99,8 @@ test(".forward: a copy stays, the detail chooses another file, an unsafe one is 
   await host.arrived("li");
   await eventually(
     () =>
-      existsSync(host.path("home/li/taken")) &&
-      /^Subject: /m.test(readFileSync(host.path("home/li/taken"), "utf8")),
+      existsSync(host.path("users/li/taken")) &&
+      /^Subject: /m.test(readFileSync(host.path("users/li/taken"), "utf8")),
     {
       what: "li's program",
     },
@@ -108,12 +108,12 @@ test(".forward: a copy stays, the detail chooses another file, an unsafe one is 
 
   await send(host, "zhao@linuxaid.com.cn");
   await host.arrived("zhao");
-  await host.logged(/forward \S+\/home\/zhao\/\.forward: Group writable file/);
+  await host.logged(/forward \S+\/users\/zhao\/\.forward: Group writable file/);
 
   await send(host, "box@linuxaid.com.cn");
   await host.arrived("box");
   await host.logged(/User box@mail\.linuxaid\.com\.cn doesn't have a valid shell for mailing to programs/);
-  assert.equal(existsSync(host.path("home/box/taken")), false);
+  assert.equal(existsSync(host.path("users/box/taken")), false);
   assert.equal(host.mailbox("wang").length, 1);
 });
 
