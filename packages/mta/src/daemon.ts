@@ -100,7 +100,7 @@ export async function start(parts: DaemonParts): Promise<Daemon> {
     submitted: (entry) => engine.runner.submitted(entry),
     runQueue: (selection) => engine.runner.runAll(selection),
     etrnTimes: new Map(),
-    load: openMachineLoad({ machine: thisMachine, settings: () => settings, queueDir: site.queueDir, log }),
+    load: openMachineLoad({ machine: thisMachine, settings: () => settings, queueFolder: queue.folder, log }),
     names: openClientNames(() => engine.resolver, clock),
     resolver: () => engine.resolver,
     limits: openConnectionLimits(

@@ -47,12 +47,12 @@ export interface MachineLoadOptions {
   readonly machine: Machine;
   readonly settings: () => Settings;
   /** The folder whose file system must have room. */
-  readonly queueDir: string;
+  readonly queueFolder: string;
   readonly log: Log;
 }
 
 /** Opens the judge. */
-export function openMachineLoad({ machine, settings, queueDir, log }: MachineLoadOptions): MachineLoad {
+export function openMachineLoad({ machine, settings, queueFolder, log }: MachineLoadOptions): MachineLoad {
   let refusing = false;
   let full = false;
   const load = () => Math.round(machine.loadAverage());
@@ -85,15 +85,15 @@ export function openMachineLoad({ machine, settings, queueDir, log }: MachineLoa
       if (needed === 0) return undefined;
       let free: number;
       try {
-        free = await machine.freeSpace(queueDir);
+        free = await machine.freeSpace(queueFolder);
       } catch (error) {
         // A file system that cannot be asked says nothing against the message; writing it will tell.
-        note(`SYSERR: ${queueDir}: free space is unknown: ${messageOf(error)}`);
+        note(`SYSERR: ${queueFolder}: free space is unknown: ${messageOf(error)}`);
         return undefined;
       }
       const isFull = free - size < needed;
       if (isFull && !full) {
-        note(`low on space (have ${free}, SMTP-DAEMON needs ${needed + size} in ${queueDir})`);
+        note(`low on space (have ${free}, SMTP-DAEMON needs ${needed + size} in ${queueFolder})`);
       }
       if (!isFull && size === 0) full = false;
       if (isFull) full = true;

@@ -27,6 +27,8 @@ import {
 /** The store, and the table in which host status is kept. */
 export interface OpenQueue {
   readonly store: QueueStore;
+  /** Where it is: the file system that must have room. */
+  readonly folder: string;
   /** Table `hosts`: failures in a row and the next attempt of a destination. Undefined only where there is no queue. */
   readonly hosts: Database;
 }
@@ -53,7 +55,7 @@ export async function openQueue(site: Site, options: QueueOptions): Promise<Open
   if (environment === undefined) throw new QueueError(`${site.queueDir}: there is no queue yet`, "ENOENT");
   const store = new LmdbStore(environment, options);
   if (environment.alone) await store.sweep(Date.now());
-  return { store, hosts: environment.hosts };
+  return { store, folder: environment.paths.dir, hosts: environment.hosts };
 }
 
 class LmdbStore implements QueueStore {

@@ -145,7 +145,7 @@ export async function startInbound(host: InboundHost = {}): Promise<InboundFixtu
         freeSpace: () => Promise.resolve(host.machine?.free ?? 2 ** 40),
       },
       settings: () => settings,
-      queueDir: "/queue",
+      queueFolder: "/queue",
       log: logger,
     }),
     names: openClientNames(() => resolverOf(host), clock),
