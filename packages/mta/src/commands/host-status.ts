@@ -32,18 +32,35 @@ export function printHostStatus(
       return EX_OK;
     }
     if (hosts.length > 0) out(HEADING);
-    for (const host of hosts) out(hostLine(host, queue.interval, systemClock.now(), verbose));
+    for (const host of hosts) {
+      for (const line of hostLines(host, queue.interval, systemClock.now(), verbose)) out(line);
+    }
     return EX_OK;
   });
 }
 
-/** One host: its name, when it was last called, what it said (cut at 25 letters unless -v). */
-export function hostLine(host: WaitingHost, intervalMs: number, now: number, verbose: boolean): string {
+/**
+ * A line for each host of a destination: its name, when the destination was last called, what it said (cut at 25 letters
+ * unless -v).
+ */
+export function hostLines(host: WaitingHost, intervalMs: number, now: number, verbose: boolean): string[] {
   const { key, failures, until, reply } = host;
   const wait = Math.min(intervalMs * 2 ** Math.min(failures - 1, 30), 16 * intervalMs);
   const ago = interval(now - (until - wait));
   const result = `Deferred: ${reply.text}`.replace(/\p{Cc}/gu, "?");
-  return ` ${key.padEnd(39)} ${ago.padStart(12)} ${verbose ? result : result.slice(0, 25)}`;
+  return namesIn(key).map(
+    (name) => ` ${name.padEnd(39)} ${ago.padStart(12)} ${verbose ? result : result.slice(0, 25)}`,
+  );
+}
+
+/** The hosts in a destination's key, `10 mail.example.com:25, 20 [192.0.2.1]:2525`, as Sendmail names them. */
+function namesIn(key: string): string[] {
+  return key.split(", ").map((part) =>
+    part
+      .replace(/^\d+ /, "")
+      .replace(/:25$/, "")
+      .replace(/^\[(.*)\]$/, "$1"),
+  );
 }
 
 /** Forgets every host: each is called again when a message is due. @returns the exit code */

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { systemClock } from "@mailhost/common/clock";
 import { silentLog } from "@mailhost/common/log/log";
-import { hostLine, printHostStatus, purgeHostStatus } from "../../src/commands/host-status.ts";
+import { hostLines, printHostStatus, purgeHostStatus } from "../../src/commands/host-status.ts";
 import { openHostStatus } from "../../src/deliver/host-status.ts";
 import { openQueue } from "../../src/queue/lmdb-store.ts";
 import { makeSite, removeSite } from "./site-fixture.ts";
@@ -10,15 +10,15 @@ import { makeSite, removeSite } from "./site-fixture.ts";
 const REPLY = { code: 451, enhanced: "4.4.1", text: "Connection refused by mx.far.example." };
 
 test("a host's line is hoststat's: name, time since the last call, result cut at 25 letters", () => {
-  const host = { key: "far.example", failures: 2, until: 1_000_000_000 + 120_000, reply: REPLY };
-  assert.equal(
-    hostLine(host, 60_000, 1_000_000_000 + 1000, false),
-    " far.example                                 00:00:01 Deferred: Connection refu",
-  );
-  assert.match(
-    hostLine(host, 60_000, 1_000_000_000, true),
-    / Deferred: Connection refused by mx\.far\.example\.$/,
-  );
+  const key = "10 mail.far.example:25, 20 [192.0.2.1]:25, 30 mx.far.example:2525";
+  const host = { key, failures: 2, until: 1_000_000_000 + 120_000, reply: REPLY };
+  assert.deepEqual(hostLines(host, 60_000, 1_000_000_000 + 1000, false), [
+    " mail.far.example                            00:00:01 Deferred: Connection refu",
+    " 192.0.2.1                                   00:00:01 Deferred: Connection refu",
+    " mx.far.example:2525                         00:00:01 Deferred: Connection refu",
+  ]);
+  const [line] = hostLines(host, 60_000, 1_000_000_000, true);
+  assert.match(line!, / Deferred: Connection refused by mx\.far\.example\.$/);
 });
 
 test("purgestat forgets them all", async (t) => {
