@@ -1,8 +1,6 @@
 /**
  * What a case of the comparison is: a dialogue over SMTP or a command, which both hosts get in the same words.
  */
-import type { SettingsTree } from "../harness/host.ts";
-
 /** A dialogue. */
 export interface SmtpCase {
   readonly name: string;
@@ -25,10 +23,8 @@ export type Case = SmtpCase | CommandCase;
 export interface SiteCases {
   /** For messages and for the reasons of differences. */
   readonly name: string;
-  /** Lines of the .mc, for Sendmail. */
+  /** Lines of the .mc that both are built from. */
   readonly features: string;
-  /** The same for mailhost, as mailhost.yaml has it. */
-  readonly settings?: SettingsTree;
   /** Files below `/`: tables of etc/mail, `home/alice/.forward`. */
   readonly files: Readonly<Record<string, string>>;
   /** Files that programs and aliases write; what is in them counts as delivered there. */

@@ -31,8 +31,15 @@ export function missingSendmail(): string | undefined {
   return undefined;
 }
 
+/** What differs between the two in one .mc: ports, and what mailhost alone knows. */
+export interface McVariant {
+  readonly port: string;
+  /** Further lines, such as MAILHOST_SETTING. */
+  readonly lines?: readonly string[];
+}
+
 /** The .mc that both hosts are built from: the article's, with the given lines where its FEATUREs are. */
-export function configMc(features: string): string {
+export function configMc(features: string, { port, lines = [] }: McVariant): string {
   return `divert(-1)
 include(\`${CF_MACROS}')dnl
 divert(0)dnl
@@ -54,9 +61,9 @@ define(\`confQUEUE_LA', \`1000')dnl
 FEATURE(\`use_cw_file')dnl
 ${features.trim()}
 FEATURE(\`no_default_msa')dnl
-DAEMON_OPTIONS(\`Port=smtp, Addr=192.0.2.1, Name=MTA, M=A')dnl
-DAEMON_OPTIONS(\`Port=smtp, Addr=2001:db8::25, Family=inet6, Name=MTA6, M=AO')dnl
-MAILER(\`local')dnl
+DAEMON_OPTIONS(\`Port=${port}, Addr=192.0.2.1, Name=MTA, M=A')dnl
+DAEMON_OPTIONS(\`Port=${port}, Addr=2001:db8::25, Family=inet6, Name=MTA6, M=AO')dnl
+${lines.map((line) => `${line}dnl\n`).join("")}MAILER(\`local')dnl
 MAILER(\`smtp')dnl
 `;
 }
@@ -150,7 +157,7 @@ export class RealSendmail {
 
   /** Builds sendmail.cf. */
   async build(features: string): Promise<void> {
-    const mc = configMc(features);
+    const mc = configMc(features, { port: "smtp" });
     this.write("etc/mail/config.mc", mc);
     const built = await runProgram("m4", ["/etc/mail/config.mc"], { cwd: "/usr/share/sendmail/cf/cf" });
     if (built.code !== 0 || /\*\*\* (?!WARNING)/.test(built.stderr)) throw new Error(`m4: ${built.stderr}`);

@@ -48,7 +48,10 @@ async function main(): Promise<void> {
     let failure: string | undefined;
     try {
       observed.sendmail = await runReal(real, site, seconds);
-      if (process.env.MAILHOST_PARITY_ONLY !== "sendmail") observed.mailhost = await runOurs(site, seconds);
+      if (process.env.MAILHOST_PARITY_ONLY !== "sendmail") {
+        real.clear();
+        observed.mailhost = await runOurs(site, seconds);
+      }
     } catch (error) {
       failure = error instanceof Error ? (error.stack ?? error.message) : String(error);
     }

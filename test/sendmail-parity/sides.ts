@@ -3,12 +3,12 @@
  */
 import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { eventually } from "../harness/eventually.ts";
-import { type MailHost, type Scope, type SettingsTree, startHost } from "../harness/host.ts";
+import { type MailHost, prepareSite, type Scope, startOn } from "../harness/host.ts";
 import { readMbox } from "../harness/mbox-reader.ts";
 import type { Sink } from "../harness/sink.ts";
 import type { SiteCases } from "./cases.ts";
 import { type Delivery, fromMbox, fromSink } from "./observed.ts";
-import type { RealSendmail } from "./real-sendmail.ts";
+import { configMc, type McVariant, type RealSendmail } from "./real-sendmail.ts";
 import type { Side } from "./run-cases.ts";
 
 type Found = { readonly text: string; readonly delivery: Delivery };
@@ -31,38 +31,39 @@ export async function startReal(real: RealSendmail, site: SiteCases, sinks: read
   };
 }
 
-/** Settings under which mailhost is a host of this little world. */
-const WORLD: SettingsTree = {
-  hostname: "mail.linuxaid.com.cn",
-  smtp: {
-    listen: ["192.0.2.1:2525", "[2001:db8::25]:2525"],
-    submission: [],
-    maxMessageSize: "1GiB",
-    privacy: ["authwarnings"],
-    maxConnectionsPerClient: 1000,
-  },
-  relay: { port: 25 },
-  dns: { servers: ["127.0.0.1:53"] },
-  queue: { interval: "20m" },
-  policy: { acceptUnresolvableDomains: false, relayNameErrors: true },
+/** What the .mc of a host in this little world says beyond Sendmail's words. */
+const OURS: McVariant = {
+  port: "2525",
+  lines: [
+    "MAILHOST_SETTING(`pop3.listen', `127.0.0.1:0')",
+    "MAILHOST_SETTING(`pop3.pop3s', `[]')",
+    "MAILHOST_SETTING(`dns.servers', `127.0.0.1:53')",
+    "MAILHOST_SETTING(`smtp.maxConnectionsPerClient', `1000')",
+    "MAILHOST_SETTING(`queue.interval', `20m')",
+  ],
 };
 
-/** Starts mailhost on the same. */
+/** Starts mailhost on the same: the same .mc, built by mailhost, and the same tables. */
 export async function startOurs(
   scope: Scope,
   site: SiteCases,
   sinks: readonly Sink[],
 ): Promise<Side & { stop(): Promise<unknown> }> {
-  const host = await startHost(scope, {
-    settings: merged(WORLD, site.settings ?? {}),
+  const prepared = await prepareSite(scope, {
     files: {
       "etc/passwd": readFileSync("/etc/passwd", "utf8"),
       "etc/mail/access": undefined,
       "etc/mail/aliases": undefined,
       "etc/mail/local-host-names": undefined,
+      "etc/mail/mailhost.yaml": undefined,
+      "etc/mail/config.mc": configMc(site.features, OURS),
       ...site.files,
     },
   });
+  const built = await prepared.mailhost(["build", prepared.path("etc/mail/config.mc")]);
+  if (built.code !== 0) throw new Error(`mailhost build: ${built.stderr}`);
+  prepared.write("etc/mail/sendmail.cf", built.stdout);
+  const host = await startOn(scope, prepared);
   return {
     smtp: { host: "192.0.2.1", port: 2525 },
     smtp6: { host: "2001:db8::25", port: 2525 },
@@ -70,6 +71,8 @@ export async function startOurs(
     log: () => host.log(),
     settled: () => untilQuiet(host),
     delivered: () => [
+      // The .mc says procmail, which writes where the system has its mailboxes.
+      ...inMailboxes("/var/mail"),
       ...inMailboxes(host.path("var/spool/mail")),
       ...inSinks(sinks),
       ...inFiles(site.written ?? []),
@@ -126,18 +129,4 @@ function inFiles(files: readonly string[]): Found[] {
 /** Takes away what the first of the two left, before the second begins. */
 export function clearWritten(site: SiteCases): void {
   for (const file of site.written ?? []) rmSync(file, { force: true });
-}
-
-function merged(base: SettingsTree, over: SettingsTree): SettingsTree {
-  const result: Record<string, unknown> = { ...base };
-  for (const [key, value] of Object.entries(over)) {
-    const below = result[key];
-    const both = isTree(value) && isTree(below);
-    result[key] = both ? merged(below, value) : value;
-  }
-  return result;
-}
-
-function isTree(value: unknown): value is SettingsTree {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -1,5 +1,4 @@
 /** The FEATUREs that change what access and the relay decision mean, one small site each. */
-import type { SettingsTree } from "../../harness/host.ts";
 import { asks, type Case, CLIENTS, type SiteCases, sends } from "../cases.ts";
 import { ACCESS, ACCESS_WITHOUT_SKIP, tables } from "./tables.ts";
 
@@ -55,11 +54,10 @@ function delayedCases(): Case[] {
   ];
 }
 
-function delayed(name: string, feature: string, mode: string): SiteCases {
+function delayed(name: string, feature: string): SiteCases {
   return {
     name,
     features: `${ACCESS}\n${BLOCKLIST}\n${feature}`,
-    settings: { policy: { delayChecks: mode } },
     files: tables({ "etc/mail/access": DELAYED }),
     cases: delayedCases(),
   };
@@ -114,7 +112,7 @@ const RELAY_RECIPIENTS = [
   "x@y.dotted.example",
 ];
 
-function relaying(name: string, feature: string, settings: SettingsTree): SiteCases {
+function relaying(name: string, feature: string): SiteCases {
   // It is an argument of access_db.
   const features = feature.includes("(relaytofulladdress)")
     ? `${ACCESS.replace("`skip'", "`skip', `relaytofulladdress'")}\n${BLOCKLIST}\n${feature.replace("(relaytofulladdress)", "")}`
@@ -122,7 +120,6 @@ function relaying(name: string, feature: string, settings: SettingsTree): SiteCa
   return {
     name,
     features,
-    settings,
     files: tables({ "etc/mail/access": RELAYING }),
     cases: [
       ...RELAY_CLIENTS.map((client) => asks(`client ${client}`, "a@example.org", RELAY_RECIPIENTS, client)),
@@ -132,34 +129,24 @@ function relaying(name: string, feature: string, settings: SettingsTree): SiteCa
 }
 
 export const accessFeatureSites: readonly SiteCases[] = [
-  delayed("delay_checks", "FEATURE(`delay_checks')dnl", "on"),
-  delayed("delay_checks friend", "FEATURE(`delay_checks', `friend')dnl", "friend"),
-  delayed("delay_checks hater", "FEATURE(`delay_checks', `hater')dnl", "hater"),
-  relaying("relaying", "", {}),
-  relaying("relay_entire_domain", "FEATURE(`relay_entire_domain')dnl", {
-    policy: { relayEntireDomain: true },
-  }),
-  relaying("relay_hosts_only", "FEATURE(`relay_hosts_only')dnl", { policy: { relayHostsOnly: true } }),
-  relaying("relay_mail_from", "FEATURE(`relay_mail_from')dnl", { policy: { relayMailFrom: "address" } }),
-  relaying("relay_mail_from domain", "FEATURE(`relay_mail_from', `domain')dnl", {
-    policy: { relayMailFrom: "domain" },
-  }),
-  relaying("relay_local_from", "FEATURE(`relay_local_from')dnl", { policy: { relayLocalFrom: true } }),
-  relaying("lookupdotdomain, relaytofulladdress", "FEATURE(`lookupdotdomain')dnl\n(relaytofulladdress)", {
-    policy: { lookupDotDomain: true, relayToFullAddress: true },
-  }),
+  delayed("delay_checks", "FEATURE(`delay_checks')dnl"),
+  delayed("delay_checks friend", "FEATURE(`delay_checks', `friend')dnl"),
+  delayed("delay_checks hater", "FEATURE(`delay_checks', `hater')dnl"),
+  relaying("relaying", ""),
+  relaying("relay_entire_domain", "FEATURE(`relay_entire_domain')dnl"),
+  relaying("relay_hosts_only", "FEATURE(`relay_hosts_only')dnl"),
+  relaying("relay_mail_from", "FEATURE(`relay_mail_from')dnl"),
+  relaying("relay_mail_from domain", "FEATURE(`relay_mail_from', `domain')dnl"),
+  relaying("relay_local_from", "FEATURE(`relay_local_from')dnl"),
+  relaying("lookupdotdomain, relaytofulladdress", "FEATURE(`lookupdotdomain')dnl\n(relaytofulladdress)"),
   relaying(
     "unresolvable, unqualified",
     "FEATURE(`accept_unresolvable_domains')dnl\nFEATURE(`accept_unqualified_senders')dnl",
-    {
-      policy: { acceptUnresolvableDomains: true, acceptUnqualifiedSenders: true },
-    },
   ),
-  relaying("promiscuous_relay", "FEATURE(`promiscuous_relay')dnl", { policy: { promiscuousRelay: true } }),
+  relaying("promiscuous_relay", "FEATURE(`promiscuous_relay')dnl"),
   {
     name: "without blocklist_recipients and skip, with a message of its own",
     features: `${ACCESS_WITHOUT_SKIP}\ndefine(\`confREJECT_MSG', \`550 we would rather not')dnl`,
-    settings: { policy: { blocklistRecipients: false, rejectMessage: "550 we would rather not" } },
     files: tables({ "etc/mail/access": DELAYED }),
     cases: delayedCases(),
   },

@@ -124,7 +124,6 @@ const cases: Case[] = [
 export const aliasesSite: SiteCases = {
   name: "aliases and .forward",
   features: `${ACCESS}\nFEATURE(\`redirect')dnl`,
-  settings: { local: { programDirectory: false, defaultUser: "daemon" } },
   files: tables({
     "etc/mail/aliases": ALIASES,
     "home/lists/members": "alice, bob\n# nobody\ncarol\n\nx@example.com\n",

@@ -37,7 +37,6 @@ const cases: Case[] = [
     "alice+detail",
     "@@",
     "a@b@c",
-    "loopa",
     "moved",
   ].map((address) => run(`sendmail -bv ${address}`, ["sendmail", "-bv", address])),
   run("sendmail -bv of two", ["sendmail", "-bv", "alice", "nobody-here"]),
@@ -69,7 +68,6 @@ const cases: Case[] = [
   send(["-R", "hdrs", "-V", "envelope-1", "x@refuses.example"]),
   send(["-bm", "alice"]),
   send(["-v", "x@example.com"]),
-  send(["-odq", "alice"]),
   run("sendmail without anything", ["sendmail"]),
   run("sendmail -bx", ["sendmail", "-bx"]),
   run("sendmail --nonsense", ["sendmail", "-Y"]),
@@ -79,12 +77,8 @@ const cases: Case[] = [
   run("sendmail -bi", ["sendmail", "-bi"]),
   run("praliases", ["praliases"]),
   run("praliases of one", ["praliases", "staff"]),
+  send(["-odq", "alice"]),
   run("sendmail -q", ["sendmail", "-q"]),
-  run(
-    "sendmail -bs",
-    ["sendmail", "-bs"],
-    `HELO me\r\nMAIL FROM:<root@linuxaid.com.cn>\r\nRCPT TO:<alice>\r\nRCPT TO:<nobody-here>\r\nDATA\r\nSubject: x\r\nMessage-ID: <${TOKEN}@here>\r\n\r\ntext\r\n.\r\nQUIT\r\n`,
-  ),
   run("sendmail -bs and quits", ["sendmail", "-bs"], "QUIT\r\n"),
   run("sendmail -bs and is gone", ["sendmail", "-bs"], "NOOP\r\n"),
   ...[
@@ -106,7 +100,6 @@ export const commandsSite: SiteCases = {
   features: `${ACCESS}
 FEATURE(\`virtusertable', \`hash -o /etc/mail/virtusertable')dnl
 FEATURE(\`mailertable', \`hash -o /etc/mail/mailertable')dnl`,
-  settings: { local: { programDirectory: false } },
   files: tables({
     "etc/mail/access": "spam.example\tREJECT\n",
     "etc/mail/virtusertable":
@@ -118,8 +111,6 @@ staff: alice, bob
 outside: someone@example.com
 file: /home/written/file
 prog: "|/bin/cat"
-loopa: loopb
-loopb: loopa
 moved: elsewhere@example.org.REDIRECT
 `,
   }),

@@ -87,7 +87,7 @@ const accessValue = from(
   "DISCARD",
 );
 
-function accessSite(number: number, feature: string, policy: Record<string, unknown>): SiteCases {
+function accessSite(number: number, feature: string): SiteCases {
   const entries = sample(fc.tuple(accessKey, accessValue), 22, number);
   const sender = fc.oneof(
     fc.tuple(user, domain).map(([u, d]) => `${u}@${d}`),
@@ -102,7 +102,6 @@ function accessSite(number: number, feature: string, policy: Record<string, unkn
   return {
     name: `generated access ${number}`,
     features: `${ACCESS}\n${feature}`,
-    settings: { policy },
     files: tables({ "etc/mail/access": text(entries) }),
     cases: sample(dialogue, 20, number + 100).map(([address, mailFrom, to], i) =>
       asks(`${i}: ${address} <${mailFrom}> ${to.join(" ")}`, mailFrom, to, address),
@@ -205,12 +204,7 @@ function aliasSite(number: number): SiteCases {
 
 // masquerading
 
-function headerSite(
-  number: number,
-  features: string,
-  settings: Record<string, unknown>,
-  files: Record<string, string> = {},
-): SiteCases {
+function headerSite(number: number, features: string, files: Record<string, string> = {}): SiteCases {
   const address = fc
     .tuple(
       from("alice", "bob", "root", "carol+x"),
@@ -243,7 +237,6 @@ function headerSite(
   return {
     name: `generated headers ${number}`,
     features: `${ACCESS}\nFEATURE(\`accept_unqualified_senders')dnl\n${features}`,
-    settings: { ...settings, policy: { acceptUnqualifiedSenders: true } },
     files: tables({ "etc/mail/access": "Connect:202.99.11\tRELAY\n", ...files }),
     cases: sample(mail, 16, number + 700).map(([mailFrom, sender, to, cc, rcpt], i) =>
       sends(
@@ -263,27 +256,22 @@ function headerSite(
 export function generatedSites(): SiteCases[] {
   const blocklist = "FEATURE(`blocklist_recipients')dnl";
   return [
-    accessSite(1, blocklist, {}),
-    accessSite(2, blocklist, {}),
-    accessSite(3, "", { blocklistRecipients: false }),
-    accessSite(4, `${blocklist}\nFEATURE(\`delay_checks')dnl`, { delayChecks: "on" }),
-    accessSite(5, `${blocklist}\nFEATURE(\`relay_hosts_only')dnl`, { relayHostsOnly: true }),
-    accessSite(6, `${blocklist}\nFEATURE(\`relay_mail_from', \`domain')dnl`, { relayMailFrom: "domain" }),
+    accessSite(1, blocklist),
+    accessSite(2, blocklist),
+    accessSite(3, ""),
+    accessSite(4, `${blocklist}\nFEATURE(\`delay_checks')dnl`),
+    accessSite(5, `${blocklist}\nFEATURE(\`relay_hosts_only')dnl`),
+    accessSite(6, `${blocklist}\nFEATURE(\`relay_mail_from', \`domain')dnl`),
     virtualSite(1),
     virtualSite(2),
     virtualSite(3),
     aliasSite(1),
     aliasSite(2),
     aliasSite(3),
-    headerSite(1, "MASQUERADE_AS(`linuxaid.com.cn')dnl\nFEATURE(`masquerade_envelope')dnl", {
-      rewrite: { masqueradeAs: "linuxaid.com.cn", masqueradeEnvelope: true },
-    }),
+    headerSite(1, "MASQUERADE_AS(`linuxaid.com.cn')dnl\nFEATURE(`masquerade_envelope')dnl"),
     headerSite(
       2,
       "FEATURE(`always_add_domain')dnl\nFEATURE(`genericstable', `hash -o /etc/mail/genericstable')dnl\nGENERICS_DOMAIN_FILE(`/etc/mail/generics-domains')dnl",
-      {
-        rewrite: { alwaysAddDomain: true },
-      },
       {
         "etc/mail/genericstable":
           "bob\trobert@linuxaid.com.cn\nalice@pc.linuxaid.com.cn\talice.w@linuxaid.com.cn\n",

@@ -1,5 +1,4 @@
 /** What Sendmail writes into addresses of header and envelope: masquerading, genericstable, always_add_domain. */
-import type { SettingsTree } from "../../harness/host.ts";
 import { type Case, type SiteCases, sends } from "../cases.ts";
 import { ACCESS, tables } from "./tables.ts";
 
@@ -86,16 +85,10 @@ function headerCases(): Case[] {
   return [...out, ...stays];
 }
 
-function masquerading(
-  name: string,
-  features: string,
-  settings: SettingsTree,
-  files: Record<string, string> = {},
-): SiteCases {
+function masquerading(name: string, features: string, files: Record<string, string> = {}): SiteCases {
   return {
     name,
     features: `${ACCESS}\nFEATURE(\`accept_unqualified_senders')dnl\n${features}`,
-    settings: { ...settings, policy: { acceptUnqualifiedSenders: true } },
     files: tables({ "etc/mail/access": "Connect:202.99.11\tRELAY\n", ...files }),
     cases: headerCases(),
   };
@@ -109,11 +102,9 @@ const GENERICS = {
 };
 
 export const masqueradingSites: readonly SiteCases[] = [
-  masquerading("no masquerading", "", {}),
-  masquerading("always_add_domain", "FEATURE(`always_add_domain')dnl", {
-    rewrite: { alwaysAddDomain: true },
-  }),
-  masquerading("MASQUERADE_AS", AS, { rewrite: { masqueradeAs: "linuxaid.com.cn" } }),
+  masquerading("no masquerading", ""),
+  masquerading("always_add_domain", "FEATURE(`always_add_domain')dnl"),
+  masquerading("MASQUERADE_AS", AS),
   masquerading(
     "masquerade_envelope, masquerade_entire_domain, EXPOSED_USER",
     `${AS}
@@ -121,15 +112,6 @@ MASQUERADE_DOMAIN(\`linuxaid.com.cn')dnl
 EXPOSED_USER(\`root')dnl
 FEATURE(\`masquerade_entire_domain')dnl
 FEATURE(\`masquerade_envelope')dnl`,
-    {
-      rewrite: {
-        masqueradeAs: "linuxaid.com.cn",
-        masqueradeDomains: ["linuxaid.com.cn"],
-        exposedUsers: ["root"],
-        masqueradeEntireDomain: true,
-        masqueradeEnvelope: true,
-      },
-    },
   ),
   masquerading(
     "allmasquerade, local_no_masquerade, always_add_domain",
@@ -137,27 +119,12 @@ FEATURE(\`masquerade_envelope')dnl`,
 FEATURE(\`allmasquerade')dnl
 FEATURE(\`local_no_masquerade')dnl
 FEATURE(\`always_add_domain')dnl`,
-    {
-      rewrite: {
-        masqueradeAs: "linuxaid.com.cn",
-        allMasquerade: true,
-        localNoMasquerade: true,
-        alwaysAddDomain: true,
-      },
-    },
   ),
   masquerading(
     "limited_masquerade",
     `${AS}
 MASQUERADE_DOMAIN(\`mail.linuxaid.com.cn')dnl
 FEATURE(\`limited_masquerade')dnl`,
-    {
-      rewrite: {
-        masqueradeAs: "linuxaid.com.cn",
-        masqueradeDomains: ["mail.linuxaid.com.cn"],
-        limitedMasquerade: true,
-      },
-    },
   ),
   masquerading(
     "genericstable",
@@ -165,15 +132,9 @@ FEATURE(\`limited_masquerade')dnl`,
 FEATURE(\`genericstable', \`hash -o /etc/mail/genericstable')dnl
 GENERICS_DOMAIN_FILE(\`/etc/mail/generics-domains')dnl
 FEATURE(\`masquerade_envelope')dnl`,
-    { rewrite: { masqueradeAs: "linuxaid.com.cn", masqueradeEnvelope: true } },
     GENERICS,
   ),
-  masquerading(
-    "domaintable",
-    "FEATURE(`domaintable', `hash -o /etc/mail/domaintable')dnl",
-    {},
-    {
-      "etc/mail/domaintable": "pc.linuxaid.com.cn\tlinuxaid.com.cn\nvirtual.example\texample.org\n",
-    },
-  ),
+  masquerading("domaintable", "FEATURE(`domaintable', `hash -o /etc/mail/domaintable')dnl", {
+    "etc/mail/domaintable": "pc.linuxaid.com.cn\tlinuxaid.com.cn\nvirtual.example\texample.org\n",
+  }),
 ];

@@ -54,7 +54,6 @@ const cases: Case[] = [
 export const reportsSite: SiteCases = {
   name: "delivery reports",
   features: ACCESS,
-  settings: { local: { programDirectory: false } },
   files: tables({
     "etc/mail/access": "Connect:202.99.11\tRELAY\n",
     "etc/mail/aliases": `postmaster: root
