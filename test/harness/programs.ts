@@ -59,7 +59,18 @@ export function findProgram(name: string): string | undefined {
 /** Options for a test that needs programs: it is skipped, and says why, when one is missing. */
 export function needs(...names: ProgramName[]): { skip?: string } {
   const missing = names.find((name) => findProgram(name) === undefined);
-  return missing === undefined ? {} : { skip: `needs ${missing} (Debian package ${PACKAGES[missing]})` };
+  if (missing !== undefined) return { skip: `needs ${missing} (Debian package ${PACKAGES[missing]})` };
+  return names.includes("unshare") && !canMakeNamespaces()
+    ? { skip: "this system lets us make no namespaces (that takes root)" }
+    : {};
+}
+
+let namespaces: boolean | undefined;
+
+/** Whether a private network, host name and mounts can be had. */
+function canMakeNamespaces(): boolean {
+  namespaces ??= spawnSync("unshare", ["--net", "--mount", "--uts", "true"]).status === 0;
+  return namespaces;
 }
 
 /** What a program did. */

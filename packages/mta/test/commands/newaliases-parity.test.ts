@@ -24,7 +24,7 @@ function missing(): string | false {
   if (!existsSync(MACROS)) return "needs cf.m4 (Debian package sendmail-cf)";
   return spawnSync("unshare", [...ALONE, "true"]).status === 0
     ? false
-    : "needs unshare as root (Debian package util-linux)";
+    : "this system lets us make no namespaces (that takes root)";
 }
 
 const skip = missing();
