@@ -1,7 +1,7 @@
 /**
  * The real programs that tests work with: which are there, and running one with a time limit.
  */
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { accessSync, constants } from "node:fs";
 import { join } from "node:path";
