@@ -18,7 +18,8 @@ export function whyNot(): string | undefined {
     if (findProgram(program) === undefined) return `needs ${program} (Debian package ${name})`;
   }
   return (
-    missingSendmail() ?? (process.getuid?.() === 0 ? undefined : "needs root (for a network of its own)")
+    missingSendmail() ??
+    (process.getuid?.() === 0 ? undefined : "this system lets us make no namespaces (that takes root)")
   );
 }
 
