@@ -58,7 +58,8 @@ export async function rcptTo(session: SmtpSession, argument: string): Promise<vo
   }
   if (verdict.kind !== "accept") session.logSetAside("check_rcpt", `<${address}>`, verdict);
   setAside(transaction, verdict);
-  if (verdict.kind === "discard") {
+  // What is thrown away needs no recipient (as in Sendmail, where the rest of the transaction is not looked at).
+  if (transaction.discard !== undefined) {
     transaction.recipients.set(key, { address, resolved: [], parameters: parameters.value });
     session.reply(replyAbout(address, 250, "2.1.5", "Recipient ok"));
     return;
