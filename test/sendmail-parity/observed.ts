@@ -79,6 +79,8 @@ function parted(where: string, envelope: string, text: string): Delivery {
     where,
     envelope: alike(envelope),
     header: header
+      // What a program was given begins with mbox's line.
+      .replace(/^From (\S+) .*/m, "X-From-Line: $1")
       .replace(/\n[ \t]+/g, " ")
       .split("\n")
       .map(alike),

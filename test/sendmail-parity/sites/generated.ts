@@ -160,22 +160,29 @@ function virtualSite(number: number): SiteCases {
 // aliases
 
 const NAMES = ["n1", "n2", "n3", "n4", "n5", "n6"] as const;
-const member = from<string[]>(
-  ...NAMES,
-  "alice",
-  "bob",
-  "carol",
-  "\\dave",
-  "x@example.com",
-  "y@example.net",
-  "bob@linuxaid.com.cn",
-  "alice+d",
-);
+/** Members of a list: names that come later, so that nothing goes in circles, and places where mail stays. */
+function members(name: string) {
+  const later = NAMES.filter((other) => other > name);
+  return from<string[]>(
+    ...later,
+    "alice",
+    "bob",
+    "carol",
+    "\\dave",
+    "x@example.com",
+    "y@example.net",
+    "bob@linuxaid.com.cn",
+    "alice+d",
+  );
+}
 
 function aliasSite(number: number): SiteCases {
-  const lists = sample(fc.array(member, { minLength: 1, maxLength: 4 }), NAMES.length, number + 400);
+  const lists = NAMES.map(
+    (name, i) =>
+      sample(fc.array(members(name), { minLength: 1, maxLength: 4 }), 1, number * 10 + i + 400)[0]!,
+  );
   const owners = sample(
-    fc.tuple(from(...NAMES), from("alice", "bob", "z@example.com", "n2")),
+    fc.tuple(from(...NAMES), from("alice", "bob", "z@example.com", "frank")),
     2,
     number + 500,
   );
