@@ -63,7 +63,7 @@ async function runOnOneMachine(sites: readonly string[], within: number): Promis
     child.stdout.on("data", (chunk) => (output += chunk));
     child.stderr.on("data", (chunk) => (output += chunk));
     const timer = setTimeout(() => child.kill("SIGKILL"), within);
-    const code = await new Promise((done) => child.once("close", done));
+    const code = await new Promise<number | null>((done) => child.once("close", done));
     clearTimeout(timer);
     if (code !== 0) throw new Error(`the comparison ended with ${code}\n${output.slice(-4000)}`);
     return JSON.parse(readFileSync(join(dir, "results.json"), "utf8")) as SiteResult[];

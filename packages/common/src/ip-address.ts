@@ -80,5 +80,5 @@ export function reverseName(ip: string): string | undefined {
   const digits = ipv6Groups(address)
     ?.map((group) => group.padStart(4, "0"))
     .join("");
-  return digits === undefined ? undefined : `${[...digits].reverse().join(".")}.ip6.arpa`;
+  return digits === undefined ? undefined : `${digits.split("").reverse().join(".")}.ip6.arpa`;
 }

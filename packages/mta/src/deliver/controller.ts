@@ -37,8 +37,8 @@ export interface ActingParts {
   readonly uid: number;
   /** `user`, `user:group`, names or numbers. */
   readonly defaultUser: string;
-  findUser(name: string): SystemUser | undefined;
-  findGroup(name: string): number | undefined;
+  readonly findUser: (name: string) => SystemUser | undefined;
+  readonly findGroup: (name: string) => number | undefined;
 }
 
 /** Decides as whom something is done that an alias or a `.forward` names. */

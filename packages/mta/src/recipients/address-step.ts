@@ -35,7 +35,7 @@ export async function expandAddress(expansion: Expansion, address: string, way: 
     const next = virtualAddress(expansion, current, way);
     if (next === "refused") return;
     if (next === undefined) break;
-    current = next;
+    current = next.address;
   }
   const { localPart, domain } = splitAddress(current);
   const key = domainKey(domain);
@@ -101,7 +101,11 @@ function isMoved(expansion: Expansion, address: string, way: Way): boolean {
 }
 
 /** What virtusertable makes of an address; undefined when it says nothing. */
-function virtualAddress(expansion: Expansion, address: string, way: Way): string | "refused" | undefined {
+function virtualAddress(
+  expansion: Expansion,
+  address: string,
+  way: Way,
+): { readonly address: string } | "refused" | undefined {
   const { parts } = expansion;
   const { localPart, domain } = splitAddress(address);
   const key = domainKey(domain);
@@ -114,7 +118,7 @@ function virtualAddress(expansion: Expansion, address: string, way: Way): string
     return "refused";
   }
   expansion.step("virtusertable", `${found.key}: ${found.target.address}`);
-  return found.target.address;
+  return { address: found.target.address };
 }
 
 function isVirtual(parts: RecipientParts, domain: string): boolean {

@@ -102,7 +102,7 @@ export function openListFiles(options: {
     const done = gate.enter(path, clock);
     return new Promise((resolve) => {
       const timer = clock.after(timeout, () => resolve({ kind: "later", reason: "open timeout" }));
-      work()
+      void work()
         .catch((error: unknown) => failed(error))
         .then((read) => {
           timer.cancel();

@@ -48,8 +48,10 @@ export interface RecipientParts {
   >;
   /** Reads `.forward` and `:include:` files; absent: there are none. */
   readonly lists?: ListFiles;
-  /** Told why a file was not used. */
+  /** Told why a file was not used, and of members that cannot be delivered. */
   readonly log?: Log;
+  /** The queue id of the message that this is for. */
+  readonly logId?: string;
   /** Told of every step. */
   onStep?(step: ResolveStep): void;
 }

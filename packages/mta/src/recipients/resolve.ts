@@ -25,6 +25,7 @@ export async function resolveRecipient(address: string, parts: RecipientParts): 
   const waits = faults.find((fault) => fault.reply.code < 500);
   if (waits !== undefined) return { kind: "refused", reply: waits.reply };
   if (found.size === 0 && faults[0] !== undefined) return { kind: "refused", reply: faults[0].reply };
-  for (const fault of faults) parts.log?.write("info", fault.reply.text);
+  const id = parts.logId === undefined ? "" : `${parts.logId}: `;
+  for (const fault of faults) parts.log?.write("info", id + fault.reply.text.replaceAll("\\", "\\\\"));
   return { kind: "targets", recipients: [...found.values(), ...expansion.faultRecipients()] };
 }

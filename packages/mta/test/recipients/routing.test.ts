@@ -39,6 +39,11 @@ test("virtusertable: of our domains and the virtual ones, before aliases, chains
   await same(on("info"), ["550 5.1.1 <info>... User unknown"]);
 });
 
+test("virtusertable: a mailbox may have any name, that of an outcome too", async () => {
+  const host: FakeHost = { ...VIRTUAL, accounts: ["refused"], virtusertable: { "a@virt.test": "refused" } };
+  await same(resolveOn(host, "a@virt.test"), ["mailbox refused"]);
+});
+
 test("virtusertable: sub-domains only where virtuser_entire_domain says so", async () => {
   const host = { ...VIRTUAL, virtusertable: { "a@sub.virt.test": "joe" } };
   await same(resolveOn(host, "a@sub.virt.test"), ["remote a@sub.virt.test"]);

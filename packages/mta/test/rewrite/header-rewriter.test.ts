@@ -32,7 +32,7 @@ describe("the addresses of a field", () => {
 
 test("nothing changes when no address does, whatever the text", () => {
   fc.assert(
-    fc.property(fc.string({ unit: fc.constantFrom(...'ab@.<>(),:;"\\[] \t\r\n') }), (text) => {
+    fc.property(fc.string({ unit: fc.constantFrom(...'ab@.<>(),:;"\\[] \t\r\n'.split("")) }), (text) => {
       assert.equal(
         replaceAddresses(text, (address) => address),
         text,

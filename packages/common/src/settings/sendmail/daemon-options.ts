@@ -46,7 +46,7 @@ function readListener({ value, origin }: Given, draft: Draft): Listener | undefi
     return undefined;
   }
   const modifiers = (equates.get("M") ?? "").replace(/[\s,]/g, "");
-  const unusual = [...modifiers].filter((m) => !USUAL_MODIFIERS.includes(m));
+  const unusual = modifiers.split("").filter((m) => !USUAL_MODIFIERS.includes(m));
   if (unusual.length > 0) {
     draft.note(origin, `DaemonPortOptions: modifier ${unusual.join("")} changes nothing here`);
   }

@@ -111,7 +111,8 @@ function ifelse(args: readonly string[]): string {
 function translit(text: string, from: string, to: string): string {
   const sources = ranges(from);
   const targets = ranges(to);
-  return [...text]
+  return text
+    .split("")
     .map((c) => {
       const at = sources.indexOf(c);
       return at < 0 ? c : (targets[at] ?? "");
