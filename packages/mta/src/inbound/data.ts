@@ -58,6 +58,7 @@ function intakeOf(session: SmtpSession, transaction: Transaction) {
   const [only] = transaction.recipients.size === 1 ? [...transaction.recipients.values()] : [];
   return {
     store,
+    ...(session.queueId === undefined ? {} : { id: session.queueId }),
     maxSize: smtp.maxMessageSize,
     maxHops: smtp.maxHops,
     route: `from <${transaction.sender}> via ${session.clientName?.name || session.remoteAddress}, to <${[...transaction.recipients.values()][0]?.address ?? ""}>`,

@@ -29,7 +29,7 @@ export interface InboundParts {
   accounts(): Accounts;
   /** Undefined when POP before SMTP is switched off. */
   drac(): DracTable | undefined;
-  readonly store: Pick<QueueStore, "receive">;
+  readonly store: Pick<QueueStore, "receive" | "newId">;
   /** Runs what a selection is for, past its turn (ETRN); absent where nothing runs the queue. */
   runQueue?(selection: QueueSelection): void;
   /** Absent: the machine is idle and has room. */

@@ -22,6 +22,7 @@ export async function mailFrom(session: SmtpSession, argument: string): Promise<
     await session.replyWrong(reply(503, "5.5.0", "Sender already specified"));
     return;
   }
+  session.queueId = session.inbound.store.newId();
   const path = readPathCommand("FROM", argument);
   if (!path.ok) {
     await session.replyWrong(path.reply);

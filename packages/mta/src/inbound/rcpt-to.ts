@@ -24,7 +24,7 @@ export async function rcptTo(session: SmtpSession, argument: string): Promise<vo
   }
   const path = readPathCommand("TO", argument);
   if (!path.ok) {
-    if (path.reply.code === 553) logNobody(inbound.log, path.reply);
+    if (path.reply.code === 553) logNobody(inbound.log, session.logId, path.reply);
     await session.replyWrong(path.reply);
     return;
   }
@@ -64,10 +64,13 @@ export async function rcptTo(session: SmtpSession, argument: string): Promise<vo
     session.reply(replyAbout(address, 250, "2.1.5", "Recipient ok"));
     return;
   }
-  const resolved = await resolveRecipient(address, recipientParts(inbound));
+  const resolved = await resolveRecipient(address, {
+    ...recipientParts(inbound),
+    logId: session.logId,
+  });
   if (resolved.kind === "refused") {
     session.badRecipients += 1;
-    logNobody(inbound.log, resolved.reply);
+    logNobody(inbound.log, session.logId, resolved.reply);
     session.reply(resolved.reply);
     return;
   }
@@ -100,6 +103,6 @@ async function throttle(session: SmtpSession): Promise<void> {
   const { badRecipientThrottle } = settings().policy;
   if (badRecipientThrottle === 0 || session.badRecipients < badRecipientThrottle) return;
   if (session.badRecipients === badRecipientThrottle)
-    log.write("info", `NOQUEUE: ${session.relayText}: Possible SMTP RCPT flood, throttling.`);
+    log.write("info", `${session.logId}: ${session.relayText}: Possible SMTP RCPT flood, throttling.`);
   await delay(clock, 1000);
 }

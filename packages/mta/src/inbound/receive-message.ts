@@ -16,6 +16,8 @@ const LF = 0x0a;
 /** How a message is taken in. */
 export interface Intake {
   readonly store: Pick<QueueStore, "receive">;
+  /** The id that the transaction has been given; absent: a new one. */
+  readonly id?: string;
   /** The trace header for the id that the message will have. */
   readonly trace: (id: string) => string;
   /** Octets of content, our trace header not counted. */
@@ -63,7 +65,7 @@ export class LostInputError extends Error {
  * @throws LostInputError when the content breaks off
  */
 export async function takeMessage(content: AsyncIterable<Buffer>, intake: Intake): Promise<Taken> {
-  const writer = intake.store.receive();
+  const writer = intake.store.receive(intake.id);
   const { id } = writer;
   const filter = new HeaderFilter(intake.header(id));
   let refusal: { readonly reply: SmtpReply; readonly cause?: unknown } | undefined;

@@ -3,21 +3,25 @@
  */
 import type { SmtpReply } from "@mailhost/common/errors";
 import type { Log } from "@mailhost/common/log/log";
-import { type AcceptedMessage, isLogged, logAccepted } from "../log/message-log.ts";
+import {
+  type AcceptedMessage,
+  isLogged,
+  type LoggedRejection,
+  logAccepted,
+  stageText,
+} from "../log/message-log.ts";
 import { counted } from "../log/statistics.ts";
 import type { Verdict } from "../policy/policy-facts.ts";
 import { formatReply } from "../policy/reply.ts";
 
-/** `NOQUEUE: ruleset=check_relay, arg1=…, arg2=…, relay=…, discard`, or `quarantine=reason`: policy took it, but not for delivery. */
+/** `QID: ruleset=check_mail, arg1=…, relay=…, discard`, or `quarantine=reason`: policy took it, but not for delivery. */
 export function logSetAside(
   log: Log,
-  stage: { readonly ruleset: string; readonly arg1: string; readonly arg2?: string; readonly relay: string },
+  stage: Omit<LoggedRejection, "reject">,
   verdict: Extract<Verdict, { kind: "discard" | "quarantine" }>,
 ): void {
-  const { ruleset, arg1, arg2, relay } = stage;
   const outcome = verdict.kind === "discard" ? "discard" : `quarantine=${verdict.reason}`;
-  const second = arg2 === undefined ? "" : `, arg2=${arg2}`;
-  log.write("info", `NOQUEUE: ruleset=${ruleset}, arg1=${arg1}${second}, relay=${relay}, ${outcome}`);
+  log.write("info", `${stageText(stage)}, ${outcome}`);
 }
 
 /** `QID: discarded`, after the line that every message has: it was taken and dropped, as the access table asks. */
@@ -27,9 +31,9 @@ export function logDiscarded(log: Log, message: AcceptedMessage, daemon: string)
   if (isLogged(log, 4)) log.write("info", `${message.id}: discarded`);
 }
 
-/** `NOQUEUE: <x@here>... User unknown`: a recipient of ours whom nobody is. The text is the reply's. */
-export function logNobody(log: Log, reply: SmtpReply): void {
-  if (isLogged(log, 4)) log.write("info", `NOQUEUE: ${reply.text}`);
+/** `QID: <x@here>... User unknown`: a recipient of ours whom nobody is. The text is the reply's. */
+export function logNobody(log: Log, id: string, { text }: Pick<SmtpReply, "text">): void {
+  if (isLogged(log, 4)) log.write("info", `${id}: ${text.replaceAll("\\", "\\\\")}`);
 }
 
 /** A message was refused after its data. */
@@ -45,6 +49,8 @@ export function logRefusedMessage(
 
 /** How a session ended, where that is worth a line. */
 export interface SessionEnd {
+  /** Of the transaction that was left. */
+  readonly id: string;
   readonly relay: string;
   /** `MTA`, `MSA`. */
   readonly daemon: string;
@@ -55,12 +61,12 @@ export interface SessionEnd {
 }
 
 /** A session that asked for nothing, or went away in the middle of an envelope (LogLevel 6 and 2). */
-export function logSessionEnd(log: Log, { relay, daemon, didWork, cutOffAfter }: SessionEnd): void {
+export function logSessionEnd(log: Log, { id, relay, daemon, didWork, cutOffAfter }: SessionEnd): void {
   if (!didWork && isLogged(log, 6)) {
     log.write("info", `NOQUEUE: ${relay} did not issue MAIL/EXPN/VRFY/ETRN during connection to ${daemon}`);
   }
   if (cutOffAfter !== "" && cutOffAfter !== "quit" && isLogged(log, 2)) {
-    log.write("info", `NOQUEUE: lost input channel from ${relay} to ${daemon} after ${cutOffAfter}`);
+    log.write("info", `${id}: lost input channel from ${relay} to ${daemon} after ${cutOffAfter}`);
   }
 }
 

@@ -59,6 +59,8 @@ const LIBRARY_REPLIES: readonly (readonly [RegExp, (host: string) => SmtpReply])
 export class SmtpSession extends SMTPConnection {
   readonly inbound: InboundParts;
   readonly listener: SmtpListener;
+  /** The queue id that MAIL was given, for whatever becomes of it; undefined before MAIL. */
+  queueId: string | undefined;
   /** The transaction under way. */
   transaction: Transaction | undefined;
   /** MAIL, VRFY, EXPN or ETRN was given: a session without is named in the log. */
@@ -154,7 +156,7 @@ export class SmtpSession extends SMTPConnection {
 
   /** A command was refused by policy. */
   logRejected(ruleset: "check_mail" | "check_rcpt", arg1: string, r: SmtpReply): void {
-    logRejected(this.inbound.log, { ruleset, arg1, relay: this.relayText, reject: formatReply(r) });
+    logRejected(this.inbound.log, { ...this.#stage(ruleset, arg1), reject: formatReply(r) });
   }
 
   /** Policy took a command, but not for delivery. */
@@ -163,7 +165,16 @@ export class SmtpSession extends SMTPConnection {
     arg1: string,
     verdict: Extract<Verdict, { kind: "discard" | "quarantine" }>,
   ): void {
-    logSetAside(this.inbound.log, { ruleset, arg1, relay: this.relayText }, verdict);
+    logSetAside(this.inbound.log, this.#stage(ruleset, arg1), verdict);
+  }
+
+  #stage(ruleset: string, arg1: string) {
+    return { id: this.logId, ruleset, arg1, relay: this.relayText };
+  }
+
+  /** The id that lines in the log begin with. */
+  get logId(): string {
+    return this.queueId ?? "NOQUEUE";
   }
 
   /** Ends the transaction, if there is one; the next starts from nothing. */
@@ -274,6 +285,7 @@ export class SmtpSession extends SMTPConnection {
   override _resetSession(): void {
     super._resetSession();
     this.transaction = undefined;
+    this.queueId = undefined;
     this.sender = undefined;
     this.badRecipients = 0;
   }
@@ -309,6 +321,7 @@ export class SmtpSession extends SMTPConnection {
     if (this.#leave !== undefined) {
       const { relayText } = this;
       logSessionEnd(this.inbound.log, {
+        id: this.logId,
         relay: relayText,
         daemon: this.listener.kind === "smtp" ? "MTA" : "MSA",
         didWork: this.didWork,

@@ -168,7 +168,7 @@ function mailerOf({ target }: QueueRecipient, remote = "esmtp"): string {
 
 /** A command that was refused. */
 export interface LoggedRejection {
-  /** Queue id when the transaction has one. */
+  /** Queue id; absent for check_relay, which comes before any transaction. */
   readonly id?: string;
   /** `check_relay`, `check_mail`, `check_rcpt`, `check_data` … */
   readonly ruleset: string;
@@ -182,10 +182,13 @@ export interface LoggedRejection {
 
 /** `QID: ruleset=check_rcpt, arg1=<u@h>, relay=host [ip], reject=550 …`: a command was refused. */
 export function logRejected(log: Log, rejection: LoggedRejection): void {
-  const { id = "NOQUEUE", ruleset, arg1, arg2, relay, reject } = rejection;
+  if (isLogged(log, REJECTION)) log.write("info", `${stageText(rejection)}, reject=${rejection.reject}`);
+}
+
+/** `QID: ruleset=check_rcpt, arg1=<u@h>, relay=host [ip]`; without the id for a client that is not let in at all. */
+export function stageText({ id, ruleset, arg1, arg2, relay }: Omit<LoggedRejection, "reject">): string {
   const second = arg2 === undefined ? "" : `, arg2=${arg2}`;
-  if (!isLogged(log, REJECTION)) return;
-  log.write("info", `${id}: ruleset=${ruleset}, arg1=${arg1}${second}, relay=${relay}, reject=${reject}`);
+  return `${id === undefined ? "" : `${id}: `}ruleset=${ruleset}, arg1=${arg1}${second}, relay=${relay}`;
 }
 
 /** How Sendmail names a report in the log. */

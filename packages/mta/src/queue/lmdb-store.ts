@@ -81,9 +81,9 @@ class LmdbStore implements QueueStore {
       this.#log.write("info", `${id}: message was never accepted; its data file is removed`);
   }
 
-  receive(): MessageWriter {
+  receive(id: string = this.newId()): MessageWriter {
     return createMessageWriter({
-      id: this.#freeId(),
+      id,
       dfDir: this.#env.paths.df,
       fs: this.#fs,
       clock: this.#clock,
@@ -92,7 +92,7 @@ class LmdbStore implements QueueStore {
   }
 
   /** An id that no message has, whatever another process of the same number drew before. */
-  #freeId(): string {
+  newId(): string {
     let id = this.#nextId();
     while (this.#env.entries.doesExist(id)) id = this.#nextId();
     return id;
@@ -253,7 +253,7 @@ class LmdbStore implements QueueStore {
     const updates = (change.update ?? []).map((entry) => ({ ...copyOf(entry), bytes: encodeEntry(entry) }));
     const added = (change.add ?? []).map(({ message, body }) => {
       if (body.length > SMALL_MESSAGE) throw new QueueError("a report is over 64 KiB", "EFBIG");
-      const entry = newEntry(this.#freeId(), message, body.length, this.#clock.now());
+      const entry = newEntry(this.newId(), message, body.length, this.#clock.now());
       return { entry, body, bytes: encodeEntry(entry) };
     });
     const large: string[] = [];

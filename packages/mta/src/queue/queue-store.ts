@@ -101,8 +101,10 @@ export function dueRowsOf(entry: QueueEntry): DueRow[] {
 
 /** A queue of messages that survives any crash. */
 export interface QueueStore {
-  /** Opens a new message. */
-  receive(): MessageWriter;
+  /** Draws the id of a message that may come; nothing is stored until it is received. */
+  newId(): string;
+  /** Opens a new message, by default under a new id. */
+  receive(id?: string): MessageWriter;
   /** The id under which a drop file was queued (see NewMessage.drop), or undefined; known until {@link forgetDrop}. */
   queuedDrop(name: string): string | undefined;
   /** The drop file is gone. */

@@ -19,15 +19,20 @@ export function dropStore(
   site: Site,
   transaction: () => Transaction | undefined,
   warning: string,
-): Pick<QueueStore, "receive"> {
-  return { receive: () => dropWriter(site, transaction, warning) };
+): Pick<QueueStore, "receive" | "newId"> {
+  let drawn = 0;
+  // The daemon gives each its queue id; until then a name of the same form will do.
+  const newId = () =>
+    `drop${String((drawn += 1)).padStart(4, "0")}${String(process.pid % 1_000_000).padStart(6, "0")}`;
+  return { newId, receive: (id = newId()) => dropWriter(site, id, transaction, warning) };
 }
 
-let drawn = 0;
-
-function dropWriter(site: Site, transaction: () => Transaction | undefined, warning: string): MessageWriter {
-  // The daemon gives it its queue id; until then a name of the same form will do.
-  const id = `drop${String((drawn += 1)).padStart(4, "0")}${String(process.pid % 1_000_000).padStart(6, "0")}`;
+function dropWriter(
+  site: Site,
+  id: string,
+  transaction: () => Transaction | undefined,
+  warning: string,
+): MessageWriter {
   let drop: DropWriter | undefined;
   let size = 0;
   const opened = async () => {

@@ -122,10 +122,10 @@ export async function startInbound(host: InboundHost = {}): Promise<InboundFixtu
       close: () => Promise.resolve(),
     }),
     store: {
-      receive: () => {
-        state.ids += 1;
+      newId: () => `Q${++state.ids}`,
+      receive: (id: string) => {
         state.open += 1;
-        return memoryWriter(`Q${state.ids}`, host, state, stored, clock);
+        return memoryWriter(id, host, state, stored, clock);
       },
       get: () => undefined,
       body: () => ({ size: 0, stream: async function* () {} }),

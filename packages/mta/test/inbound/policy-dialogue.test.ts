@@ -47,8 +47,8 @@ test("QUARANTINE: the message is taken, and carries its reason", async () => {
       ["odd sender", "trap", undefined],
     );
     for (const line of [
-      "NOQUEUE: ruleset=check_mail, arg1=<a@odd.example>, relay=[127.0.0.9], quarantine=odd sender",
-      "NOQUEUE: ruleset=check_rcpt, arg1=<trap@linuxaid.com.cn>, relay=[127.0.0.9], quarantine=trap",
+      "Q1: ruleset=check_mail, arg1=<a@odd.example>, relay=[127.0.0.9], quarantine=odd sender",
+      "Q2: ruleset=check_rcpt, arg1=<trap@linuxaid.com.cn>, relay=[127.0.0.9], quarantine=trap",
     ])
       assert.ok(fixture.log.includes(line), fixture.log.join("\n"));
   });
@@ -82,7 +82,7 @@ test("delayChecks: client and sender are judged at RCPT, friends are spared", as
     assert.match(await ask(c, "a@good.example", LOCAL), /^250 /);
     assert.ok(
       fixture.log.includes(
-        `NOQUEUE: ruleset=check_rcpt, arg1=<${LOCAL}>, relay=[127.0.0.9], reject=550 5.7.1 <${LOCAL}>... Access denied`,
+        `Q2: ruleset=check_rcpt, arg1=<${LOCAL}>, relay=[127.0.0.9], reject=550 5.7.1 <${LOCAL}>... Access denied`,
       ),
     );
   });
@@ -141,7 +141,7 @@ test("rejectMessage, requireReverseName, and the same client with a name", async
       assert.equal(await ask(nameless, "a@b.example", LOCAL), "550 5.7.1 Fix reverse DNS for 127.0.0.9");
       assert.ok(
         fixture.log.includes(
-          "NOQUEUE: ruleset=check_relay, arg1=[127.0.0.9], arg2=127.0.0.9, relay=[127.0.0.9], reject=550 5.7.1 Fix reverse DNS for 127.0.0.9",
+          "ruleset=check_relay, arg1=[127.0.0.9], arg2=127.0.0.9, relay=[127.0.0.9], reject=550 5.7.1 Fix reverse DNS for 127.0.0.9",
         ),
         fixture.log.join("\n"),
       );

@@ -122,7 +122,7 @@ test("who may relay: loopback and RELAY networks; everyone else is denied, and l
     }
     assert.ok(
       fixture.log.includes(
-        "NOQUEUE: ruleset=check_rcpt, arg1=<x@far.example>, relay=[127.0.0.9], reject=550 5.7.1 <x@far.example>... Relaying denied",
+        "Q3: ruleset=check_rcpt, arg1=<x@far.example>, relay=[127.0.0.9], reject=550 5.7.1 <x@far.example>... Relaying denied",
       ),
       fixture.log.join("\n"),
     );
@@ -151,6 +151,37 @@ test("an unknown user is refused at RCPT, postmaster needs no domain", async () 
   });
 });
 
+test("one transaction has one queue id in all its lines, from MAIL on; the client's refusal has none", async () => {
+  const access = { "127.0.0.8": "REJECT" };
+  await over({ access }, async (fixture) => {
+    const refused = await fixture.client("127.0.0.8");
+    await refused.say("HELO pc");
+    assert.match(await refused.say("MAIL FROM:<a@b.example>"), /^550 /);
+    refused.end();
+    const c = await fixture.client(OUTSIDE);
+    await c.say("EHLO pc");
+    await c.say("MAIL FROM:<given.up@b.example>");
+    await c.say("RSET");
+    await c.say("MAIL FROM:<a@b.example>");
+    await c.say("RCPT TO:<x@far.example>");
+    await c.say("RCPT TO:<nobody@linuxaid.com.cn>");
+    await c.say("RCPT TO:<joe@linuxaid.com.cn>");
+    await c.say("DATA");
+    assert.equal(await c.say("\r\nhi\r\n."), "250 2.0.0 Q2 Message accepted for delivery");
+    c.end();
+    const lines = fixture.log.filter((line) => /^Q\d: |NOQUEUE|ruleset/.test(line));
+    assert.deepEqual(
+      lines.map((line) => line.split(/,|\.\.\./)[0]),
+      [
+        "ruleset=check_relay",
+        "Q2: ruleset=check_rcpt",
+        "Q2: <nobody@linuxaid.com.cn>",
+        "Q2: from=<a@b.example>",
+      ],
+    );
+  });
+});
+
 test("REJECT for a client or a sender, DISCARD for a message", async () => {
   const access = {
     [OUTSIDE]: "REJECT",
@@ -171,12 +202,12 @@ test("REJECT for a client or a sender, DISCARD for a message", async () => {
     assert.equal(await c.say("MAIL FROM:<rude@x.example>"), "550 5.7.1 <rude@x.example>... no");
     assert.equal(
       await c.send("a@drop.example", "joe@linuxaid.com.cn", "Subject: x\r\n\r\n"),
-      "250 2.0.0 Q1 Message accepted for delivery",
+      "250 2.0.0 Q3 Message accepted for delivery",
     );
     assert.deepEqual(fixture.stored, []);
     assert.equal(fixture.open(), 0);
-    assert.ok(fixture.log.some((l) => /Q1: from=<a@drop\.example>, size=\d+, class=0, nrcpts=1,/.test(l)));
-    assert.ok(fixture.log.some((l) => l.endsWith("Q1: discarded")));
+    assert.ok(fixture.log.some((l) => /Q3: from=<a@drop\.example>, size=\d+, class=0, nrcpts=1,/.test(l)));
+    assert.ok(fixture.log.some((l) => l.endsWith("Q3: discarded")));
     c.end();
   });
 });
@@ -194,9 +225,9 @@ test("the submission port: RELAY networks only, Date and Message-ID are added", 
     const { text, entry } = fixture.stored[0]!;
     assert.match(
       text,
-      /\r\nSubject: x\r\nDate: [^\r\n]+\r\nMessage-ID: <Q1@mail\.linuxaid\.com\.cn>\r\n\r\nbody\r\n$/,
+      /\r\nSubject: x\r\nDate: [^\r\n]+\r\nMessage-ID: <Q2@mail\.linuxaid\.com\.cn>\r\n\r\nbody\r\n$/,
     );
-    assert.equal(entry.messageId, "<Q1@mail.linuxaid.com.cn>");
+    assert.equal(entry.messageId, "<Q2@mail.linuxaid.com.cn>");
     assert.deepEqual(entry.recipients[0]!.target, { kind: "remote", domain: "far.example" });
     c.end();
   });

@@ -145,6 +145,7 @@ test("quarantine and mail that is only queued", () => {
 test("a refusal and a report", () => {
   const log = listLog();
   logRejected(log, {
+    id: "A",
     ruleset: "check_rcpt",
     arg1: "<u@h>",
     relay: "host [192.0.2.9]",
@@ -152,7 +153,7 @@ test("a refusal and a report", () => {
   });
   logReport(log, "A", "B", "DSN", "User unknown");
   assert.deepEqual(log.lines, [
-    "NOQUEUE: ruleset=check_rcpt, arg1=<u@h>, relay=host [192.0.2.9], reject=550 5.7.1 <u@h>... Relaying denied",
+    "A: ruleset=check_rcpt, arg1=<u@h>, relay=host [192.0.2.9], reject=550 5.7.1 <u@h>... Relaying denied",
     "A: B: DSN: User unknown",
   ]);
 });

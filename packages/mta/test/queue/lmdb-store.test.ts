@@ -234,6 +234,20 @@ for (const failing of ["open", "write", "datasync", "sync", "close"] as const) {
   });
 }
 
+test("an id can be drawn before its message comes, and costs nothing if none does", async (t) => {
+  const { store, site } = await temporaryQueue(t);
+  const [unused, id] = [store.newId(), store.newId()];
+  assert.ok(unused < id);
+  const writer = store.receive(id);
+  await writer.write(Buffer.from("x"));
+  assert.equal((await writer.commit(message())).id, id);
+  assert.deepEqual(
+    [...store.list()].map((entry) => entry.id),
+    [id],
+  );
+  assert.deepEqual(readdirSync(queuePaths(site).df), []);
+});
+
 test("an aborted message leaves nothing; abort after commit harms nothing", async (t) => {
   const { store, site } = await temporaryQueue(t);
   const writer = store.receive();
