@@ -10,6 +10,7 @@ import { loadSettings } from "@mailhost/common/settings/load";
 import type { Site } from "@mailhost/common/site";
 import { EX_CANTCREAT, EX_DATAERR, EX_NOINPUT, EX_OK, EX_USAGE } from "@mailhost/common/sysexits";
 import { openSiteTables } from "@mailhost/common/tables/site-tables";
+import { actingParts } from "../deliver/controller.ts";
 import { formatReply } from "../policy/reply.ts";
 import { exportQueue } from "../queue/export-queue.ts";
 import { importQueue } from "../queue/import-queue.ts";
@@ -73,9 +74,11 @@ async function imported(site: Site, folder: string): Promise<Done> {
   const settings = loadSettings(site);
   const tables = openSiteTables(site, { log: NO_LOG, settings });
   try {
+    const { findUser } = actingParts(site, settings.local.defaultUser);
     const parts = {
       hostname: settings.hostname,
       now: systemClock.now(),
+      uidOf: (name: string) => findUser(name)?.uid,
       async resolve(address: string) {
         const resolved = await resolveWritten(address, { site, settings, tables });
         if (resolved.kind === "targets") return resolved.recipients;

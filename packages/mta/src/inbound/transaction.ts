@@ -6,7 +6,7 @@ import {
   type NewMessage,
   type NotifyWhen,
   type QueueRecipient,
-  targetName,
+  recipientKey,
 } from "../queue/queue-entry.ts";
 import type { ResolvedRecipient } from "../recipients/resolve.ts";
 import type { MailParameters, RecipientParameters } from "./mail-parameters.ts";
@@ -39,7 +39,7 @@ export function queueRecipients(accepted: Iterable<AcceptedRecipient>): QueueRec
     const { originalRecipient } = parameters;
     const notify = passedOn(parameters.notify, resolved);
     for (const found of resolved) {
-      const key = keyOf(found);
+      const key = recipientKey(found);
       if (recipients.has(key)) continue;
       recipients.set(key, {
         ...found,
@@ -77,21 +77,9 @@ function passedOn(
   return left.length === 0 ? ["NEVER"] : left;
 }
 
-function keyOf({ address, target }: ResolvedRecipient): string {
-  if (target.kind === "remote") return `remote ${remoteKey(address)}`;
-  const detail = target.kind === "mailbox" && target.detail !== undefined ? `+${target.detail}` : "";
-  return `${target.kind} ${targetName(target)}${detail}`;
-}
-
 /** The envelope part of a message record, as the transaction's parameters give it. */
 export function envelopeParameters(
   parameters: MailParameters,
 ): Pick<NewMessage, "bodyType" | "bodyTypeGiven" | "smtputf8" | "dsnReturn" | "envelopeId"> {
   return parameters;
-}
-
-/** Another host's address: the local part keeps its case, the domain has none. */
-function remoteKey(address: string): string {
-  const at = address.lastIndexOf("@");
-  return `${address.slice(0, at)}@${address.slice(at + 1).toLowerCase()}`;
 }

@@ -3,13 +3,21 @@
  */
 import { joinAddress, splitAddress } from "@mailhost/common/address";
 import { precedenceOf } from "./precedence.ts";
-import type { MessageOrigin, QueueEntry, QueueRecipient, Target } from "./queue-entry.ts";
+import {
+  type MessageOrigin,
+  type QueueEntry,
+  type QueueRecipient,
+  recipientKey,
+  type Target,
+} from "./queue-entry.ts";
 import type { QfMessage, QfRecipient } from "./sendmail-qf.ts";
 
 /** What an import asks of its host. */
 export interface ImportParts {
   /** Where mail for an address goes; empty when nobody has it. Throws when that cannot be said now. */
   resolve(address: string): Promise<readonly { readonly address: string; readonly target: Target }[]>;
+  /** The number of a user of this system. */
+  uidOf(name: string): number | undefined;
   readonly hostname: string;
   /** ms since 1970. */
   readonly now: number;
@@ -20,7 +28,8 @@ export async function entryFromQf(id: string, qf: QfMessage, parts: ImportParts)
   const recipients = new Map<string, QueueRecipient>();
   for (const recipient of qf.recipients) {
     for (const one of await resolved(recipient, qf, parts)) {
-      recipients.set(`${one.target.kind} ${one.address.toLowerCase()}`, one);
+      const key = recipientKey(one);
+      if (!recipients.has(key)) recipients.set(key, one);
     }
   }
   const fields = headerValues(qf.header);
@@ -65,13 +74,19 @@ async function resolved(
       ? {}
       : { lastReply: { code: 451, enhanced: "4.0.0", text: qf.reason.replace(/^Deferred: /, "") } }),
   };
-  const as = { name: controller?.alias ?? controller?.user ?? "", ...userOf(controller?.user) };
+  const as = { name: controller?.alias ?? controller?.user ?? "", ...userOf(controller, parts) };
   if (address.startsWith("|")) {
     const command = address.slice(1).replace(/^"(.*)"$/s, "$1");
     return [{ ...wishes, address: alias ?? "", target: { kind: "program", command, as } }];
   }
   if (address.startsWith("/")) {
     return [{ ...wishes, address: alias ?? "", target: { kind: "file", path: address, as } }];
+  }
+  // The .forward that said `\\joe` has been followed: to follow it again would send its other addresses a second copy.
+  const kept = /^\\([^@+\s]+)$/.exec(address)?.[1]?.toLowerCase();
+  if (kept !== undefined) {
+    const target = { kind: "mailbox", name: kept } as const;
+    return [{ ...wishes, address: `${kept}@${parts.hostname}`, target }];
   }
   const plain = address.replace(/^\\/, "");
   const found = await parts.resolve(plain);
@@ -83,8 +98,15 @@ async function resolved(
   return [{ ...wishes, address: joinAddress({ localPart, domain }), target }];
 }
 
-function userOf(user: string | undefined): { user?: string } {
-  return user === undefined || user === "" ? {} : { user };
+/** Whose `.forward` it was; nobody's where an alias has the name and DefaultUser the number. */
+function userOf(
+  controller: QfRecipient["controller"],
+  { uidOf }: ImportParts,
+): { user?: string; uid?: number } {
+  if (controller === undefined || controller.user === "") return {};
+  const uid = uidOf(controller.user);
+  if (uid === undefined || (controller.uid !== undefined && controller.uid !== uid)) return {};
+  return { user: controller.user, uid };
 }
 
 /** `$_` is `user@localhost` for mail of this host's own users, else `host [ip]`. */

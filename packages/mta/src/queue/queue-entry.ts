@@ -48,6 +48,8 @@ export interface QueueRecipient {
   readonly target: Target;
   /** The envelope sender for this recipient when it is not the message's: `owner-list` of the list that led to it. */
   readonly sender?: string;
+  /** Whose address `sender` is, see {@link NewMessage.senderUser}. */
+  readonly senderUser?: string;
   /** The alias or list that led to it, in angle brackets and as it was written (`ctladdr=` of the log). */
   readonly controlling?: string;
   /** How the alias or list has it (`bob@us`, `\\bob`), where the log does not tell from the target. */
@@ -103,6 +105,8 @@ export interface MessageOrigin {
 export interface NewMessage {
   /** Envelope sender, empty for `<>`. */
   readonly sender: string;
+  /** The user of ours that the sender is, as the log tells it: `<joe@us> (1000/1000)`. */
+  readonly senderUser?: string;
   readonly recipients: readonly QueueRecipient[];
   readonly origin: MessageOrigin;
   readonly bodyType: "7BIT" | "8BITMIME";
@@ -194,4 +198,25 @@ export function writtenTarget(target: Target): string {
   return target.kind === "program" && /[\s"(),:;<>@[\]]/.test(name)
     ? `"${name.replace(/["\\]/g, "\\$&")}"`
     : name;
+}
+
+/**
+ * What makes two recipients one: the same mailbox and detail, the same address elsewhere, the same program or file of the
+ * same user. Two users' `"|procmail"` are two.
+ */
+export function recipientKey({ address, target }: Pick<QueueRecipient, "address" | "target">): string {
+  switch (target.kind) {
+    case "remote": {
+      // The local part keeps its case, the domain has none.
+      const at = address.lastIndexOf("@");
+      return `remote ${address.slice(0, at)}@${address.slice(at + 1).toLowerCase()}`;
+    }
+    case "mailbox":
+      return `mailbox ${target.name}${target.detail === undefined ? "" : `+${target.detail}`}`;
+    case "program":
+    case "file":
+      return `${target.kind} ${target.as.user ?? ""} ${targetName(target)}`;
+    case "error":
+      return `error ${address} ${target.reply.text}`;
+  }
 }

@@ -13,8 +13,8 @@ export interface QfRecipient {
   readonly originalRecipient?: string;
   /** The address before aliases (`r`). */
   readonly finalRecipient?: string;
-  /** The user on whose behalf it is delivered (`C`), and the alias that led there. */
-  readonly controller?: { readonly user: string; readonly alias?: string };
+  /** On whose behalf it is delivered (`C`): a user, or an alias with DefaultUser's number; and the alias that led there. */
+  readonly controller?: { readonly user: string; readonly uid?: number; readonly alias?: string };
 }
 
 /** A control file's content. */
@@ -77,8 +77,9 @@ interface Draft {
   next: {
     originalRecipient?: string;
     finalRecipient?: string;
-    controller?: NonNullable<QfRecipient["controller"]>;
   };
+  /** Of all R lines up to the next C line. */
+  controller?: NonNullable<QfRecipient["controller"]>;
 }
 
 /** Reads a whole control file. One that has no end was cut off and is refused. */
@@ -165,7 +166,8 @@ function take(draft: Draft, letter: string, value: string): string | undefined {
       draft.next.finalRecipient = text(value).replace(/^[^;]*;\s*/, "");
       return undefined;
     case "C":
-      draft.next.controller = controllerOf(text(value));
+      if (/^:*$/.test(value)) delete draft.controller;
+      else draft.controller = controllerOf(text(value));
       return undefined;
     case "R":
       draft.recipients.push(recipientOf(text(value), draft));
@@ -198,21 +200,31 @@ function senderOf(written: string): string {
 function controllerOf(value: string): NonNullable<QfRecipient["controller"]> {
   const [user = "", ...rest] = value.split(":");
   const alias = rest.at(-1);
-  return { user, ...(alias === undefined || /^\d*$/.test(alias) ? {} : { alias: bare(alias) }) };
+  const uid = rest.length > 1 && /^\d{1,10}$/.test(rest[0]!) ? { uid: Number(rest[0]) } : {};
+  return { user, ...uid, ...(alias === undefined || /^\d*$/.test(alias) ? {} : { alias: bare(alias) }) };
 }
 
-/** `RPFD:<a@b>`: P primary, A from an alias, N NOTIFY was given, S F D when; old files have no flags. */
-function recipientOf(value: string, { next }: Draft): QfRecipient {
+/**
+ * `RPFD:<a@b>`: P primary, A from an alias, N NOTIFY was given, S F D when; old files have no flags. A program or a file with
+ * blanks in it stands in quotes, `"|/bin/a b"`.
+ */
+function recipientOf(value: string, { next, controller }: Draft): QfRecipient {
   const match = /^([A-Z]*):(.*)$/s.exec(value);
   const flags = match?.[1] ?? "";
-  const address = bare(match?.[2] ?? value);
+  const written = bare(match?.[2] ?? value);
+  const address = /^"(\\?[|/].*)"$/s.exec(written)?.[1]?.replace(/\\(.)/gs, "$1") ?? written;
   const asked = flags.split("").flatMap((flag) => NOTIFY[flag] ?? []);
   const notify: readonly NotifyWhen[] | undefined = flags.includes("N")
     ? asked.length === 0
       ? ["NEVER"]
       : asked
     : undefined;
-  return { address, ...(notify === undefined ? {} : { notify }), ...next };
+  return {
+    address,
+    ...(notify === undefined ? {} : { notify }),
+    ...next,
+    ...(controller === undefined ? {} : { controller }),
+  };
 }
 
 function finished(draft: Draft, sender: string): QfMessage {

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import fc from "fast-check";
+import { entryFromQf } from "../../src/queue/qf-entry.ts";
 import { messageFromDf } from "../../src/queue/qf-message.ts";
+import { targetName } from "../../src/queue/queue-entry.ts";
 import { type QfMessage, readQf } from "../../src/queue/sendmail-qf.ts";
 
 /** As Sendmail 8.17 wrote it after a deferral; `\x81g` is its macro for the return path. */
@@ -78,9 +80,10 @@ Qrfc822;Orig+x@foo.test
 rRFC822; list@mail.w7.test
 RFDAN:news
 RPNSD:later@far.test
+C
 RPN:never@far.test
 Cjoe:1001:1001:<joe@here>
-R:|"/usr/bin/vacation joe"
+R:"|/usr/bin/vacation joe"
 H?P?From: a@b
 HSubject: old
 .
@@ -103,11 +106,15 @@ HSubject: old
       notify: ["FAILURE", "DELAY"],
       originalRecipient: "rfc822;Orig+x@foo.test",
       finalRecipient: "list@mail.w7.test",
-      controller: { user: "news", alias: "list" },
+      controller: { user: "news", uid: 9, alias: "list" },
     },
-    { address: "later@far.test", notify: ["SUCCESS", "DELAY"] },
+    {
+      address: "later@far.test",
+      notify: ["SUCCESS", "DELAY"],
+      controller: { user: "news", uid: 9, alias: "list" },
+    },
     { address: "never@far.test", notify: ["NEVER"] },
-    { address: '|"/usr/bin/vacation joe"', controller: { user: "joe", alias: "joe@here" } },
+    { address: "|/usr/bin/vacation joe", controller: { user: "joe", uid: 1001, alias: "joe@here" } },
   ]);
   assert.equal(message.header, "From: a@b\r\nSubject: old\r\n");
 });
@@ -148,5 +155,34 @@ test("property: a body keeps its octets but for line ends, however it comes in p
       const expected = `A: b\r\n\r\n${text.map((l) => `${l}\r\n`).join("")}`;
       assert.equal(Buffer.concat(out).toString(), expected);
     }),
+  );
+});
+
+/** As 8.17.1 wrote it for `prog: "|/bin/sh -c 'exit 75'", "|exit 75"` and a .forward: the C line counts until the next. */
+test("all programs, files and addresses are taken over, programs of aliases as DefaultUser's", async () => {
+  const control = DEFERRED.replace(
+    "rRFC822; later@far.test\nRPFD:<later@far.test>\n",
+    'Cprog:1:0:prog\nRFDA:"|exit 75"\nRFDA:"|/bin/sh -c \'exit 75\'"\nRFDA:/var/log/one\n' +
+      "Cjoe:1001:1001:joe\nRFDA:\"|/bin/sh -c 'exit 75'\"\nC\nRPFD:<Joe@far.test>\nRPFD:<joe@far.test>\n",
+  );
+  const entry = await entryFromQf("6AR2KQ6S017893", read(control), {
+    hostname: "mail.w7.test",
+    now: 0,
+    uidOf: (name) => (name === "joe" ? 1001 : undefined),
+    resolve: (address) => Promise.resolve([{ address, target: { kind: "remote", domain: "far.test" } }]),
+  });
+  assert.deepEqual(
+    entry.recipients.map(({ target, address }) =>
+      target.kind === "remote" ? address : `${targetName(target)} ${"as" in target ? target.as.user : ""}`,
+    ),
+    [
+      "|exit 75 undefined",
+      "|/bin/sh -c 'exit 75' undefined",
+      "/var/log/one undefined",
+      "joe undefined",
+      "|/bin/sh -c 'exit 75' joe",
+      "Joe@far.test",
+      "joe@far.test",
+    ],
   );
 });

@@ -17,6 +17,7 @@ const LARGE = Buffer.concat([Buffer.from(HEADER), Buffer.alloc(300_000, "0123456
 const PARTS: ImportParts = {
   hostname: "mail.here.example",
   now: 1_800_000_000_000,
+  uidOf: (name) => (name === "joe" ? 1001 : undefined),
   resolve: (address) => {
     const [name = "", domain] = address.split("@");
     if (domain !== undefined && domain !== "mail.here.example") {
