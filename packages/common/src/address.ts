@@ -13,13 +13,16 @@ export interface Address {
   readonly domain: string;
 }
 
+/** A quoted string and nothing else: an `@` in it leads nowhere. */
+const QUOTED = /^"(?:[^"\\]|\\.)*"$/s;
+
 /**
- * Splits an address at its last `@`. Angle brackets around it are taken off.
+ * Splits an address at its last `@`, quoted ones passed over. Angle brackets around it are taken off.
  */
 export function splitAddress(text: string): Address {
   const bare = text.startsWith("<") && text.endsWith(">") ? text.slice(1, -1) : text;
   const at = bare.lastIndexOf("@");
-  if (at < 0) return { localPart: bare, domain: "" };
+  if (at < 0 || QUOTED.test(bare)) return { localPart: bare, domain: "" };
   return { localPart: bare.slice(0, at), domain: bare.slice(at + 1).replace(/\.$/, "") };
 }
 
@@ -35,6 +38,18 @@ export function domainKey(domain: string): string {
 
 /** A local part in the form in which our own users are looked up: unquoted, lower case. */
 export function localPartKey(localPart: string): string {
-  const unquoted = /^".*"$/s.test(localPart) ? localPart.slice(1, -1).replace(/\\(.)/gs, "$1") : localPart;
-  return unquoted.toLowerCase();
+  return unquotedLocalPart(localPart).toLowerCase();
+}
+
+/** A local part without the quotes around it, case kept. */
+export function unquotedLocalPart(localPart: string): string {
+  return /^".*"$/s.test(localPart) ? localPart.slice(1, -1).replace(/\\(.)/gs, "$1") : localPart;
+}
+
+/** What a name may hold without quotes in an address. */
+const PLAIN = /^[^\s"(),:;<>@[\]\\\p{Cc}]+$/u;
+
+/** A name as the local part of an address: in quotes where it would otherwise mean something else, such as `a@b`. */
+export function writtenLocalPart(name: string): string {
+  return PLAIN.test(name) ? name : `"${name.replace(/["\\]/g, "\\$&")}"`;
 }

@@ -71,6 +71,12 @@ export function findGroup(text: string, name: string): number | undefined {
   return line === undefined ? undefined : Number(line[2]);
 }
 
+/** Whether a user is a member of a group by number, besides the group that is its own. */
+export function isGroupMember(text: string, gid: number, user: string): boolean {
+  if (user === "") return false;
+  return linesOf(text).some((f) => Number(f[2]) === gid && f[3]?.trim().split(",").includes(user) === true);
+}
+
 function findUser(text: string, name: string): { name: string; uid: number; gid: number } | undefined {
   const line = linesOf(text).find((f) => f[0] === name || f[2] === name);
   return line === undefined ? undefined : { name: line[0]!, uid: Number(line[2]), gid: Number(line[3]) };

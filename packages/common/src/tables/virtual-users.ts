@@ -3,9 +3,10 @@
  *
  * The order is that of Sendmail's rules: `user+detail@domain`, `user++@domain` (when there is a detail), `user+*@domain`,
  * `user@domain`, then `++@domain`, `+*@domain`, `@domain`. In a value `%1` is the user, `%2` the detail, `%3` the detail
- * with its plus; in the value of the whole address `%1` is the whole local part, as Sendmail has it.
+ * with its plus; in the value of the whole address `%1` is the whole local part, as Sendmail has it. A local part that needs
+ * its quotes keeps them there, and is one word, whatever plus is in it: `%1` of `"a@b"` must not become an address at b.
  */
-import { domainKey, localPartKey } from "../address.ts";
+import { domainKey, unquotedLocalPart, writtenLocalPart } from "../address.ts";
 import type { SmtpReply } from "../errors.ts";
 import { readErrorMailer } from "./error-mailer.ts";
 import { type RecordLookup, withArguments } from "./map-arguments.ts";
@@ -37,12 +38,13 @@ export function findVirtualUser(
   domain: string,
   record?: RecordLookup,
 ): VirtualUser | undefined {
-  for (const { form, args } of lookups(unquoted(localPart))) {
+  for (const { form, args } of lookups(localPart)) {
     const key = `${form.toLowerCase()}@${domainKey(domain)}`;
     const value = table.get(key);
     record?.(key, value);
     if (value === undefined) continue;
-    const meant = withArguments(value, [`${form}@${domain}`, ...args]).trim();
+    const written = form === "" ? "" : writtenLocalPart(form);
+    const meant = withArguments(value, [`${written}@${domain}`, ...args]).trim();
     const reply = readErrorMailer(meant);
     return {
       key,
@@ -53,7 +55,10 @@ export function findVirtualUser(
 }
 
 /** The local parts that are looked up, each with `%1` and what follows. */
-function lookups(localPart: string): { readonly form: string; readonly args: readonly string[] }[] {
+function lookups(given: string): { readonly form: string; readonly args: readonly string[] }[] {
+  const localPart = unquotedLocalPart(given);
+  const written = writtenLocalPart(localPart);
+  if (written !== localPart) return [localPart, ""].map((form) => ({ form, args: [written] }));
   const plus = localPart.indexOf("+", 1);
   if (plus < 0) return [localPart, ""].map((form) => ({ form, args: [localPart] }));
   const user = localPart.slice(0, plus);
@@ -66,11 +71,4 @@ function lookups(localPart: string): { readonly form: string; readonly args: rea
     ...kinds.map((kind) => ({ form: user + kind, args })),
     ...kinds.map((form) => ({ form, args })),
   ];
-}
-
-/** Without quotes, case kept: `%1` is as the client wrote it. */
-function unquoted(localPart: string): string {
-  return localPartKey(localPart) === localPart.toLowerCase()
-    ? localPart
-    : localPart.slice(1, -1).replace(/\\(.)/gs, "$1");
 }

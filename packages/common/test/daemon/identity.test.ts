@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { wantedIdentity } from "../../src/daemon/identity.ts";
+import { isGroupMember, wantedIdentity } from "../../src/daemon/identity.ts";
 import { siteAt } from "../../src/site.ts";
 
 const lists = () => ({
@@ -39,4 +39,12 @@ describe("who the daemons run as", () => {
     assert.throws(() => wantedIdentity(real, { user: "post" }, 0, lists), unknown);
     assert.throws(() => wantedIdentity(real, { group: "post" }, 0, lists), /no group "post"/);
   });
+});
+
+test("members of a group by number", () => {
+  const text = "root:x:0:\nstaff:x:50:joe,amy\nstaffs:x:51:joey\n";
+  assert.equal(isGroupMember(text, 50, "joe"), true);
+  assert.equal(isGroupMember(text, 50, "joey"), false);
+  assert.equal(isGroupMember(text, 51, "joe"), false);
+  assert.equal(isGroupMember(text, 0, ""), false);
 });

@@ -60,9 +60,11 @@ test("every key is told in the order of the look-up, and the last is the one tha
   assert.equal(findVirtualUser(table, "joe", "elsewhere.test"), undefined);
 });
 
-test("a quoted local part is looked up without its quotes", () => {
+test("a quoted local part is looked up without its quotes, and keeps those that it needs", () => {
   assert.equal(found('"ab"'), "userab--@other.test");
-  assert.equal(found('"Foo Bar"'), "Foo Bar--@other.test");
+  assert.equal(found('"Foo Bar"'), '"Foo Bar"--@other.test');
+  assert.equal(found('"x@evil.test"'), '"x@evil.test"--@other.test');
+  assert.equal(found('"aa+b@evil.test"'), '"aa+b@evil.test"--@other.test');
 });
 
 test("a refusal is a reply", () => {

@@ -1,7 +1,14 @@
 /**
  * An address on its way: renamed domain, moved user, virtual user, then a name of ours or another host.
  */
-import { type Address, domainKey, joinAddress, localPartKey, splitAddress } from "@mailhost/common/address";
+import {
+  type Address,
+  domainKey,
+  joinAddress,
+  localPartKey,
+  splitAddress,
+  unquotedLocalPart,
+} from "@mailhost/common/address";
 import { findMailerRoute } from "@mailhost/common/tables/mailer-routes";
 import { findVirtualUser } from "@mailhost/common/tables/virtual-users";
 import { reply } from "../policy/reply.ts";
@@ -136,6 +143,6 @@ function sendToNullClientHub(expansion: Expansion, address: string, way: Way): v
   const { localPart, domain } = splitAddress(address);
   const hub = expansion.parts.routing?.nullClient ?? "";
   const ours = domain === "" || expansion.parts.isLocalDomain(domainKey(domain));
-  if (ours) sendToHub(expansion, "nullClient", hub, localPart, way);
+  if (ours) sendToHub(expansion, "nullClient", hub, unquotedLocalPart(localPart), way);
   else expansion.addRemote(address, way, viaOf(hub));
 }

@@ -34,7 +34,7 @@ export interface Way {
   /** The name or list that this item stands in. */
   readonly controlling?: string;
   /** The envelope sender of the nearest list with an owner. */
-  readonly sender?: string;
+  readonly envelope?: Pick<ResolvedRecipient, "sender" | "senderUser">;
 }
 
 /** A part of the recipient that cannot be delivered. */
@@ -134,7 +134,9 @@ export class Expansion {
   /** A list has led back to an account on the way: it is delivered there, which is nothing new of the list. */
   addSelf(account: Account, way: Way, detail: string | undefined): void {
     const before = this.found.size;
-    this.addMailbox(account, way, detail);
+    // `bob: bob, carol` is still the bob that was asked for.
+    const { controlling: _, ...alone } = way;
+    this.addMailbox(account, way.path.length === 1 ? alone : way, detail);
     this.selfReferences++;
     this.#selfAdded += this.found.size - before;
   }
@@ -186,13 +188,16 @@ export class Expansion {
   }
 
   #complete(address: string): string {
-    return address.includes("@") ? address : `${address}@${this.parts.hostname}`;
+    return splitAddress(address).domain === "" ? `${address}@${this.parts.hostname}` : address;
   }
 }
 
-function envelopeOf({ sender, controlling }: Way): Pick<ResolvedRecipient, "sender" | "controlling"> {
+function envelopeOf({
+  envelope,
+  controlling,
+}: Way): Pick<ResolvedRecipient, "sender" | "senderUser" | "controlling"> {
   return {
-    ...(sender === undefined ? {} : { sender }),
+    ...envelope,
     ...(controlling === undefined ? {} : { controlling }),
   };
 }

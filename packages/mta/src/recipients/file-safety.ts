@@ -3,7 +3,8 @@
  *
  * Nobody but its owner may be able to change the file or to put another in its place: neither the file nor a folder on the way
  * to it is writable by group or world, and it is a regular file. A `.forward` is the user's own or root's. Symbolic and hard
- * links are fine under these rules. Whoever it is read for must be allowed to read it, whoever we are.
+ * links are fine under these rules. Whoever it is read for must be allowed to read it, and to go through the folders to where
+ * it really is, whoever we are: a user's list must not show that user what only we can see.
  */
 import { constants, type Stats } from "node:fs";
 import { realpath } from "node:fs/promises";
@@ -24,6 +25,8 @@ export function listFileSystem(fs: FileSystem): ListFileSystem {
 export interface Reader {
   readonly uid: number;
   readonly gid?: number;
+  /** Whether it is in a group besides its own; absent: in none. */
+  isIn?(gid: number): boolean;
 }
 
 const GROUP_WRITABLE = 0o020;
@@ -55,6 +58,14 @@ export async function folderFault(
   return undefined;
 }
 
+/** Whether somebody may go through all folders on the way to a file, by its name and by where its links lead. */
+export async function mayReach(path: string, who: Reader, fs: ListFileSystem): Promise<boolean> {
+  if (who.uid === 0) return true;
+  const folders = new Set([path, await fs.realpath(path)].flatMap((each) => ancestors(dirname(each))));
+  const found = await Promise.all([...folders].map((each) => fs.stat(each)));
+  return found.every((folder) => isAllowed(folder, who, 0o1));
+}
+
 /** What is wrong with the file itself, or undefined. */
 export function fileFault(found: Stats, who: Reader | undefined, owned: boolean): string | undefined {
   if (!found.isFile()) return "Regular files only";
@@ -62,17 +73,20 @@ export function fileFault(found: Stats, who: Reader | undefined, owned: boolean)
   if ((found.mode & WORLD_WRITABLE) !== 0) return "World writable file";
   if (who === undefined) return undefined;
   if (owned && found.uid !== who.uid && found.uid !== 0) return "Permission denied";
-  return mayRead(found, who) ? undefined : "Permission denied";
+  return isAllowed(found, who, 0o4) ? undefined : "Permission denied";
 }
 
 /** How a file is opened: what is no regular file must not keep us waiting. */
 export const LIST_OPEN_FLAGS = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY;
 
-function mayRead({ mode, uid, gid }: Stats, who: Reader): boolean {
+/** @param right 4 to read, 1 to go through a folder */
+function isAllowed({ mode, uid, gid }: Stats, who: Reader, right: 4 | 1): boolean {
   if (who.uid === 0) return true;
-  if (uid === who.uid) return (mode & 0o400) !== 0;
-  if (gid === who.gid) return (mode & 0o040) !== 0;
-  return (mode & 0o004) !== 0;
+  if (uid === who.uid) return (mode & (right << 6)) !== 0;
+  if (gid === who.gid) return (mode & (right << 3)) !== 0;
+  // Most often everybody may, and the list of groups need not be read.
+  if ((mode & right) !== 0 && (mode & (right << 3)) !== 0) return true;
+  return (mode & (who.isIn?.(gid) === true ? right << 3 : right)) !== 0;
 }
 
 /** `/`, `/home`, `/home/joe`. */

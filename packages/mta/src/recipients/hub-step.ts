@@ -1,7 +1,7 @@
 /**
  * Local mail that another host takes: LUSER_RELAY, MAIL_HUB, LOCAL_RELAY (Sendmail's ruleset 5, after aliases), nullclient.
  */
-import { domainKey } from "@mailhost/common/address";
+import { domainKey, writtenLocalPart } from "@mailhost/common/address";
 import { readMailerRoute } from "@mailhost/common/tables/mailer-routes";
 import type { Expansion, Way } from "./expansion.ts";
 
@@ -17,6 +17,7 @@ export type HubOutcome =
 /**
  * Sends a local name to the host that a setting names.
  *
+ * @param name without quotes
  * @param value as Sendmail writes it: `host`, `mailer:host`, `mailer:user@host`, `local:user`, `error:5.1.1:550 text`
  */
 export function sendToHub(
@@ -40,7 +41,8 @@ export function sendToHub(
   const host = firstHost(route.hosts);
   // The hub itself is configured like the others: there the mail has arrived.
   if (expansion.parts.isLocalDomain(domainKey(host))) return { kind: "none" };
-  const address = `${route.user ?? name}@${host}`;
+  // A name comes here without quotes: `a@b` of an alias or a client must not become another address there.
+  const address = `${route.user ?? writtenLocalPart(name)}@${host}`;
   const via = viaOf(value);
   expansion.step(setting, `${name}: ${address} via ${via}`);
   expansion.addRemote(address, way, via);

@@ -2,10 +2,13 @@
  * `:include:/path`: a list in a file of its own, which whoever owns the file may change without newaliases.
  *
  * The file is read anew for every message. It is refused when others than its owner can write to it. Programs and files in it
- * are run and written as its owner; root's file counts as an alias.
+ * are run and written as its owner; root's file counts as an alias. A user's `.forward` that names a list runs what is in it as
+ * that user: else it could have somebody else's mailbox or log read as that other's commands (Sendmail's controlling user).
  */
 import type { Account } from "@mailhost/common/accounts/accounts";
+import { isGroupMember, readSystemLists } from "@mailhost/common/daemon/identity";
 import type { Expansion, Way } from "./expansion.ts";
+import type { Reader } from "./file-safety.ts";
 import { readListLines } from "./list-lines.ts";
 import { shellFault } from "./login-shells.ts";
 import { defaultAccount, type RecipientParts } from "./recipient-parts.ts";
@@ -44,24 +47,26 @@ export async function expandInclude(expansion: Expansion, path: string, way: Way
   const lines = readListLines(read.text);
   const members = lines.flat().length;
   expansion.step("include", `${path}: ${members} ${members === 1 ? "member" : "members"}`);
-  const { owner: _, unsafe: __, given: ___, ...rest } = way;
+  const { given: _, ...rest } = way;
   await expandLines(expansion, lines, {
     ...rest,
     path: [...way.path, step],
     controlling: `:include:${path}`,
-    ...(await controllerOf(parts, read.uid, path)),
+    ...(way.owner === undefined ? await controllerOf(parts, read.uid, path) : {}),
   });
 }
 
 /** Who must be able to read the list: the owner of the .forward that names it, or local.defaultUser. */
-function readerOf(
-  parts: RecipientParts,
-  owner: Account | undefined,
-): { uid: number; gid?: number } | undefined {
+function readerOf(parts: RecipientParts, owner: Account | undefined): Reader | undefined {
   const account = owner ?? defaultAccount(parts);
   const uid = account?.uid;
   if (uid === undefined) return undefined;
-  return { uid, ...(account?.gid === undefined ? {} : { gid: account.gid }) };
+  const name = owner?.name ?? (parts.local?.defaultUser ?? "").split(/[:.]/)[0]!;
+  return {
+    uid,
+    ...(account?.gid === undefined ? {} : { gid: account.gid }),
+    isIn: (gid) => isGroupMember(readSystemLists().group, gid, name),
+  };
 }
 
 async function controllerOf(

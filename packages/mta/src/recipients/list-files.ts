@@ -15,6 +15,7 @@ import {
   LIST_OPEN_FLAGS,
   type ListFileSystem,
   listFileSystem,
+  mayReach,
   type Reader,
 } from "./file-safety.ts";
 import { DEFAULT_SHELLS, isLoginShell, readShells } from "./login-shells.ts";
@@ -128,12 +129,17 @@ async function readSafely(path: string, request: ListRequest, fs: ListFileSystem
   const trusted = new Set([0, process.geteuid?.() ?? 0, ...(who === undefined ? [] : [who.uid])]);
   const fault = (await folderFault(path, trusted, fs)) ?? fileFault(before, who, owned);
   if (fault !== undefined) return { kind: "refused", reason: fault };
+  if (who !== undefined && !owned && !(await mayReach(path, who, fs)))
+    return { kind: "refused", reason: "Permission denied" };
   const handle = await fs.open(path, LIST_OPEN_FLAGS);
   try {
     const found = await handle.stat();
     if (found.ino !== before.ino || found.dev !== before.dev) {
       return { kind: "later", reason: "file changed after open" };
     }
+    // What was opened counts, whatever was there before.
+    const changed = fileFault(found, who, owned);
+    if (changed !== undefined) return { kind: "refused", reason: changed };
     if (found.size > limit) return { kind: "refused", reason: `larger than ${limit} octets` };
     const buffer = Buffer.alloc(found.size);
     let filled = 0;

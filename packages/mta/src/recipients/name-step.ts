@@ -8,6 +8,7 @@ import type { Expansion, Way } from "./expansion.ts";
 import { expandForward } from "./forward-step.ts";
 import { sendToHub } from "./hub-step.ts";
 import { findListSender } from "./list-owner.ts";
+import { bareName, senderUser } from "./local-sender.ts";
 import { findAccount, type RecipientParts } from "./recipient-parts.ts";
 import { expandTargets } from "./target-step.ts";
 
@@ -50,16 +51,24 @@ async function expandAlias(expansion: Expansion, alias: Alias, way: Way): Promis
   if (expansion.seen.has(step)) return;
   expansion.seen.add(step);
   expansion.step("alias", `${alias.name}: ${alias.targets.map(printTarget).join(", ")}`);
-  const sender = findListSender(expansion.parts, alias.name);
+  const { parts } = expansion;
+  const sender = findListSender(parts, alias.name);
   if (sender !== undefined) expansion.step("owner", `${alias.name}: ${sender}`);
   // Whoever wrote the aliases decides on whose behalf programs run, whatever .forward led here.
-  const { owner: _, unsafe: __, given, ...rest } = way;
+  const { owner: _, unsafe: __, given, envelope: outer, ...rest } = way;
+  const envelope = sender === undefined ? outer : listEnvelope(parts, sender);
   await expandTargets(expansion, alias.targets, {
     ...rest,
     path: [...way.path, step],
     controlling: given === undefined ? way.written : `<${given}>`,
-    ...(sender === undefined ? {} : { sender }),
+    ...(envelope === undefined ? {} : { envelope }),
   });
+}
+
+/** What a list with an owner sends on, and whose mail that is. */
+function listEnvelope(parts: RecipientParts, sender: string): Way["envelope"] {
+  const user = senderUser(parts, sender, bareName(sender, parts.hostname));
+  return { sender, ...(user === undefined ? {} : { senderUser: user }) };
 }
 
 /** A list has led back to a name on the way: the name's own mailbox, or that of another name of the circle, ends it. */
@@ -105,7 +114,10 @@ async function expandUser(expansion: Expansion, name: string, way: Way): Promise
   }
   const rootTakes = findAlias(parts, "root") !== undefined || findAccount(parts, "root") !== undefined;
   if (MUST_EXIST.has(name) && rootTakes) {
-    await expandName(expansion, "root", { ...way, path: [...way.path, `alias ${name}`] });
+    const { given, ...rest } = way;
+    const controlling = given === undefined ? way.written : `<${given}>`;
+    const path = [...way.path, `alias ${name}`];
+    await expandName(expansion, "root", { ...rest, written: "root", controlling, path });
   } else {
     expansion.fail(way, 550, "5.1.1", "User unknown");
   }

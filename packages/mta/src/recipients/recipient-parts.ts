@@ -19,7 +19,7 @@ export type Resolved =
 /** One recipient after aliases; the fields are those of the queue. */
 export type ResolvedRecipient = Pick<
   QueueRecipient,
-  "address" | "target" | "sender" | "controlling" | "writtenAs"
+  "address" | "target" | "sender" | "senderUser" | "controlling" | "writtenAs"
 >;
 
 /** One step of the way, for trace. */

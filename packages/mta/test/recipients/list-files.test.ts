@@ -139,6 +139,37 @@ test("a list may be anybody's, if whoever names it may read it", async () => {
   assert.equal(await list({ mode: 0o100640, uid: 2002, gid: 2002 }), "refused: Permission denied");
 });
 
+test("a list is no window into folders that whoever names it may not go through, by whatever link", async () => {
+  const secret = { mode: FILE, text: "x" };
+  const on = (folder: Node, isIn: (gid: number) => boolean = () => false) =>
+    readOn(
+      {
+        ...HOME,
+        "/secret": folder,
+        "/secret/list": secret,
+        "/users/joe/link": { mode: FILE, real: "/secret/list" },
+      },
+      { who: { ...JOE.who, isIn }, owned: false, limit: 1000 },
+      "/users/joe/link",
+    );
+  assert.equal(await on({ mode: DIR }), "x");
+  assert.equal(await on({ mode: 0o040711 }), "x");
+  assert.equal(await on({ mode: 0o040700 }), "refused: Permission denied");
+  assert.equal(await on({ mode: 0o040700, uid: 2001 }), "x");
+  assert.equal(await on({ mode: 0o040750, gid: 50 }), "refused: Permission denied");
+  assert.equal(await on({ mode: 0o040750, gid: 50 }, (gid) => gid === 50), "x");
+  assert.equal(await on({ mode: 0o040705, gid: 50 }, (gid) => gid === 50), "refused: Permission denied");
+});
+
+test("a file that was changed between the look at it and its opening is judged as it was opened", async () => {
+  const found = { mode: FILE, uid: 2001, text: "x" };
+  const files = fakeFiles({ ...HOME, "/users/joe/.forward": found });
+  const after = fakeFiles({ ...HOME, "/users/joe/.forward": { ...found, mode: 0o100646 } });
+  const lists = openListFiles({ clock: systemClock, fs: { ...files, open: after.open } });
+  const read = await lists.read("/users/joe/.forward", JOE);
+  assert.deepEqual(read, { kind: "refused", reason: "World writable file" });
+});
+
 test("real files: links, a FIFO that nobody writes to, a folder in the way", async (t) => {
   const root = mkdtempSync(join(tmpdir(), "mailhost-lists-"));
   t.after(() => rmSync(root, { recursive: true, force: true }));

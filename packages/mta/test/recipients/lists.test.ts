@@ -62,6 +62,30 @@ test("lists within lists; one that includes itself is a loop; programs run as th
   await same(resolveOn(host, "loop"), ["554 5.4.6 aliasing/forwarding loop broken"]);
 });
 
+test("a user's .forward has nobody else's file read as that other's commands, nor a root's as the default user's", async () => {
+  const owned = (uid: number, text: string) => ({ kind: "text", text, bytes: text.length, uid }) as const;
+  const host = {
+    accounts: [joe, bob, user("nix", 2004, "/usr/sbin/nologin")],
+    aliases: { bobs: ":include:/users/bob/list" },
+    files: {
+      "/users/joe/.forward": ":include:/users/bob/mbox\n:include:/var/log/messages\n",
+      "/users/nix/.forward": ":include:/users/bob/mbox\n",
+      "/users/bob/mbox": owned(2003, "|evil one\n"),
+      "/users/bob/list": owned(2003, "|his own\n"),
+      "/var/log/messages": owned(0, "|evil two\n/etc/evil\n"),
+    },
+  };
+  await same(resolveOn(host, "joe"), [
+    "program |evil one as joe",
+    "program |evil two as joe",
+    "file /etc/evil as joe",
+  ]);
+  await same(resolveOn(host, "nix"), [
+    "550 5.7.1 |evil one... User nix@mail.ours.test doesn't have a valid shell for mailing to programs",
+  ]);
+  await same(resolveOn(host, "bobs"), ["program |his own as bob"]);
+});
+
 test("owners: one address is the sender, else owner-list; the nearest list counts; owners of owners", async () => {
   const host = {
     accounts: [joe, bob],

@@ -134,3 +134,25 @@ test("preserve_local_plus_detail: user+detail is a name of its own", async () =>
   await same(resolveOn(host, "bob+y"), ["550 5.1.1 <bob+y>... User unknown"]);
   await same(resolveOn(host, "bob+x"), ["mailbox joe"]);
 });
+
+test("a quoted local part stays one: its @ leads nowhere, through whatever table or hub it goes", async () => {
+  const evil = '"victim@evil.test"';
+  const virtual = { virtualDomains: ["virt.test"], virtusertable: { "@virt.test": "%1" } };
+  await same(resolveOn(virtual, `${evil}@virt.test`), [`550 5.1.1 <${evil}@virt.test>... User unknown`]);
+  const elsewhere = { ...virtual, virtusertable: { "@virt.test": "%1@other.test" } };
+  await same(resolveOn(elsewhere, `${evil}@virt.test`), [`remote ${evil}@other.test`]);
+  for (const routing of [
+    { luserRelay: "hub.test" },
+    { mailHub: "hub.test" },
+    { localRelay: "hub.test" },
+    { nullClient: "hub.test" },
+  ]) {
+    await same(resolveOn({ routing }, `${evil}@ours.test`), [`remote ${evil}@hub.test via relay:hub.test`]);
+    await same(resolveOn({ routing }, '"a b> NOTIFY=NEVER"@ours.test'), [
+      routing.nullClient === undefined
+        ? 'remote "a b> notify=never"@hub.test via relay:hub.test'
+        : 'remote "a b> NOTIFY=NEVER"@hub.test via relay:hub.test',
+    ]);
+    await same(resolveOn({ routing }, "plain@ours.test"), ["remote plain@hub.test via relay:hub.test"]);
+  }
+});

@@ -1,0 +1,19 @@
+/**
+ * Senders that are users of ours: the log tells whose mail it is (`ctladdr=<joe@us> (1000/1000)`).
+ */
+import { domainKey, localPartKey, splitAddress } from "@mailhost/common/address";
+import { findAccount, type RecipientParts } from "./recipient-parts.ts";
+
+/** How a sender is written in the log together with its user's ids, or undefined when it is no user of ours. */
+export function senderUser(parts: RecipientParts, address: string, written: string): string | undefined {
+  const { localPart, domain } = splitAddress(address);
+  if (localPart === "" || (domain !== "" && !parts.isLocalDomain(domainKey(domain)))) return undefined;
+  const account = findAccount(parts, localPartKey(localPart));
+  return account?.uid === undefined ? undefined : `${written} (${account.uid}/${account.gid ?? 0})`;
+}
+
+/** An owner's address as aliases have it: a name of ours without our name. */
+export function bareName(address: string, hostname: string): string {
+  const { localPart, domain } = splitAddress(address);
+  return domainKey(domain) === domainKey(hostname) ? localPart : address;
+}
