@@ -82,7 +82,7 @@ async function resolved(
   if (address.startsWith("/")) {
     return [{ ...wishes, address: alias ?? "", target: { kind: "file", path: address, as } }];
   }
-  // The .forward that said `\\joe` has been followed: to follow it again would send its other addresses a second copy.
+  // The .forward that said `\joe` has been followed: to follow it again would send its other addresses a second copy.
   const kept = /^\\([^@+\s]+)$/.exec(address)?.[1]?.toLowerCase();
   if (kept !== undefined) {
     const target = { kind: "mailbox", name: kept } as const;

@@ -163,7 +163,7 @@ test("all programs, files and addresses are taken over, programs of aliases as D
   const control = DEFERRED.replace(
     "rRFC822; later@far.test\nRPFD:<later@far.test>\n",
     'Cprog:1:0:prog\nRFDA:"|exit 75"\nRFDA:"|/bin/sh -c \'exit 75\'"\nRFDA:/var/log/one\n' +
-      "Cjoe:1001:1001:joe\nRFDA:\"|/bin/sh -c 'exit 75'\"\nC\nRPFD:<Joe@far.test>\nRPFD:<joe@far.test>\n",
+      "Cjoe:1001:1001:joe\nRFDA:\\joe\nRFDA:\"|/bin/sh -c 'exit 75'\"\nC\nRPFD:<Joe@far.test>\nRPFD:<joe@far.test>\n",
   );
   const entry = await entryFromQf("6AR2KQ6S017893", read(control), {
     hostname: "mail.w7.test",
