@@ -179,7 +179,7 @@ test("all programs, files and addresses are taken over, programs of aliases as D
       "|exit 75 undefined",
       "|/bin/sh -c 'exit 75' undefined",
       "/var/log/one undefined",
-      "joe undefined",
+      "joe ",
       "|/bin/sh -c 'exit 75' joe",
       "Joe@far.test",
       "joe@far.test",
