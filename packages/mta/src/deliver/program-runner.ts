@@ -51,7 +51,15 @@ const SETPRIV = "/usr/bin/setpriv";
 
 /** Runs it to its end. Never rejects. */
 export async function runProgram(run: ProgramRun): Promise<ProgramEnd> {
-  const child = start(run);
+  // What waited for its turn when the host was told to stop is not begun.
+  if (run.stop?.aborted === true) return { kind: "stopped" };
+  let child: ChildProcess;
+  try {
+    child = start(run);
+  } catch (error) {
+    // An argument that no program can be given, such as one with a NUL in it.
+    return { kind: "no start", reason: messageOf(error) };
+  }
   const output = new Output();
   child.stdout?.on("data", (chunk: Buffer) => output.push(chunk));
   child.stderr?.on("data", (chunk: Buffer) => output.push(chunk));
@@ -129,7 +137,6 @@ class Ending {
     const stopped = () => this.end({ kind: "stopped" }, "SIGTERM");
     this.#timers.push(this.#clock.after(timeLimit, limit));
     stop?.addEventListener("abort", stopped);
-    if (stop?.aborted === true) stopped();
     try {
       return await this.#ended();
     } finally {
@@ -146,7 +153,10 @@ class Ending {
           resolve({ kind: "no start", reason: errnoOf(error) ?? messageOf(error) });
       });
       child.once("exit", (code, signal) => {
-        const end = this.#reason ?? endOf(code, signal);
+        const own = endOf(code, signal);
+        // Who was told to end and says 0 has taken the message, unless it never got the whole of it.
+        const taken = own.kind === "exit" && own.code === 0 && this.#reason?.kind !== "no message";
+        const end = taken ? own : (this.#reason ?? own);
         // What was left of its group when it was ended goes too.
         if (this.#reason !== undefined) this.#signal("SIGKILL");
         const done = () => {

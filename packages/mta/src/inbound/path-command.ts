@@ -71,9 +71,10 @@ function pathEnd(text: string, start: number): number | undefined {
   let quoted = false;
   for (let at = start + (bracketed ? 1 : 0); at < text.length; at += 1) {
     const c = text[at]!;
-    if (c < " " || c === "\x7f") return undefined;
+    // Also within quotes and behind a backslash: it would end up in log, mailboxes and other hosts' commands.
+    if (isControl(c)) return undefined;
     if (quoted) {
-      if (c === "\\") at += 1;
+      if (c === "\\" && !isControl(text[at + 1] ?? "")) at += 1;
       else if (c === '"') quoted = false;
     } else if (c === '"') {
       quoted = true;
@@ -87,6 +88,10 @@ function pathEnd(text: string, start: number): number | undefined {
     }
   }
   return bracketed || quoted ? undefined : text.length;
+}
+
+function isControl(c: string): boolean {
+  return /^\p{Cc}$/u.test(c);
 }
 
 /** What is wrong with an address, in Sendmail's words, or undefined. */

@@ -1,6 +1,6 @@
 /** Programs get the message and say by their exit code what became of it. */
 import assert from "node:assert/strict";
-import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import test, { type TestContext } from "node:test";
 import { systemClock } from "@mailhost/common/clock";
@@ -103,6 +103,11 @@ test("exit codes become Sendmail's replies", async (t) => {
   assert.equal(shown(await run(t, "kill -9 $$")), "deferred 451 4.0.0 mailer prog died with signal 9");
 });
 
+test("a program that cannot be started at all only defers the message", async (t) => {
+  const outcome = await run(t, "true \0");
+  assert.match(shown(outcome), /^deferred 451 4\.3\.0 prog mailer \(\/bin\/sh\) cannot be started: /);
+});
+
 test("what it prints is in the report, bounded", async (t) => {
   const outcome = await run(t, "echo one; echo two >&2; exit 67");
   assert.deepEqual(outcome.kind === "failed" && outcome.transcript?.toSorted(), ["one", "two"]);
@@ -164,6 +169,22 @@ test("one that ignores SIGTERM is killed", async (t) => {
   stop.abort();
   await clock.advance(5000);
   assert.equal(shown(await running), "deferred 451 4.3.2 prog mailer (/bin/sh) was ended: mailhost stops");
+});
+
+test("one that is told to end and exits 0 has taken the message; what waited is not begun", async (t) => {
+  const site = await temporarySite(t);
+  const ready = join(site.root, "ready");
+  const out = join(site.root, "out");
+  const stop = new AbortController();
+  const command = `trap 'mv ${out}.new ${out}; exit 0' TERM; cat >${out}.new; : >${ready}; while :; do sleep 0.01; done`;
+  const running = run(t, command, { stop: stop.signal });
+  await until(() => existsSync(ready));
+  stop.abort();
+  assert.equal(shown(await running), "delivered 250 2.0.0 Sent");
+  assert.match(readFileSync(out, "utf8"), /last line/);
+  const late = await run(t, `: >${out}.late`, { stop: stop.signal });
+  assert.equal(shown(late), "deferred 451 4.3.2 prog mailer (/bin/sh) was ended: mailhost stops");
+  assert.ok(!existsSync(`${out}.late`));
 });
 
 test("a message that cannot be read to its end is not delivered, whatever the program says", async (t) => {
