@@ -3,7 +3,7 @@
  * addresses, message/global-delivery-status (RFC 6533). Fields, their order and spelling are Sendmail's.
  */
 import { splitAddress } from "@mailhost/common/address";
-import { exitCodeOf } from "../deliver/exit-status.ts";
+import { exitCodeOf, UNKNOWN_EXIT } from "../deliver/exit-status.ts";
 import {
   type ExpandedAddress,
   isLocalTarget,
@@ -121,6 +121,8 @@ function statusOf(kind: ReportKind, recipient: QueueRecipient): string {
   const known = recipient.lastReply?.enhanced ?? "";
   const wanted = { failed: "5", delayed: "4", delivered: "2" }[fateOf(kind, recipient)];
   if (wanted === "2" && isLocalTarget(recipient.target)) return "2.1.5";
+  // An exit code that says nothing: Sendmail's log has another code for it than its report.
+  if (recipient.lastReply?.text.startsWith(UNKNOWN_EXIT) === true) return `${wanted}.0.0`;
   if (/^[245]\.\d{1,3}\.\d{1,3}$/.test(known) && known.startsWith(wanted)) return known;
   return `${wanted}.0.0`;
 }

@@ -3,7 +3,7 @@
  */
 
 import type { SmtpReply } from "@mailhost/common/errors";
-import { exitCodeOf } from "../deliver/exit-status.ts";
+import { exitCodeOf, UNKNOWN_EXIT } from "../deliver/exit-status.ts";
 import { failureOf, relayOf } from "../log/message-log.ts";
 import {
   type ExpandedAddress,
@@ -111,7 +111,7 @@ function named({ address, target }: QueueRecipient): string {
 function reasonOf({ target }: QueueRecipient, reply: SmtpReply): string {
   const exit = isProgramOrFile(target) ? exitCodeOf(reply) : undefined;
   if (exit === undefined) return replyLine(reply);
-  return reply.text.startsWith("unknown mailer error") ? String(exit) : reply.text;
+  return reply.text.startsWith(UNKNOWN_EXIT) ? String(exit) : reply.text;
 }
 
 function recipientLines(recipient: QueueRecipient): string[] {

@@ -5,7 +5,7 @@
  * ASCII on the wire, so a report can be relayed anywhere; a returned message keeps its octets.
  */
 import { randomBytes } from "node:crypto";
-import type { NewMessage, QueueEntry, Target } from "../queue/queue-entry.ts";
+import type { NewMessage, QueueEntry, QueueRecipient } from "../queue/queue-entry.ts";
 import type { MessageBody } from "../queue/queue-store.ts";
 import type { QueueTimes } from "../queue/schedule.ts";
 import { statusFields } from "./dsn-status.ts";
@@ -21,7 +21,7 @@ export interface DsnParts {
   readonly entry: QueueEntry;
   readonly body: MessageBody;
   /** Where the report goes; `report.to` resolved. */
-  readonly recipients: readonly { readonly address: string; readonly target: Target }[];
+  readonly recipients: readonly ReportRecipient[];
   readonly hostname: string;
   readonly times: QueueTimes;
   /** ms since 1970. */
@@ -33,6 +33,9 @@ export interface DsnParts {
   /** See {@link StatusParts}. */
   readonly actualRecipient?: boolean;
 }
+
+/** Where a report goes, and how the log has it. */
+export type ReportRecipient = Pick<QueueRecipient, "address" | "target" | "controlling" | "writtenAs">;
 
 /** The largest report (octets). */
 export const REPORT_LIMIT = 64 * 1024;
@@ -130,12 +133,21 @@ const AUTO_SUBMITTED: Readonly<Record<ReportKind, string>> = {
 };
 
 function envelope(parts: DsnParts, messageId: string, ascii: boolean): NewMessage {
+  const { entry } = parts;
   return {
     sender: "",
-    recipients: parts.recipients.map(({ address, target }) => ({ address, target, state: "pending" })),
+    recipients: parts.recipients.map(({ address, target, controlling, writtenAs }) => ({
+      address,
+      target,
+      ...(controlling === undefined ? {} : { controlling }),
+      ...(writtenAs === undefined ? {} : { writtenAs }),
+      state: "pending",
+    })),
     origin: { ip: "127.0.0.1", hostname: "localhost", helo: "", protocol: "local", user: "MAILER-DAEMON" },
     bodyType: ascii ? "7BIT" : "8BITMIME",
-    smtputf8: parts.entry.smtputf8,
+    smtputf8: entry.smtputf8,
+    // Sendmail's: it reckons with the message that it gives back and 1,024 octets more.
+    countedSize: entry.dsnReturn === "HDRS" ? 0 : (entry.countedSize ?? entry.size) + 1024,
     messageId,
     isReport: true,
     ...(parts.report.kind === "double-bounce" ? { isDoubleBounce: true } : {}),

@@ -45,6 +45,9 @@ const REPLIES: ReadonlyMap<number, SmtpReply> = new Map(
   ).map(([exit, code, enhanced, text]) => [exit, { code, enhanced, text }]),
 );
 
+/** How the reply to an exit code begins that sysexits(3) does not have. */
+export const UNKNOWN_EXIT = "unknown mailer error ";
+
 /** The exit code that a reply was made of; its text is then what Sendmail's log says of it. Undefined for other replies. */
 export function exitCodeOf({ code, enhanced, text }: SmtpReply): number | undefined {
   const unknown = /^unknown mailer error (\d+)$/.exec(text);
@@ -94,7 +97,7 @@ function outcomeOfExit(code: number, output: string, { mailer, program }: EndedP
   if (code === EX_TEMPFAIL) {
     return deferred(mailer, "4.0.0", `${mailer} mailer (${program}) exited with EX_TEMPFAIL`);
   }
-  const reply = REPLIES.get(code) ?? { code: 554, enhanced: "5.3.0", text: `unknown mailer error ${code}` };
+  const reply = REPLIES.get(code) ?? { code: 554, enhanced: "5.3.0", text: UNKNOWN_EXIT + String(code) };
   if (reply.code < 500) return { kind: "deferred", relay: mailer, reply };
   return { kind: "failed", relay: mailer, reply, transcript: linesOf(output) };
 }

@@ -2,11 +2,13 @@
  * DATA: the message itself. The `250` is sent when message and envelope are on stable storage, and not before.
  */
 import { messageOf, type SmtpReply } from "@mailhost/common/errors";
-import { isLogged, logAccepted, logQueued, priorityOf } from "../log/message-log.ts";
+import { isLogged, logAccepted, logOwners, logQueued, priorityOf } from "../log/message-log.ts";
 import { reply } from "../policy/reply.ts";
 import { precedenceOf } from "../queue/precedence.ts";
 import type { ExpandedAddress, NewMessage, QueueEntry } from "../queue/queue-entry.ts";
+import { senderUser } from "../recipients/local-sender.ts";
 import { type HeaderRules, messageIdOf } from "./header-filter.ts";
+import { recipientParts } from "./inbound-parts.ts";
 import { mailDate } from "./mail-date.ts";
 import { LostInputError, storageReply, type Taken, takeMessage } from "./receive-message.ts";
 import { protocolName, receivedHeader } from "./received-header.ts";
@@ -106,6 +108,8 @@ async function settle(session: SmtpSession, transaction: Transaction, taken: Tak
     return taken.reply;
   }
   const { id } = taken.writer;
+  // The log has the sender as it was given, with or without a domain.
+  const given = session.sender?.given ?? sender;
   const accepted = reply(250, "2.0.0", `${id} Message accepted for delivery`);
   if (discard !== undefined) {
     await taken.writer.abort();
@@ -115,7 +119,7 @@ async function settle(session: SmtpSession, transaction: Transaction, taken: Tak
       id,
       size: taken.writer.size,
       recipients,
-      countedSize: taken.countedSize,
+      sender: given,
     };
     logDiscarded(log, dropped, daemonOf(session));
     return accepted;
@@ -128,7 +132,8 @@ async function settle(session: SmtpSession, transaction: Transaction, taken: Tak
     await taken.writer.abort();
     return storageReply(cause);
   }
-  logAccepted(log, entry, daemonOf(session));
+  logAccepted(log, { ...entry, sender: given }, daemonOf(session));
+  logOwners(log, entry, session.inbound.settings().hostname);
   if (entry.nextAttemptAt > entry.receivedAt || entry.quarantine !== undefined)
     logQueued(log, entry, session.inbound.clock.now());
   else session.inbound.submitted(entry);
@@ -161,9 +166,13 @@ function messageOfSession(
   const priority = priorityOf({ size: taken.countedSize, recipients, attempts: 0, ...precedence });
   const onlyQueues = inbound.load?.onlyQueues(priority) === true;
   const messageId = messageIdOf(taken.seen) ?? givenMessageId(session, taken);
+  const { sender } = transaction;
+  const user = senderUser(recipientParts(inbound), sender, `<${session.sender?.given ?? sender}>`);
   return {
     ...envelopeParameters(transaction.parameters),
-    sender: transaction.sender,
+    sender,
+    countedSize: taken.countedSize,
+    ...(user === undefined ? {} : { senderUser: user }),
     recipients,
     ...expandedOf(transaction),
     ...(transaction.quarantine === undefined ? {} : { quarantine: transaction.quarantine }),

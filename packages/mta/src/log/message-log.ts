@@ -8,14 +8,9 @@ import { writtenIp } from "@mailhost/common/ip-address";
 import type { Log } from "@mailhost/common/log/log";
 import { exitCodeOf } from "../deliver/exit-status.ts";
 import type { Failed, Outcome } from "../deliver/outcome.ts";
-import {
-  isLocalTarget,
-  isProgramOrFile,
-  type MessageOrigin,
-  type QueueEntry,
-  type QueueRecipient,
-  writtenTarget,
-} from "../queue/queue-entry.ts";
+import type { MessageOrigin, QueueEntry, QueueRecipient } from "../queue/queue-entry.ts";
+import { bareName } from "../recipients/local-sender.ts";
+import { controllingOf, loggedAddress, mailerOf, relayField } from "./logged-recipient.ts";
 import { counted } from "./statistics.ts";
 
 /** Sendmail's LogLevel from which on it writes a line. */
@@ -48,7 +43,7 @@ export type AcceptedMessage = Pick<
   | "quarantine"
 > & { readonly recipients: readonly unknown[] };
 
-/** `QID: from=<a@b>, size=…, class=0, nrcpts=…, …`: a message was accepted. */
+/** `QID: from=<a@b>, size=…, class=0, nrcpts=…, …`: a message was accepted. The sender is told as it was given. */
 export function logAccepted(log: Log, entry: AcceptedMessage, daemon = "MTA"): void {
   const { origin } = entry;
   const isLocal = origin.protocol === "local";
@@ -65,6 +60,13 @@ export function logAccepted(log: Log, entry: AcceptedMessage, daemon = "MTA"): v
   ];
   counted(log, { what: "from", mailer: isLocal ? "local" : "esmtp", size: entry.size });
   if (isLogged(log, FROM)) log.write("info", `${entry.id}: ${fields.join(", ")}`);
+}
+
+/** `QID: QID: clone: owner=joe`: what a list with an owner sends on goes out under the owner's name. */
+export function logOwners(log: Log, { id, recipients }: QueueEntry, hostname: string): void {
+  if (!isLogged(log, FROM)) return;
+  const owners = new Set(recipients.map(({ sender }) => sender).filter((sender) => sender !== undefined));
+  for (const owner of owners) log.write("info", `${id}: ${id}: clone: owner=${bareName(owner, hostname)}`);
 }
 
 /** `QID: quarantine=reason`: it waits for a person. */
@@ -84,7 +86,7 @@ export function logQueued(log: Log, entry: QueueEntry, now: number): void {
   for (const recipient of entry.recipients) {
     const fields = [
       `to=${loggedAddress(recipient)}`,
-      ...controllingOf(recipient),
+      ...controllingOf(recipient, entry),
       `delay=${interval(now - entry.receivedAt)}`,
       `mailer=${mailerOf(recipient)}`,
       `pri=${priorityOf(entry)}`,
@@ -116,12 +118,12 @@ export function logOutcome(log: Log, attempt: LoggedAttempt): void {
   if (!isLogged(log, LEVELS[outcome.kind])) return;
   const fields = [
     `to=${loggedAddress(recipient)}`,
-    ...controllingOf(recipient),
+    ...controllingOf(recipient, entry),
     `delay=${interval(now - entry.receivedAt)}`,
     `xdelay=${interval(now - startedAt)}`,
     `mailer=${mailerOf(recipient, mailer)}`,
     `pri=${priorityOf(entry)}`,
-    ...(outcome.relay === "" || isLocalTarget(recipient.target) ? [] : [`relay=${outcome.relay}`]),
+    ...relayField(recipient, outcome.relay),
     `dsn=${outcome.reply.enhanced === "" ? `${Math.floor(outcome.reply.code / 100)}.0.0` : outcome.reply.enhanced}`,
     ...replyField(outcome),
     `stat=${statOf(outcome, mailerOf(recipient, mailer))}`,
@@ -142,28 +144,6 @@ function replyField(outcome: Outcome): string[] {
 
 function replyText(reply: SmtpReply): string {
   return [reply.code, reply.enhanced, reply.text].filter((t) => t !== "").join(" ");
-}
-
-/** `<c@d>` as it was given; what an alias led to bare, a mailbox by its name, `|"command"`, `/file`. */
-function loggedAddress({ address, target, controlling, givenAs, writtenAs }: QueueRecipient): string {
-  if (isProgramOrFile(target)) return writtenTarget(target);
-  if (controlling === undefined) return `<${givenAs ?? address}>`;
-  return writtenAs ?? (target.kind === "mailbox" ? target.name : address);
-}
-
-/** `ctladdr=<list@us> (8/12)`: the alias that led there, and as whom we run. */
-function controllingOf({ controlling, target }: QueueRecipient): string[] {
-  if (controlling === undefined || (target.kind !== "program" && target.kind !== "file")) return [];
-  const { uid = process.getuid?.() ?? 0, gid = process.getgid?.() ?? 0 } = target.as;
-  return [`ctladdr=${controlling} (${uid}/${gid})`];
-}
-
-/** Sendmail's name of the mailer. */
-function mailerOf({ target }: QueueRecipient, remote = "esmtp"): string {
-  if (target.kind === "program") return "prog";
-  if (target.kind === "file") return "*file*";
-  if (target.kind === "error") return "error";
-  return target.kind === "mailbox" ? "local" : remote;
 }
 
 /** A command that was refused. */
@@ -248,6 +228,8 @@ export function statOf(outcome: Outcome, mailer: string): string {
     return isOurs || reply.text === "" ? "Sent" : `Sent (${reply.text})`;
   }
   if (outcome.kind === "failed") return failureOf(outcome);
+  // Exit codes such as EX_OSERR and EX_IOERR are temporary, but Sendmail's log has their own words.
+  if (!isRemoteReply(outcome) && exitCodeOf(reply) !== undefined) return reply.text;
   return `Deferred: ${isRemoteReply(outcome) ? replyText(reply) : reply.text}`;
 }
 

@@ -5,7 +5,7 @@ import { splitAddress } from "@mailhost/common/address";
 import { messageOf } from "@mailhost/common/errors";
 import type { Log } from "@mailhost/common/log/log";
 import type { Settings } from "@mailhost/common/settings/settings";
-import { composeDsn } from "../bounce/dsn.ts";
+import { composeDsn, type ReportRecipient } from "../bounce/dsn.ts";
 import { subjectOf } from "../bounce/dsn-text.ts";
 import { durationInWords } from "../bounce/duration-words.ts";
 import { decideReports, type Report, type ReportRules, type Settled } from "../bounce/report.ts";
@@ -16,7 +16,7 @@ import {
   logUnknownSender,
   type ReportTitle,
 } from "../log/message-log.ts";
-import type { NewMessage, QueueEntry, QueueRecipient, Target } from "./queue-entry.ts";
+import type { NewMessage, QueueEntry, QueueRecipient } from "./queue-entry.ts";
 import type { MessageBody } from "./queue-store.ts";
 import type { QueueTimes } from "./schedule.ts";
 
@@ -24,9 +24,7 @@ import type { QueueTimes } from "./schedule.ts";
  * Where mail for an address goes: our own mailboxes after aliases, or another host. Empty when nobody takes it. The
  * sender of a message may be one of us, so reports need it as much as recipients do.
  */
-export type ResolveAddress = (
-  address: string,
-) => Promise<readonly { readonly address: string; readonly target: Target }[]>;
+export type ResolveAddress = (address: string) => Promise<readonly ReportRecipient[]>;
 
 /** What reports are made with. */
 export interface ReportingParts {
@@ -102,7 +100,7 @@ async function writeReport(work: ReportWork, parts: ReportingParts): Promise<Wri
   try {
     const recipients = await parts.resolve(report.to);
     if (recipients.length > 0) return await compose(work, recipients, parts);
-    if (report.kind === "double-bounce" || report.kind === "success" || report.kind === "delay") {
+    if (report.kind === "double-bounce") {
       logReportDropped(parts.log, entry.id, `nobody takes the report to <${report.to}>`);
       return undefined;
     }
@@ -115,7 +113,7 @@ async function writeReport(work: ReportWork, parts: ReportingParts): Promise<Wri
   }
 }
 
-/** The sender is one of ours, and nobody: postmaster gets the report, as Sendmail's double bounce. */
+/** The sender is one of ours, and nobody: postmaster gets the report, of a failure as Sendmail's double bounce. */
 async function tellPostmaster(work: ReportWork, parts: ReportingParts): Promise<WrittenReport | undefined> {
   const { report, entry } = work;
   const to = parts.reports?.doubleBounceAddress ?? "postmaster";
@@ -123,8 +121,10 @@ async function tellPostmaster(work: ReportWork, parts: ReportingParts): Promise<
   const recipients = await parts.resolve(to);
   if (recipients.length > 0) {
     const unreturnable = [`550 5.1.1 <${report.to}>... User unknown`];
-    const again: Report = { ...report, kind: "double-bounce", to };
-    return compose({ ...work, report: again }, recipients, parts, unreturnable);
+    const failed = report.kind === "failure";
+    const again: Report = { ...report, ...(failed ? { kind: "double-bounce" } : {}), to };
+    const written = await compose({ ...work, report: again }, recipients, parts, unreturnable);
+    return failed ? { ...written, reason: "User unknown" } : written;
   }
   logReportDropped(parts.log, entry.id, `nobody takes the report to <${report.to}>, nor <${to}>`);
   return undefined;

@@ -10,14 +10,14 @@ import { messageIdOf } from "../inbound/header-filter.ts";
 import { readMailParameters, readRecipientParameters } from "../inbound/mail-parameters.ts";
 import { type Taken, takeMessage } from "../inbound/receive-message.ts";
 import { type AcceptedRecipient, queueRecipients } from "../inbound/transaction.ts";
-import { logAccepted } from "../log/message-log.ts";
+import { logAccepted, logOwners } from "../log/message-log.ts";
 import type { QueueEntry } from "../queue/queue-entry.ts";
 import type { QueueStore } from "../queue/queue-store.ts";
 import { headerRecipients } from "./header-recipients.ts";
 import { refusalCode, refusalText } from "./refusal.ts";
 import type { SubmissionRequest } from "./submission-request.ts";
 import { senderOf, submittedHeader } from "./submitted-header.ts";
-import { type AddressBook, resolveWritten } from "./written-address.ts";
+import { type AddressBook, resolveWritten, senderUserOf } from "./written-address.ts";
 
 /** What accepts. */
 export interface Acceptance {
@@ -82,17 +82,21 @@ export async function acceptSubmission(parts: Acceptance, submission: Submission
       await writer.abort();
       return { exitCode: found.exitCode, complaints: found.complaints };
     }
+    const user = senderUserOf(sender, parts.book);
     const entry = await writer.commit({
       ...parameters.value,
       smtputf8: parameters.value.smtputf8 || [sender, ...recipients.map((r) => r.address)].some(isUtf8),
       sender,
+      ...(user === undefined ? {} : { senderUser: user }),
       recipients,
       origin: { ip: "127.0.0.1", hostname: "localhost", helo: "", protocol: "local", user: submission.user },
+      countedSize: taken.countedSize,
       messageId: messageIdOf(seen) ?? `<${writer.id}@${settings.hostname}>`,
       ...(request.quarantine === undefined ? {} : { quarantine: request.quarantine }),
       ...(submission.drop === undefined ? {} : { drop: submission.drop }),
     });
     logAccepted(parts.log, entry);
+    logOwners(parts.log, entry, settings.hostname);
     return { entry, exitCode: found.exitCode, complaints: found.complaints };
   } catch (error) {
     await writer.abort();

@@ -12,6 +12,7 @@ import { readPathCommand } from "../inbound/path-command.ts";
 import { interfaceAddresses } from "../policy/local-domains.ts";
 import { reply, replyAbout } from "../policy/reply.ts";
 import { type ListFiles, openListFiles } from "../recipients/list-files.ts";
+import { senderUser } from "../recipients/local-sender.ts";
 import { type RecipientParts, type ResolvedRecipient, resolveRecipient } from "../recipients/resolve.ts";
 
 /** Where the mail for it goes, or why it goes nowhere. */
@@ -52,6 +53,11 @@ export async function resolveWritten(written: string, book: AddressBook): Promis
   return resolved.kind === "targets"
     ? { kind: "targets", address, recipients: resolved.recipients }
     : refused(resolved.reply);
+}
+
+/** How the log tells of a sender that is a user of ours. */
+export function senderUserOf(sender: string, book: AddressBook): string | undefined {
+  return senderUser(partsOf(book), sender, `<${sender}>`);
 }
 
 function partsOf({ site, settings, tables, lists, rulesOnly }: AddressBook): RecipientParts {
