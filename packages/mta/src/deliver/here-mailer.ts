@@ -2,8 +2,9 @@
  * Everything that is delivered on this host behind one {@link Mailer}: mailboxes by the local mailer that the settings
  * name, programs and files.
  */
+import { messageOf } from "@mailhost/common/errors";
 import type { Settings } from "@mailhost/common/settings/settings";
-import type { Target } from "../queue/queue-entry.ts";
+import type { QueueRecipient } from "../queue/queue-entry.ts";
 import { deliverToFile, type FileMailerParts } from "./file-mailer.ts";
 import { createLmtpMailer } from "./lmtp-mailer.ts";
 import { createLocalMailer, type LocalMailerParts } from "./local-mailer.ts";
@@ -77,7 +78,10 @@ class HereMailer implements Mailer {
     const outcomes = attempt.recipients.map((recipient) => {
       const key = JSON.stringify([mailboxOf(recipient), detailOf(recipient)]);
       const copy =
-        copies.get(key) ?? deliverByProcmail(attempt, recipient, { ...this.#parts, ...this.#running });
+        copies.get(key) ??
+        this.#guarded(attempt, () =>
+          deliverByProcmail(attempt, recipient, { ...this.#parts, ...this.#running }),
+        );
       copies.set(key, copy);
       return copy;
     });
@@ -88,34 +92,52 @@ class HereMailer implements Mailer {
     return { local: this.#parts.settings.local, slots: this.#slots, stop: this.#stop.signal };
   }
 
-  async #deliver(attempt: Attempt): Promise<Outcome[]> {
+  #deliver(attempt: Attempt): Promise<Outcome[]> {
     const { recipients } = attempt;
     const mailboxes = recipients.filter(({ target }) => target.kind === "mailbox");
-    const boxed =
-      mailboxes.length === 0
-        ? Promise.resolve([])
-        : this.#mailboxes.deliver({ ...attempt, recipients: mailboxes });
-    const outcomes = recipients.map(async (recipient): Promise<Outcome> => {
-      const { kind } = recipient.target;
-      switch (kind) {
-        case "mailbox":
-          return (await boxed)[mailboxes.indexOf(recipient)]!;
-        case "program":
-          return deliverToProgram(attempt, recipient, { ...this.#parts, ...this.#running });
-        case "file":
-          return deliverToFile(attempt, recipient, this.#parts);
-        case "error": {
-          const { reply } = recipient.target as Extract<Target, { kind: "error" }>;
-          return { kind: reply.code < 500 ? "deferred" : "failed", relay: "", reply };
-        }
-        case "remote":
-          return {
-            kind: "deferred",
-            relay: this.name,
-            reply: { code: 451, enhanced: "4.3.5", text: "not a local recipient" },
-          };
+    const boxed = mailboxes.length === 0 ? undefined : this.#boxed({ ...attempt, recipients: mailboxes });
+    return Promise.all(
+      recipients.map((recipient) =>
+        this.#guarded(attempt, async () => {
+          const place = mailboxes.indexOf(recipient);
+          return place < 0 ? this.#special(attempt, recipient) : (await boxed)![place]!;
+        }),
+      ),
+    );
+  }
+
+  async #boxed(attempt: Attempt): Promise<Outcome[]> {
+    return this.#mailboxes.deliver(attempt);
+  }
+
+  #special(attempt: Attempt, recipient: QueueRecipient): Promise<Outcome> {
+    const { target } = recipient;
+    switch (target.kind) {
+      case "program":
+        return deliverToProgram(attempt, recipient, { ...this.#parts, ...this.#running });
+      case "file":
+        return deliverToFile(attempt, recipient, this.#parts);
+      case "error": {
+        const { reply } = target;
+        return Promise.resolve({ kind: reply.code < 500 ? "deferred" : "failed", relay: "", reply });
       }
-    });
-    return Promise.all(outcomes);
+      case "mailbox":
+      case "remote":
+        return Promise.resolve(this.#deferred("4.3.5", "not a local recipient"));
+    }
+  }
+
+  /** What goes wrong with one recipient is that one's: the others are delivered, and recorded as such. */
+  async #guarded({ entry }: Attempt, deliver: () => Promise<Outcome>): Promise<Outcome> {
+    try {
+      return await deliver();
+    } catch (error) {
+      this.#parts.log.write("error", `${entry.id}: SYSERR(${this.name}): ${messageOf(error)}`);
+      return this.#deferred("4.3.0", "internal error; will be tried again");
+    }
+  }
+
+  #deferred(enhanced: string, text: string): Outcome {
+    return { kind: "deferred", relay: this.name, reply: { code: 451, enhanced, text } };
   }
 }

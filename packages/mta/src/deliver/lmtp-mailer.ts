@@ -130,8 +130,9 @@ async function deliverGroup(
     }
     await connection.quit();
   } catch (error) {
-    if (!(error instanceof SmtpFault)) throw error;
-    reply = error.reply;
+    // What the server said before it counts, whatever went wrong then: nobody gets a second copy for it.
+    if (error instanceof SmtpFault) reply = error.reply;
+    else parts.log.write("error", `${attempt.entry.id}: SYSERR(lmtp): ${messageOf(error)}`);
   }
   // A server that refuses us altogether is a mistake of ours: nobody's mail comes back for it.
   const temporary = reply.code >= 500 ? { ...reply, code: 451, enhanced: "4.3.0" } : reply;
