@@ -6,7 +6,7 @@
  */
 import { randomBytes } from "node:crypto";
 import type { Stats } from "node:fs";
-import { chmod, chown, type FileHandle, open, rename, rm, stat } from "node:fs/promises";
+import { type FileHandle, open, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { errnoOf } from "./errors.ts";
 
@@ -57,7 +57,7 @@ async function replace(
     const handle = await open(temporary, "wx", 0o600);
     try {
       await write(handle);
-      await takeOver(temporary, options.models ?? [file], options.mode);
+      await takeOver(handle, options.models ?? [file], options.mode);
       await handle.sync();
     } finally {
       await handle.close();
@@ -80,11 +80,12 @@ async function syncFolder(folder: string): Promise<void> {
   }
 }
 
-async function takeOver(temporary: string, models: readonly string[], mode?: number): Promise<void> {
+/** By the descriptor: in a folder that is not root's, the name may have become a link to something else. */
+async function takeOver(handle: FileHandle, models: readonly string[], mode?: number): Promise<void> {
   let model: Stats | undefined;
   for (const path of models) model ??= await statOf(path);
-  await chmod(temporary, mode ?? (model === undefined ? 0o644 : model.mode & 0o666));
-  if (model !== undefined && process.getuid?.() === 0) await chown(temporary, model.uid, model.gid);
+  await handle.chmod(mode ?? (model === undefined ? 0o644 : model.mode & 0o666));
+  if (model !== undefined && process.getuid?.() === 0) await handle.chown(model.uid, model.gid);
 }
 
 async function statOf(path: string): Promise<Stats | undefined> {

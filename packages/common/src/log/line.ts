@@ -31,7 +31,13 @@ export function syslogTime(ms: number): string {
   return `${MONTHS[t.getMonth()]} ${String(t.getDate()).padStart(2)} ${two(t.getHours())}:${two(t.getMinutes())}:${two(t.getSeconds())}`;
 }
 
-/** The text with control characters escaped, so that nobody can forge a line. */
+/**
+ * The text with control characters escaped, those beyond ASCII and Unicode's own line ends too, so that nobody can forge a
+ * line or speak to the terminal of whoever reads it.
+ */
 export function escaped(text: string): string {
-  return text.replace(/[\x00-\x1f\x7f]/g, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, "0")}`);
+  return text.replace(
+    /[\x00-\x1f\x7f-\x9f\u2028\u2029]/g,
+    (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, "0")}`,
+  );
 }

@@ -6,7 +6,7 @@
  * as it was, by number, size and time of change, on the same host with the same program, and when nobody but its
  * owner, who is we or root, may write it. Whatever is wrong with it, the files themselves are read.
  */
-import { readdirSync, readFileSync, statSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -67,13 +67,18 @@ function isWhole(site: Site, source: string | undefined): boolean {
 }
 
 function readRemembered(file: string): Remembered | undefined {
+  let fd: number | undefined;
   try {
-    const { uid, mode } = statSync(file);
-    if ((uid !== 0 && uid !== process.geteuid?.()) || (mode & 0o022) !== 0) return undefined;
-    return JSON.parse(readFileSync(file, "utf8")) as Remembered;
+    // What is looked at is what is read: the folder is the daemon's, and another file may come into its place.
+    fd = openSync(file, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    const { uid, mode, nlink } = fstatSync(fd);
+    if ((uid !== 0 && uid !== process.geteuid?.()) || (mode & 0o022) !== 0 || nlink !== 1) return undefined;
+    return JSON.parse(readFileSync(fd, "utf8")) as Remembered;
   } catch {
     // There is none, or none for us.
     return undefined;
+  } finally {
+    if (fd !== undefined) closeSync(fd);
   }
 }
 

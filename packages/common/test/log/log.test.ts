@@ -42,9 +42,11 @@ test("json: one object a line", async (t) => {
 });
 
 test("nobody can forge a line, and format signs are text", async (t) => {
-  const text = await written(t, {}, (log) => log.write("error", "a\nJan  1 x\r\u001b[0m %s %d 100%"));
+  const text = await written(t, {}, (log) =>
+    log.write("error", "a\nJan  1 x\r\u001b[0m\u009b0m\u2028 %s %d 100%"),
+  );
   assert.equal(text.split("\n").length, 2);
-  assert.ok(text.endsWith("a\\x0aJan  1 x\\x0d\\x1b[0m %s %d 100%\n"));
+  assert.ok(text.endsWith("a\\x0aJan  1 x\\x0d\\x1b[0m\\x9b0m\\x2028 %s %d 100%\n"));
 });
 
 test("debug lines from level 14 on; every line is there at close, in order", async (t) => {

@@ -22,7 +22,10 @@ export interface ConnectionLimits {
    * @param bounded false for clients of which any number may come (loopback, RELAY networks)
    */
   enter(ip: string, bounded: boolean): { readonly refusal: SmtpReply } | Place;
-  /** How long a new session waits for its turn when `perSecond` are taken (ms); 0 perSecond: any number. */
+  /**
+   * How long a new session waits for its turn when `perSecond` are taken (ms); 0 perSecond: any number. No longer than all
+   * sessions that are open would need: those who called in a flood and went away again leave no line behind.
+   */
   turn(perSecond: number): number;
 }
 
@@ -83,6 +86,8 @@ export function openConnectionLimits(
       if (perSecond <= 0) return 0;
       const time = now();
       if (time >= turns.from + 1000) Object.assign(turns, { from: time, taken: 0 });
+      const longest = time + Math.ceil(total / perSecond) * 1000;
+      if (turns.from > longest) Object.assign(turns, { from: longest, taken: 0 });
       if (turns.taken >= perSecond) Object.assign(turns, { from: turns.from + 1000, taken: 0 });
       turns.taken += 1;
       return Math.max(0, turns.from - time);

@@ -46,6 +46,7 @@ test("bounds in all and for one address; a refusal is not counted", () => {
 
 test("turns: so many a second, the others wait for the seconds to come", () => {
   const { clock, limits } = open();
+  for (let i = 0; i < 7; i++) place(limits, "192.0.2.1");
   assert.deepEqual(
     Array.from({ length: 7 }, () => limits.turn(3)),
     [0, 0, 0, 1000, 1000, 1000, 2000],
@@ -53,4 +54,15 @@ test("turns: so many a second, the others wait for the seconds to come", () => {
   clock.now = 5000;
   assert.equal(limits.turn(3), 0);
   assert.equal(limits.turn(0), 0);
+});
+
+test("turns: a flood that has gone away keeps nobody waiting", () => {
+  const { limits } = open();
+  for (let i = 0; i < 1000; i++) {
+    const { leave } = place(limits, "192.0.2.1");
+    limits.turn(3);
+    leave();
+  }
+  place(limits, "192.0.2.2");
+  assert.ok(limits.turn(3) <= 1000);
 });
