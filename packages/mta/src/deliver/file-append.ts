@@ -23,6 +23,8 @@ export interface FileAppend {
   readonly message: MboxMessage;
   /** Where it is noted what is being appended. */
   readonly journalFolder: string;
+  /** The journal's path, where it is not one of the folder by the file's path. */
+  readonly journal?: string;
   /** How long another program's lock is waited for (ms). */
   readonly lockTimeout: number;
   readonly clock: Clock;
@@ -84,14 +86,14 @@ async function faultOf(path: string): Promise<string | undefined> {
   }
 }
 
-async function pathsOf({ path, journalFolder }: FileAppend): Promise<MailboxPaths> {
+async function pathsOf({ path, journalFolder, journal }: FileAppend): Promise<MailboxPaths> {
   await mkdir(journalFolder, { recursive: true, mode: 0o700 });
   const name = createHash("sha256").update(path).digest("hex").slice(0, 32);
   return {
     name: basename(path),
     mbox: path,
     lock: `${path}.lock`,
-    journal: join(journalFolder, name),
+    journal: journal ?? join(journalFolder, name),
     session: join(journalFolder, `${name}.session`),
   };
 }

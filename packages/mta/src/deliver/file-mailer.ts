@@ -4,10 +4,11 @@
  * Written by ourselves where the file's controller is who we are, else by a process that has become the controller: no
  * file is ever written with root's rights.
  */
-import { dirname, extname, join } from "node:path";
+import { basename, dirname, extname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Clock } from "@mailhost/common/clock";
 import type { Log } from "@mailhost/common/log/log";
+import { journalFolder, mailboxNameFault, mailboxPaths } from "@mailhost/common/mbox/mailboxes";
 import type { LocalSettings } from "@mailhost/common/settings/sendmail-settings";
 import type { Site } from "@mailhost/common/site";
 import { EX_CANTCREAT, EX_OK, EX_TEMPFAIL } from "@mailhost/common/sysexits";
@@ -57,9 +58,18 @@ export async function deliverToFile(
   if (acting.become !== undefined) {
     return parts.slots.run(path, () => appendAs(acting.become!, { path, message }, attempt, parts));
   }
-  const journalFolder = join(parts.site.stateDir, "file-journal");
-  const fault = await appendToFile({ path, message, journalFolder, lockTimeout, clock, log });
+  const journal = journalOf(path, parts.site);
+  const fault = await appendToFile({ path, message, ...journal, lockTimeout, clock, log });
   return outcomeFor(fault, attempt, parts);
+}
+
+/** A mailbox of ours has one journal, whoever appends to it: what one leaves half done the next of any kind mends. */
+function journalOf(path: string, site: Site): { readonly journalFolder: string; readonly journal?: string } {
+  const name = basename(path);
+  const isMailbox = dirname(path) === site.spoolDir && mailboxNameFault(name) === undefined;
+  return isMailbox
+    ? { journalFolder: journalFolder(site), journal: mailboxPaths(site, name).journal }
+    : { journalFolder: join(site.stateDir, "file-journal") };
 }
 
 /** Has a process of the controller's append. */
@@ -69,7 +79,8 @@ async function appendAs(
   attempt: Attempt,
   parts: FileMailerParts,
 ): Promise<Outcome> {
-  const facts = [path, String(parts.lockTimeout), String(message.receivedAt), message.sender];
+  const { size } = attempt.body;
+  const facts = [path, String(parts.lockTimeout), String(message.receivedAt), String(size), message.sender];
   const end = await runProgram({
     argv: [process.execPath, ...process.execArgv, appender(), ...facts],
     env: programEnvironment(undefined, {}),

@@ -8,19 +8,23 @@ import {
   linkSync,
   mkdirSync,
   readFileSync,
+  rmSync,
   statSync,
   symlinkSync,
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
 import test, { type TestContext } from "node:test";
+import { fileURLToPath } from "node:url";
 import { systemClock } from "@mailhost/common/clock";
 import { silentLog } from "@mailhost/common/log/log";
+import { mailboxPaths } from "@mailhost/common/mbox/mailboxes";
 import { deliverToFile } from "../../src/deliver/file-mailer.ts";
 import type { Outcome } from "../../src/deliver/outcome.ts";
 import { programSlots } from "../../src/deliver/program-mailer.ts";
 import type { QueueRecipient } from "../../src/queue/queue-entry.ts";
 import { bodyOf, entryOf, temporarySite } from "../queue/queue-samples.ts";
+import { until } from "./fake-peer.ts";
 
 const SELF = `${process.getuid!()}:${process.getgid!()}`;
 const MESSAGE =
@@ -48,7 +52,7 @@ async function rig(t: TestContext, defaultUser = SELF) {
       log: silentLog,
     });
   };
-  return { path, deliver };
+  return { site, path, deliver };
 }
 
 const shown = (outcome: Outcome) => `${outcome.kind} ${outcome.reply.enhanced} ${outcome.reply.text}`;
@@ -118,4 +122,58 @@ test("a fifo does not hang the delivery", async (t) => {
   const made = spawn("mkfifo", [path("fifo")]);
   await once(made, "exit");
   assert.equal(shown(await deliver("fifo")), REFUSED);
+});
+
+/** The program that root has append as another user, here as ourselves. */
+function appender(t: TestContext, root: string, size: number) {
+  const child = spawn(
+    process.execPath,
+    [
+      ...process.execArgv.filter((arg) => !arg.startsWith("--test")),
+      fileURLToPath(new URL("../../src/deliver/file-append-main.ts", import.meta.url)),
+      join(root, "file"),
+      "0",
+      String(Date.UTC(2026, 10, 24, 21, 59, 1)),
+      String(size),
+      "sender@origin.example",
+    ],
+    { env: { ...process.env, TMPDIR: root }, stdio: ["pipe", "pipe", "inherit"] },
+  );
+  child.stdin.on("error", () => undefined);
+  t.after(() => child.kill("SIGKILL"));
+  return { child, ended: once(child, "exit") as Promise<[number | null]> };
+}
+
+test("a message whose sender process dies in the middle leaves nothing in another user's file", async (t) => {
+  const { path } = await rig(t);
+  writeFileSync(path("file"), "x\n");
+  const { child, ended } = appender(t, path("."), 1000);
+  child.stdin.end("Subject: x\r\n\r\nhalf");
+  assert.deepEqual((await ended)[0], 75);
+  assert.equal(readFileSync(path("file"), "utf8"), "x\n");
+});
+
+test("one that is killed while it appends is mended by the next", async (t) => {
+  const { path } = await rig(t);
+  writeFileSync(path("file"), "x\n\n");
+  const text = "Subject: x\r\n\r\nFrom me\r\n";
+  const first = appender(t, path("."), 10_000_000);
+  first.child.stdin.write(`Subject: long\r\n\r\n${"line\r\n".repeat(200_000)}`);
+  await until(() => statSync(path("file")).size > 1000);
+  first.child.kill("SIGKILL");
+  await first.ended;
+  // It would be broken when it is 15 s old.
+  rmSync(path("file.lock"), { recursive: true });
+  const second = appender(t, path("."), text.length);
+  second.child.stdin.end(text);
+  assert.deepEqual((await second.ended)[0], 0);
+  assert.equal(readFileSync(path("file"), "utf8"), `x\n\n${MESSAGE}`);
+});
+
+test("a mailbox of ours that an alias names as a file has the mailbox's journal", async (t) => {
+  const { site, path, deliver } = await rig(t);
+  mkdirSync(site.spoolDir, { recursive: true });
+  assert.equal(shown(await deliver(join(site.spoolDir, "joe"))), "delivered 2.0.0 Sent");
+  assert.ok(statSync(mailboxPaths(site, "joe").journal).isFile());
+  assert.throws(() => statSync(path("var/lib/mailhost/file-journal")));
 });
