@@ -1,11 +1,11 @@
 /**
  * The text form of the aliases: `name: target, target`.
  *
- * A line that begins with white space continues the one before, and so does one after a `\` at the end of a line; a
- * line that begins with `#` is a comment. Names are local and compared without case; white space in one is a dot. Of a
- * name given twice the last counts, as with Sendmail's newaliases. `@: @`, the mark of Sendmail's database, is passed
- * over. All faults are collected with their lines, loops among them: `a -> b -> a`. Words are Sendmail's where it has
- * some.
+ * A line that begins with white space continues the one before, and so does one after a `\` at the end of a line, a
+ * comment's too; a line that begins with `#` is a comment. Names are local and compared without case; white space in one
+ * is a dot. Of a name given twice the last counts, as with Sendmail's newaliases. `@: @`, the mark of Sendmail's
+ * database, is passed over. All faults are collected with their lines, loops among them: `a -> b -> a`. Words are
+ * Sendmail's where it has some.
  */
 import { localPartKey } from "../address.ts";
 import { ConfigError } from "../errors.ts";
@@ -26,6 +26,8 @@ export interface ParsedAliases extends ParsedTable {
 /** A line with its continuations. */
 interface LogicalLine {
   readonly number: number;
+  /** Of its last continuation: the line that Sendmail names a duplicate by. */
+  last: number;
   text: string;
 }
 
@@ -55,7 +57,7 @@ export function parseAliasText(
     const { left, name, value } = alias;
     if (entries.has(name)) {
       const warning = `${left}... Warning: duplicate alias name ${shownName(name)}`;
-      duplicates.push(new ConfigError(file, line.number, warning));
+      duplicates.push(new ConfigError(file, line.last, warning));
     }
     entries.set(name, value);
     numbers.set(name, line.number);
@@ -87,20 +89,25 @@ function logicalLines(text: string, file: string, faults: ConfigError[]): Logica
   const lines: LogicalLine[] = [];
   let open: LogicalLine | undefined;
   let joined = false;
+  const goOn = (line: LogicalLine, index: number, more: string) => {
+    line.text += more;
+    line.last = index + 1;
+  };
   textLines(text).forEach((line, index) => {
-    if (joined && open !== undefined) {
-      open.text += line;
+    if (joined) {
+      // A comment goes on too.
+      if (open !== undefined) goOn(open, index, line);
     } else if (/^\s/.test(line)) {
-      if (open !== undefined) open.text += line;
+      if (open !== undefined) goOn(open, index, line);
       else if (line.trim() !== "")
         faults.push(new ConfigError(file, index + 1, "Non-continuation line starts with space"));
     } else if (line === "" || line.startsWith("#")) {
       open = undefined;
     } else {
-      open = { number: index + 1, text: line };
+      open = { number: index + 1, last: index + 1, text: line };
       lines.push(open);
     }
-    joined = open?.text.endsWith("\\") === true;
+    joined = line.endsWith("\\");
     if (joined && open !== undefined) open.text = open.text.slice(0, -1);
   });
   return lines;
