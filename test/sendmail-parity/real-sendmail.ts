@@ -14,7 +14,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
-import type { Endpoint } from "../harness/connection.ts";
+import { Connection, type Endpoint } from "../harness/connection.ts";
 import { eventually } from "../harness/eventually.ts";
 import { type MboxEntry, readMbox } from "../harness/mbox-reader.ts";
 import { type Ran, runProgram } from "../harness/programs.ts";
@@ -193,8 +193,13 @@ export class RealSendmail {
         if (daemon.exitCode !== null) throw new Error(`sendmail ended: ${output} ${this.log().slice(from)}`);
         return this.log().slice(from).includes("starting daemon");
       },
-      { within: 20_000, what: `a Sendmail that listens; it printed ${output}` },
+      { within: 20_000, what: `a Sendmail that starts; it printed ${output}` },
     );
+    // It says so before it listens.
+    await eventually(async () => (await Connection.open(this.smtp6)).close() === undefined, {
+      within: 20_000,
+      what: "a Sendmail that listens",
+    });
   }
 
   async stop(): Promise<void> {

@@ -91,10 +91,9 @@ async function refusalLines(side: Side, from: number, raw: Raw): Promise<string[
 /** `ruleset=…`, or the text of a refusal: `<x>... User unknown`. */
 function isRefusal(line: string): boolean {
   if (line.includes("ruleset=")) return true;
-  return (
-    !/^\w+: (?:from|to|\w{14}|AUTH)[=:]/.test(line) &&
-    /\.\.\. |User has moved|loop broken|excessive recursion/.test(line)
-  );
+  const [, text = ""] = /^(?:\w{14}|NOQUEUE): (.*)/.exec(line) ?? [];
+  if (/^(?:from=|to=|\w{14}: )/.test(text)) return false;
+  return /\.\.\. |User has moved|loop broken|excessive recursion/.test(text);
 }
 
 /** A report about a case's message is the case's too. */
