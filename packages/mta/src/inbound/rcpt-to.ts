@@ -15,6 +15,7 @@ import { readPathCommand } from "./path-command.ts";
 import { mxHostsOf } from "./policy-questions.ts";
 import { logNobody } from "./smtp-log.ts";
 import type { SmtpSession } from "./smtp-session.ts";
+import { MOST_TARGETS, targetsOf } from "./transaction.ts";
 
 export async function rcptTo(session: SmtpSession, argument: string): Promise<void> {
   const { transaction, inbound } = session;
@@ -43,10 +44,9 @@ export async function rcptTo(session: SmtpSession, argument: string): Promise<vo
     return;
   }
   const key = address.toLowerCase();
-  if (
-    transaction.recipients.size >= inbound.settings().smtp.maxRecipients &&
-    !transaction.recipients.has(key)
-  ) {
+  const tooMany =
+    transaction.recipients.size >= inbound.settings().smtp.maxRecipients && !transaction.recipients.has(key);
+  if (tooMany || targetsOf(transaction.recipients.values()) >= MOST_TARGETS) {
     session.reply(reply(452, "4.5.3", "Too many recipients"));
     return;
   }

@@ -32,6 +32,19 @@ export interface Transaction {
   quarantine?: string;
 }
 
+/**
+ * Most places that the recipients of one message may lead to before no more are taken. One large list under many names
+ * (`list+1`, `list+2`) would else fill memory.
+ */
+export const MOST_TARGETS = 50_000;
+
+/** How many places the recipients so far lead to. */
+export function targetsOf(accepted: Iterable<Pick<AcceptedRecipient, "resolved">>): number {
+  let count = 0;
+  for (const { resolved } of accepted) count += resolved.length;
+  return count;
+}
+
 /** The queue's view of the recipients: after aliases, each destination once. */
 export function queueRecipients(accepted: Iterable<AcceptedRecipient>): QueueRecipient[] {
   const recipients = new Map<string, QueueRecipient>();

@@ -9,15 +9,16 @@ import { EX_DATAERR, EX_OK, EX_USAGE } from "@mailhost/common/sysexits";
 import { messageIdOf } from "../inbound/header-filter.ts";
 import { readMailParameters, readRecipientParameters } from "../inbound/mail-parameters.ts";
 import { type Taken, takeMessage } from "../inbound/receive-message.ts";
-import { type AcceptedRecipient, queueRecipients } from "../inbound/transaction.ts";
+import { type AcceptedRecipient, MOST_TARGETS, queueRecipients } from "../inbound/transaction.ts";
 import { logAccepted, logOwners } from "../log/message-log.ts";
+import { replyAbout } from "../policy/reply.ts";
 import type { QueueEntry } from "../queue/queue-entry.ts";
 import type { QueueStore } from "../queue/queue-store.ts";
 import { headerRecipients } from "./header-recipients.ts";
 import { refusalCode, refusalText } from "./refusal.ts";
 import type { SubmissionRequest } from "./submission-request.ts";
 import { senderOf, submittedHeader } from "./submitted-header.ts";
-import { type AddressBook, resolveWritten, senderUserOf } from "./written-address.ts";
+import { type AddressBook, resolveWritten, senderUserOf, type Written } from "./written-address.ts";
 
 /** What accepts. */
 export interface Acceptance {
@@ -144,10 +145,12 @@ async function recipientsOf(
   const accepted: Omit<AcceptedRecipient, "parameters">[] = [];
   const complaints: string[] = [];
   let exitCode: number = EX_OK;
+  let targets = 0;
   for (const address of written) {
-    const result = await resolveWritten(address, book);
+    const result = targets < MOST_TARGETS ? await resolveWritten(address, book) : tooMany(address);
     if (result.kind === "targets") {
       accepted.push({ address: result.address, resolved: result.recipients });
+      targets += result.recipients.length;
       continue;
     }
     complaints.push(refusalText(result.reply));
@@ -158,6 +161,10 @@ async function recipientsOf(
     }
   }
   return { accepted, exitCode, complaints };
+}
+
+function tooMany(address: string): Extract<Written, { kind: "refused" }> {
+  return { kind: "refused", reply: replyAbout(address, 550, "5.5.3", "Too many recipients") };
 }
 
 function withoutThose(addresses: readonly string[], excluded: readonly string[]): string[] {

@@ -99,6 +99,9 @@ function fromText({ request, fullName, user }: Submission, address: string): str
 function warningsOf({ request, user }: Submission, { settings, tables }: AddressBook): string[] {
   if (!settings.smtp.privacy.some((option) => option === "authwarnings" || option === "goaway")) return [];
   const said = [...(request.warnings ?? [])];
+  // Whoever writes a request of his own may leave it out.
+  const bySmtp = `${user} owned process doing -bs`;
+  if (request.bySmtp === true && !said.includes(bySmtp)) said.push(bySmtp);
   if (request.bySmtp === true || request.sender === undefined || tables.trustedUsers.has(user)) return said;
   const { localPart, domain } = splitAddress(request.sender.replace(/^<(.*)>$/, "$1"));
   const parts = recipientParts({

@@ -182,6 +182,23 @@ test("one transaction has one queue id in all its lines, from MAIL on; the clien
   });
 });
 
+test("the log has the sender as it was given, and the size of what came: LF line ends, no trace header", async () => {
+  await over({}, async (fixture) => {
+    const c = await fixture.client("127.0.0.1");
+    await c.say("EHLO pc");
+    assert.match(await c.send("joe", "joe@linuxaid.com.cn", "Subject: x\r\n\r\nhi\r\n"), /^250 2/);
+    c.end();
+    const { entry, text } = fixture.stored[0]!;
+    assert.equal(entry.sender, "joe@mail.linuxaid.com.cn");
+    assert.equal(entry.countedSize, "Subject: x\n\nhi\n".length);
+    assert.equal(entry.size, text.length);
+    assert.ok(
+      fixture.log.some((line) => line.startsWith(`Q1: from=<joe>, size=${entry.countedSize}, class=0, `)),
+      fixture.log.join("\n"),
+    );
+  });
+});
+
 test("REJECT for a client or a sender, DISCARD for a message", async () => {
   const access = {
     [OUTSIDE]: "REJECT",
@@ -278,6 +295,23 @@ test("a loop: 31 Received headers are refused, 30 are not", async () => {
       "554 5.4.6 Too many hops 31 (30 max): from <a@b.example> via localhost, to <joe@linuxaid.com.cn>",
     );
     assert.deepEqual([fixture.stored.length, fixture.open()], [1, 0]);
+    c.end();
+  });
+});
+
+test("one large list under many names does not fill memory", async () => {
+  const huge = Array.from({ length: 9999 }, (_, i) => ({
+    kind: "address" as const,
+    address: `m${i}@far.example`,
+  }));
+  await over({ aliases: { huge } }, async (fixture) => {
+    const c = await fixture.client();
+    await c.say("EHLO pc");
+    await c.say("MAIL FROM:<a@b.example>");
+    const answers: string[] = [];
+    for (let i = 0; i < 8; i++) answers.push(await c.say(`RCPT TO:<huge+${i}@linuxaid.com.cn>`));
+    assert.match(answers[0]!, /^250 /);
+    assert.equal(answers.at(-1), "452 4.5.3 Too many recipients");
     c.end();
   });
 });

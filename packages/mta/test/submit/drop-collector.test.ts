@@ -29,8 +29,9 @@ interface Rig {
   collect(fs?: Partial<CollectorFs>): Promise<void>;
 }
 
-async function rig(t: TestContext): Promise<Rig> {
+async function rig(t: TestContext, aliases?: string): Promise<Rig> {
   const site = makeSite();
+  if (aliases !== undefined) writeFileSync(join(site.etcMail, "aliases"), aliases);
   mkdirSync(site.dropDir, { recursive: true });
   const log: string[] = [];
   const logger: Log = { write: (_level, line) => void log.push(line), close: () => Promise.resolve() };
@@ -122,6 +123,33 @@ test("who names another sender is warned of in the message", async (t) => {
   const warning =
     "X-Authentication-Warning: mail.linuxaid.com.cn: joe set sender to boss@far.example using -f\r\n";
   assert.equal(texts.filter((text) => text.includes(warning)).length, 1);
+});
+
+test("who writes a drop file of his own cannot leave out how it came here", async (t) => {
+  const host = await rig(t);
+  await host.drop({ sender: "boss@far.example", bySmtp: true });
+  await host.drop({ bySmtp: true, warnings: ["joe owned process doing -bs"] });
+  await host.collect();
+  for (const entry of host.entries()) {
+    const text = await textOf(host, entry);
+    const warnings = text.match(/^X-Authentication-Warning: .*$/gm);
+    assert.deepEqual(warnings, [
+      "X-Authentication-Warning: mail.linuxaid.com.cn: joe owned process doing -bs",
+    ]);
+  }
+});
+
+test("one large list under many names does not fill memory", async (t) => {
+  const members = Array.from({ length: 9999 }, (_, i) => `m${i}@far.example`).join(",\n ");
+  const host = await rig(t, `huge: ${members}\n`);
+  await host.drop({ recipients: Array.from({ length: 1000 }, (_, i) => `huge+${i}`) });
+  await host.collect();
+  const recipients = host.entries()[0]!.recipients;
+  const refused = recipients.filter(({ target }) => target.kind === "error");
+  assert.equal(recipients.length - refused.length, 9999);
+  assert.ok(refused.length > 0);
+  for (const { target } of refused)
+    assert.match(target.kind === "error" ? target.reply.text : "", /\.\.\. Too many recipients$/);
 });
 
 test("an unknown recipient becomes a report to the sender", async (t) => {
