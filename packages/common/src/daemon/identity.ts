@@ -77,6 +77,11 @@ export function isGroupMember(text: string, gid: number, user: string): boolean 
   return linesOf(text).some((f) => Number(f[2]) === gid && f[3]?.trim().split(",").includes(user) === true);
 }
 
+/** The name of a group, or its number where it has none. */
+export function nameOfGroup(text: string, gid: number): string {
+  return linesOf(text).find((f) => f[2] === String(gid))?.[0] ?? String(gid);
+}
+
 function findUser(text: string, name: string): { name: string; uid: number; gid: number } | undefined {
   const line = linesOf(text).find((f) => f[0] === name || f[2] === name);
   return line === undefined ? undefined : { name: line[0]!, uid: Number(line[2]), gid: Number(line[3]) };

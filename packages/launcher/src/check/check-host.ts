@@ -19,6 +19,7 @@ import { checkMailboxes } from "./mailboxes.ts";
 import { noteText } from "./note-text.ts";
 import { checkPermissions } from "./permissions.ts";
 import { checkRelaying } from "./relaying.ts";
+import { checkWaitingMessages } from "./waiting-messages.ts";
 
 /** Runs every check; the settings first, as nothing else makes sense with broken ones. */
 export async function checkHost(site: Site): Promise<Finding[]> {
@@ -35,9 +36,10 @@ export async function checkHost(site: Site): Promise<Finding[]> {
   }
   return [
     ...checkSource(loaded),
-    ...checkNames(settings, site),
+    ...checkNames(settings, loaded.source ?? site.settingsFile),
     ...(await checkTables(site, settings)),
-    ...checkPermissions(site, identity),
+    ...checkPermissions(site, settings, { identity, source: loaded.source }),
+    ...checkWaitingMessages(site),
     ...checkMailboxes(site),
     ...checkTls(site, settings),
     ...(await checkPorts(site, settings)),
@@ -48,7 +50,7 @@ export async function checkHost(site: Site): Promise<Finding[]> {
 function checkSource({ source, notes, ignored }: LoadedSettings): Finding[] {
   const finding = (level: Finding["level"], text: string): Finding => ({ level, about: "settings", text });
   return [
-    finding("ok", source ?? "all defaults"),
+    finding("ok", source === undefined ? "there is no file: all defaults" : `${source} rules`),
     ...(ignored === undefined ? [] : [finding("warning", `${ignored}: not read, as ${source} is there`)]),
     ...notes.map((note) => finding("warning", noteText(note))),
   ];
@@ -59,16 +61,14 @@ function identityOf(site: Site, settings: Settings): Identity {
   return wantedIdentity(site, settings.run, uid) ?? { user: username, uid, gid };
 }
 
-function checkNames(settings: Settings, site: Site): Finding[] {
-  return settings.hostname.includes(".")
-    ? []
-    : [
-        {
-          level: "warning",
-          about: "settings",
-          text: `hostname: "${settings.hostname}" has no domain; other hosts distrust that: set it in ${site.settingsFile}`,
-        },
-      ];
+/** @param source the file that rules, where a name is to be set; one in a mailhost.yaml beside a sendmail.cf would rule alone */
+function checkNames({ hostname }: Settings, source: string): Finding[] {
+  if (hostname.includes(".")) return [];
+  const how = source.endsWith(".cf")
+    ? `say Djmail.example.com in ${source}, or confDOMAIN_NAME in its .mc`
+    : `set it in ${source}`;
+  const text = `hostname: "${hostname}" has no domain; other hosts distrust that: ${how}`;
+  return [{ level: "warning", about: "settings", text }];
 }
 
 async function checkTables(site: Site, settings: Settings): Promise<Finding[]> {

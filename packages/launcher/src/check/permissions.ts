@@ -1,10 +1,11 @@
 /**
  * Checks that the daemons will be able to work in their folders, and that nobody else reads the secrets.
  */
-import { existsSync, type Stats, statSync } from "node:fs";
-import { dirname, join } from "node:path";
-import type { Identity } from "@mailhost/common/daemon/identity";
-import type { Site } from "@mailhost/common/site";
+import { type Stats, statSync } from "node:fs";
+import { dirname } from "node:path";
+import { type Identity, nameOfGroup, readSystemLists } from "@mailhost/common/daemon/identity";
+import type { Settings } from "@mailhost/common/settings/settings";
+import { type Site, sitePath } from "@mailhost/common/site";
 import { reasonOf } from "../start/folders.ts";
 import type { Finding } from "./finding.ts";
 
@@ -12,29 +13,45 @@ const READ = 4;
 const WRITE = 2;
 const WRITE_AND_SEARCH = 3;
 
+/** What the settings say of files. */
+type FileSettings = Pick<Settings, "tables" | "tls">;
+
 /**
  * Findings on folders and files.
  *
  * @param identity who the daemons run as
+ * @param source the file that the settings are from
  */
-export function checkPermissions(site: Site, identity: Identity): Finding[] {
-  // What is in run is made before root is given up; only somebody else needs to be let in there.
-  const run = process.getuid?.() === 0 ? [] : [site.runDir];
-  const folders = [site.spoolDir, site.queueDir, site.stateDir, ...run];
-  const files = ["access", "aliases", "local-host-names", "relay-domains"].map((name) =>
-    join(site.etcMail, name),
-  );
+export function checkPermissions(
+  site: Site,
+  settings: FileSettings,
+  { identity, source }: { readonly identity: Identity; readonly source: string | undefined },
+): Finding[] {
+  // Root makes what is missing at the start, and hands queue, state and log over before it becomes who the daemons are.
+  const asRoot = process.getuid?.() === 0;
+  const folders = asRoot ? [site.spoolDir] : [site.spoolDir, site.queueDir, site.stateDir, site.runDir];
+  const files = [source ?? "", ...tableFiles(site, settings), ...tlsFiles(site, settings)];
   const findings = [
-    ...folders.flatMap((path) => checkFolder(path, identity)),
-    ...checkLog(site, identity),
-    ...[existsSync(site.settingsFile) ? site.settingsFile : site.sendmailCf, ...files].flatMap((path) =>
-      checkReadable(path, identity),
-    ),
+    ...folders.flatMap((path) => (asRoot && look(path) === undefined ? [] : checkFolder(path, identity))),
+    ...(asRoot ? [] : checkLog(site, identity)),
+    ...files.filter((path) => path !== "").flatMap((path) => checkReadable(path, identity)),
     ...checkUsersFile(site, identity),
   ];
   return findings.length > 0
     ? findings
     : [{ level: "ok", about: "permissions", text: `folders and files fit for ${identity.user}` }];
+}
+
+/** Of each table the file that rules: the `.db` where there is one. Those of names have none. */
+function tableFiles(site: Site, { tables }: FileSettings): string[] {
+  return [...new Set(Object.values(tables).flat())]
+    .filter((path) => path !== "")
+    .map((path) => sitePath(site, path))
+    .map((text) => (look(`${text}.db`) === undefined ? text : `${text}.db`));
+}
+
+function tlsFiles(site: Site, { tls }: FileSettings): string[] {
+  return [tls.cert, tls.key].map((path) => sitePath(site, path));
 }
 
 function checkFolder(path: string, identity: Identity): Finding[] {
@@ -61,8 +78,6 @@ function checkFolder(path: string, identity: Identity): Finding[] {
 }
 
 function checkLog({ logFile }: Site, identity: Identity): Finding[] {
-  // Root makes it and hands it over.
-  if (process.getuid?.() === 0) return [];
   const at = look(logFile);
   if (at === undefined) return checkFolder(dirname(logFile), identity);
   return typeof at === "object" && may(at, identity, WRITE)
@@ -74,9 +89,10 @@ function checkReadable(path: string, identity: Identity): Finding[] {
   const at = look(path);
   if (at === undefined) return [];
   if (typeof at === "string") return [{ level: "error", about: "permissions", text: `${path}: ${at}` }];
-  return may(at, identity, READ)
-    ? []
-    : [{ level: "error", about: "permissions", text: `${path}: ${identity.user} cannot read it` }];
+  if (may(at, identity, READ)) return [];
+  const group = nameOfGroup(readSystemLists().group, identity.gid);
+  const text = `${path}: ${identity.user} cannot read it: chgrp ${group} ${path} && chmod g+r ${path}`;
+  return [{ level: "error", about: "permissions", text }];
 }
 
 function checkUsersFile(site: Site, identity: Identity): Finding[] {

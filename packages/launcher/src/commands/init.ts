@@ -1,14 +1,23 @@
 /**
  * `mailhost init`: a complete etc/mail for a new site. It never writes over a file that is there.
  */
-import { chownSync, closeSync, fchmodSync, fsyncSync, mkdirSync, openSync, writeSync } from "node:fs";
+import {
+  chownSync,
+  closeSync,
+  existsSync,
+  fchmodSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  writeSync,
+} from "node:fs";
 import { join } from "node:path";
 import { wantedIdentity } from "@mailhost/common/daemon/identity";
 import { errnoOf, UserError } from "@mailhost/common/errors";
 import { loadSettings } from "@mailhost/common/settings/load";
 import type { Read } from "@mailhost/common/settings/units";
 import type { Site } from "@mailhost/common/site";
-import { EX_OK, EX_USAGE } from "@mailhost/common/sysexits";
+import { EX_CONFIG, EX_OK, EX_USAGE } from "@mailhost/common/sysexits";
 import { readDomain } from "../init/domain.ts";
 import { isPrivateOrNarrow, readNetwork } from "../init/network.ts";
 import { type NewSite, type SiteFile, siteFiles } from "../init/site-files.ts";
@@ -29,10 +38,11 @@ export interface InitArguments {
  * Writes the files.
  *
  * @returns the exit code
- * @throws UserError for a bad argument, or a file that cannot be made
+ * @throws UserError for a bad argument, a sendmail.cf that rules here, or a file that cannot be made
  */
 export function initCommand(site: Site, args: InitArguments, terminal: Terminal): number {
   const made = newSite(args);
+  if (existsSync(site.sendmailCf) && !existsSync(site.settingsFile)) throw besideSendmail(site);
   try {
     mkdirSync(site.etcMail, { recursive: true, mode: 0o755 });
   } catch (error) {
@@ -50,6 +60,16 @@ export function initCommand(site: Site, args: InitArguments, terminal: Terminal)
   }
   for (const line of nextSteps(site, made)) terminal.out(line);
   return EX_OK;
+}
+
+/** A mailhost.yaml with nothing but defaults would silently take the place of what Sendmail's own settings say. */
+function besideSendmail({ sendmailCf, settingsFile, root }: Site): UserError {
+  const at = root === "/" ? "" : ` --root ${root}`;
+  return new UserError(
+    `${sendmailCf} is there and rules: the host needs no init, \`mailhost check${at}\` says what it makes of it; to go on ` +
+      `with a mailhost.yaml: mailhost build --explain${at} > ${settingsFile}; to begin anew: move sendmail.cf away first`,
+    EX_CONFIG,
+  );
 }
 
 function newSite(args: InitArguments): NewSite {

@@ -23,6 +23,7 @@ import { checkFolders, prepareFolders, prepareRunFolder } from "./folders.ts";
 import { lockDaemon, lockInstance } from "./instance-locks.ts";
 import type { ChildPlan } from "./managed-child.ts";
 import { type BoundPort, bindPorts, listenersOf, readyLine } from "./ports.ts";
+import { requireReadableTables } from "./readable-tables.ts";
 import { logSettingsNotes } from "./settings-notes.ts";
 import { type Supervisor, superviseChildren } from "./supervisor.ts";
 
@@ -137,6 +138,7 @@ async function runHost(parts: RunParts): Promise<number> {
     control = await openControlSocket(site, identity, controlCommands(host));
     if (identity !== undefined) takeIdentity(identity, parts);
     checkFolders(site);
+    requireReadableTables(site, settings);
     // A signal during the start ends it too.
     const ended = await Promise.race([
       supervisor.start().then(() => false),

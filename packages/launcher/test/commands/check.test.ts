@@ -96,6 +96,50 @@ describe("mailhost check", () => {
     assert.match(wide.errors[0]!, /open relay: 2001:2::77/);
   });
 
+  test("which file rules is said, and a name without a domain is to be set there", async (t) => {
+    const site = makeSite(t, { "sendmail.cf": "V10/Berkeley\nDjmail\n" });
+    const both = await check(site);
+    assert.match(
+      both.warnings.join("\n"),
+      /^settings: .*sendmail\.cf: not read, as .*mailhost\.yaml is there$/m,
+    );
+    rmSync(site.settingsFile);
+    const { warnings } = await check(site);
+    assert.match(warnings.join("\n"), /^settings: hostname: "mail" has no domain.*Dj.* in .*sendmail\.cf/m);
+  });
+
+  test("messages that nobody takes are named: set aside, and in a queue of Sendmail's", async (t) => {
+    const site = makeSite(t, {});
+    mkdirSync(join(site.queueDir, "qf"), { recursive: true });
+    mkdirSync(site.dropDir, { recursive: true });
+    writeFileSync(join(site.queueDir, "qf6AR3Y401000099"), "V8\n.\n");
+    writeFileSync(join(site.queueDir, "qf", "hf6AR3Y401000100"), "V8\n.\n");
+    writeFileSync(join(site.queueDir, "imported-qf6AR3Y401000098"), "V8\n.\n");
+    writeFileSync(join(site.dropDir, `bad-${"0".repeat(32)}`), "x");
+    const { code, warnings } = await check(site);
+    assert.equal(code, 0);
+    const queue = warnings.filter((w) => w.startsWith("queue: "));
+    assert.match(queue[0]!, /clientmqueue: 1 message of local users could not be queued \(bad-0+\)/);
+    assert.match(queue[1]!, /mqueue: 2 messages of Sendmail's .* mailhost queue import --root .*mqueue$/);
+    assert.equal(queue.length, 2);
+  });
+
+  test("a table that the daemons cannot read is named with what lets them", async (t) => {
+    if (process.getuid?.() !== 0) return;
+    const site = makeSite(t, { access: "127.0.0.1 RELAY\n", virtusertable: "a@b.example c\n" });
+    writeFileSync(site.settingsFile, `${SETTINGS}run: {user: mail, group: mail}\n`);
+    for (const name of ["access", "virtusertable"]) chmodSync(join(site.etcMail, name), 0o600);
+    const { code, errors } = await check(site);
+    assert.equal(code, 78);
+    for (const name of ["access", "virtusertable"]) {
+      const file = join(site.etcMail, name);
+      assert.ok(
+        errors.includes(`permissions: ${file}: mail cannot read it: chgrp mail ${file} && chmod g+r ${file}`),
+        errors.join("\n"),
+      );
+    }
+  });
+
   test("a root without etc/mail is an error, and nothing is made there", async (t) => {
     const site = makeSite(t, {});
     rmSync(join(site.root, "etc"), { recursive: true });

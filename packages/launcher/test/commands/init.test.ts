@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, type TestContext, test } from "node:test";
@@ -78,6 +78,21 @@ describe("mailhost init", () => {
     assert.equal(readFileSync(access, "utf8"), "mine RELAY\n");
     assert.ok(terminal.outLines.includes(`kept  ${access} (it was there already)`));
     assert.ok(terminal.outLines.includes(`wrote ${join(root, "etc/mail/aliases")}`));
+  });
+
+  test("beside a sendmail.cf that rules nothing is written, and what to do instead is said", async (t) => {
+    const root = makeRoot(t);
+    const { etcMail, sendmailCf, settingsFile } = siteAt(root);
+    mkdirSync(etcMail, { recursive: true });
+    writeFileSync(sendmailCf, "V10/Berkeley\nDjmail.example.com\n");
+    const args = ["init", "--root", root, "--domain", "example.com", "--lan", "192.168.1"];
+    const terminal = recordedTerminal();
+    assert.equal(await run(args, terminal), 78);
+    assert.match(terminal.errLines.join("\n"), /sendmail\.cf is there and rules: .*mailhost build --explain/);
+    assert.deepEqual(readdirSync(etcMail), ["sendmail.cf"]);
+    // With a mailhost.yaml that rules already, init adds what is missing.
+    writeFileSync(settingsFile, "hostname: mail.example.com\n");
+    assert.equal(await run(args, recordedTerminal()), 0);
   });
 
   test("bad names are refused before anything is written", async (t) => {
