@@ -85,7 +85,7 @@ export async function start(parts: DaemonParts): Promise<Daemon> {
     const old = engine;
     engine = startEngine(engineParts());
     const stopped = old
-      .stop()
+      .retire()
       .catch((error: unknown) => log.write("error", `mta: delivery did not end well: ${messageOf(error)}`))
       .finally(() => leaving.delete(old));
     leaving.set(old, stopped);
@@ -169,7 +169,8 @@ export async function start(parts: DaemonParts): Promise<Daemon> {
       if (isLogged(log, 10)) log.write("info", "stopping daemon, reason=signal");
       for (const running of [engine, ...leaving.keys()]) running.hurry();
       await Promise.all([...listeners.map((listener) => listener.stop()), drops.close()]);
-      await Promise.all([engine.stop(), ...leaving.values()]);
+      await Promise.all([engine.stop(), ...[...leaving.keys()].map((old) => old.stop())]);
+      await Promise.all(leaving.values());
       await queue.store.close();
       await drac?.close();
       await tables.close();

@@ -42,7 +42,9 @@ export interface DeliveryEngine {
   readonly runner: Runner;
   /** The host stops: programs that get mail are not waited for to their time limit. */
   hurry(): void;
-  /** Attempts under way finish; then connections are closed. */
+  /** Another engine goes on: attempts under way finish and are recorded, however long that takes. */
+  retire(): Promise<void>;
+  /** The host stops. Attempts under way finish; then connections are closed. */
   stop(): Promise<void>;
 }
 
@@ -84,13 +86,18 @@ export function startEngine(parts: EngineParts): DeliveryEngine {
     isTaken: parts.isTaken,
     isRouted: (domain) => isInMailertable(domain, parts.tables.mailertable, parts.isOurName),
   });
+  const close = () => Promise.all([local.close(), remote.close()]);
   return {
     resolver,
     runner,
     hurry: () => local.hurry?.(),
+    async retire() {
+      await runner.retire();
+      await close();
+    },
     async stop() {
       await runner.stop();
-      await Promise.all([local.close(), remote.close()]);
+      await close();
     },
   };
 }

@@ -75,7 +75,7 @@ class HereMailer implements Mailer {
   /** Two recipients that end in one mailbox with the same detail get one copy. */
   #byProcmail(attempt: Attempt): Promise<Outcome[]> {
     const copies = new Map<string, Promise<Outcome>>();
-    const outcomes = attempt.recipients.map((recipient) => {
+    const outcomes = attempt.recipients.map(async (recipient, i) => {
       const key = JSON.stringify([mailboxOf(recipient), detailOf(recipient)]);
       const copy =
         copies.get(key) ??
@@ -83,7 +83,9 @@ class HereMailer implements Mailer {
           deliverByProcmail(attempt, recipient, { ...this.#parts, ...this.#running }),
         );
       copies.set(key, copy);
-      return copy;
+      const outcome = await copy;
+      attempt.known?.(i, outcome);
+      return outcome;
     });
     return Promise.all(outcomes);
   }
@@ -95,19 +97,23 @@ class HereMailer implements Mailer {
   #deliver(attempt: Attempt): Promise<Outcome[]> {
     const { recipients } = attempt;
     const mailboxes = recipients.filter(({ target }) => target.kind === "mailbox");
-    const boxed = mailboxes.length === 0 ? undefined : this.#boxed({ ...attempt, recipients: mailboxes });
+    const boxed = mailboxes.length === 0 ? undefined : this.#boxed(attempt, mailboxes);
     return Promise.all(
-      recipients.map((recipient) =>
-        this.#guarded(attempt, async () => {
+      recipients.map(async (recipient, i) => {
+        const outcome = await this.#guarded(attempt, async () => {
           const place = mailboxes.indexOf(recipient);
           return place < 0 ? this.#special(attempt, recipient) : (await boxed)![place]!;
-        }),
-      ),
+        });
+        attempt.known?.(i, outcome);
+        return outcome;
+      }),
     );
   }
 
-  async #boxed(attempt: Attempt): Promise<Outcome[]> {
-    return this.#mailboxes.deliver(attempt);
+  async #boxed(attempt: Attempt, recipients: readonly QueueRecipient[]): Promise<Outcome[]> {
+    const known = (place: number, outcome: Outcome) =>
+      attempt.known?.(attempt.recipients.indexOf(recipients[place]!), outcome);
+    return this.#mailboxes.deliver({ ...attempt, recipients, known });
   }
 
   #special(attempt: Attempt, recipient: QueueRecipient): Promise<Outcome> {

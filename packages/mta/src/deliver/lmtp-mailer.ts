@@ -106,6 +106,10 @@ async function deliverGroups(
       parts,
     );
     for (const box of recipients) outcomes.set(boxOf(box), found(box));
+    for (const [place, recipient] of attempt.recipients.entries()) {
+      const outcome = outcomes.get(boxOf(recipient));
+      if (outcome !== undefined) attempt.known?.(place, outcome);
+    }
   }
   return outcomes;
 }

@@ -14,6 +14,11 @@ export interface Attempt {
   readonly recipients: readonly QueueRecipient[];
   /** An administrator asked for the attempt: destinations that are waiting are tried all the same. */
   readonly forced: boolean;
+  /**
+   * May be told what became of a recipient, by its place, before all are known: a delivery can then be recorded while others
+   * take their time.
+   */
+  known?(place: number, outcome: Outcome): void;
 }
 
 /** A way of delivering. */

@@ -82,6 +82,7 @@ class RemoteMailer implements Mailer {
     const routes = await findRoutes(attempt.recipients, this.#parts);
     const outcomes = new Map<QueueRecipient, Outcome>();
     const groups = new Map<string, Group>();
+    const places = new Map(attempt.recipients.map((recipient, i) => [recipient, i]));
     for (const recipient of attempt.recipients) {
       const route = routes.get(destinationKey(recipient))!;
       if (route.kind !== "hosts") {
@@ -101,7 +102,10 @@ class RemoteMailer implements Mailer {
           return outcomesFor(group, internalError(error));
         });
         const { mailer = this.name } = group.route;
-        for (const [recipient, outcome] of results) outcomes.set(recipient, { ...outcome, mailer });
+        for (const [recipient, outcome] of results) {
+          outcomes.set(recipient, { ...outcome, mailer });
+          attempt.known?.(places.get(recipient)!, { ...outcome, mailer });
+        }
       }),
     );
     return attempt.recipients.map((recipient) => outcomes.get(recipient)!);

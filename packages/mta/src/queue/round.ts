@@ -10,6 +10,7 @@ import type { Mailer } from "../deliver/mailer.ts";
 import type { Outcome } from "../deliver/outcome.ts";
 import { logDone, logOutcome } from "../log/message-log.ts";
 import type { Rewriting } from "../rewrite/rewriting.ts";
+import { EarlyResults } from "./early-results.ts";
 import type { AttemptResult } from "./lanes.ts";
 import type { QueueEntry, QueueRecipient } from "./queue-entry.ts";
 import { isProgramLane, type QueueStore } from "./queue-store.ts";
@@ -35,7 +36,8 @@ export interface RoundParts extends ReportingParts {
   partOf(recipient: QueueRecipient): Part;
   /** Reports that are in the queue now. */
   enqueued(reports: readonly QueueEntry[]): void;
-  stopping(): boolean;
+  /** The host stops: a record that cannot be made is given up. */
+  givesUp(): boolean;
 }
 
 /** How long a commit that failed is waited with (ms). */
@@ -103,27 +105,34 @@ export class Round {
     const startedAt = clock.now();
     const recipients = this.#recipientsOf(part, startedAt);
     for (const recipient of recipients) this.#trying.add(recipient);
-    const results = recipients.length === 0 ? [] : await this.#deliver(part, recipients, laneFailing);
+    const early = new EarlyResults(recipients, clock, (known) => this.#recordEarly(part, known, startedAt));
+    const outcomes = recipients.length === 0 ? [] : await this.#deliver(part, recipients, laneFailing, early);
+    const isRecorded = early.end();
+    const results = outcomes.filter(({ recipient }) => !isRecorded(recipient));
     for (const recipient of recipients) this.#trying.delete(recipient);
     const now = clock.now();
-    for (const { recipient, outcome } of results) {
-      const mailer = outcome.mailer ?? this.#mailerOf(part).name;
-      const logged = {
-        entry: { ...this.entry, attempts: this.#attemptsBefore },
-        recipient,
-        outcome,
-        mailer,
-        startedAt,
-        now,
-      };
-      logOutcome(this.#parts.log, logged);
-    }
+    this.#log(part, results, startedAt);
     this.#open--;
     const hasFailures = this.#open === 0 && this.#failures.length > 0;
     if (results.length > 0 || hasFailures || pendingOf(this.entry).length === 0) {
       await this.#record(results, now);
     }
-    return resultOf(results);
+    return resultOf(outcomes);
+  }
+
+  #log(part: Part, results: readonly RecipientOutcome[], startedAt: number): void {
+    const now = this.#parts.clock.now();
+    for (const { recipient, outcome } of results) {
+      const mailer = outcome.mailer ?? this.#mailerOf(part).name;
+      const entry = { ...this.entry, attempts: this.#attemptsBefore };
+      logOutcome(this.#parts.log, { entry, recipient, outcome, mailer, startedAt, now });
+    }
+  }
+
+  /** Deliveries of a part that goes on. Commits keep their order: who records the rest hears of what goes wrong with this. */
+  #recordEarly(part: Part, known: readonly RecipientOutcome[], startedAt: number): void {
+    this.#log(part, known, startedAt);
+    this.#record(known, this.#parts.clock.now()).catch(() => undefined);
   }
 
   #recipientsOf(part: Part, now: number): QueueRecipient[] {
@@ -144,6 +153,7 @@ export class Round {
     part: Part,
     recipients: QueueRecipient[],
     laneFailing: boolean,
+    early: EarlyResults,
   ): Promise<RecipientOutcome[]> {
     const { store, log } = this.#parts;
     const mailer = this.#mailerOf(part);
@@ -153,14 +163,18 @@ export class Round {
       const message = { entry: this.entry, body: store.body(this.entry), recipients };
       const where = isLocalPart(part) ? "local" : "smtp";
       const outgoing = (await this.#parts.rewriting?.apply(message, where)) ?? message;
-      outcomes = await mailer.deliver({ ...outgoing, forced });
+      outcomes = await mailer.deliver({
+        ...outgoing,
+        forced,
+        known: (place, outcome) => early.note(place, outcome),
+      });
     } catch (error) {
       // A mailer that breaks its promise never rejects a message for it.
       log.write("error", `${this.entry.id}: SYSERR(${mailer.name}): ${messageOf(error)}`);
     }
     return recipients.map((recipient, i) => ({
       recipient,
-      outcome: outcomes[i] ?? internalError(mailer.name),
+      outcome: outcomes[i] ?? early.outcomeOf(i) ?? internalError(mailer.name),
     }));
   }
 
@@ -196,7 +210,7 @@ export class Round {
       } catch (error) {
         // What was delivered must not be delivered again for want of a record: the record is tried until it is made.
         log.write("error", `${entry.id}: SYSERR(queue): result not recorded: ${messageOf(error)}`);
-        if (this.#parts.stopping()) return;
+        if (this.#parts.givesUp()) return;
         await delay(clock, COMMIT_PAUSE);
       }
     }

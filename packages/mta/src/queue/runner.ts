@@ -55,7 +55,9 @@ export interface Runner {
   isUnderWay(id: string): boolean;
   /** The ids of those messages. */
   underWay(): string[];
-  /** Starts nothing more; resolves when the attempts under way are recorded. */
+  /** Starts nothing more; resolves when the attempts under way are recorded, however long the disk is full. */
+  retire(): Promise<void>;
+  /** As {@link retire}, but the host stops: a record that cannot be made is given up. */
   stop(): Promise<void>;
   /** Resolves when nothing is under way or due. */
   idle(): Promise<void>;
@@ -87,6 +89,7 @@ class QueueRunner implements Runner {
   readonly #idle: (() => void)[] = [];
   #timer: Timer | undefined;
   #stopped = false;
+  #givesUp = false;
 
   constructor(parts: RunnerParts) {
     this.#parts = { ...parts, resolve: parts.resolve ?? resolveRemote };
@@ -143,7 +146,12 @@ class QueueRunner implements Runner {
     return [...this.#rounds.keys()];
   }
 
-  async stop(): Promise<void> {
+  stop(): Promise<void> {
+    this.#givesUp = true;
+    return this.retire();
+  }
+
+  async retire(): Promise<void> {
     this.#stopped = true;
     this.#timer?.cancel();
     this.#scan.stop();
@@ -239,7 +247,7 @@ class QueueRunner implements Runner {
       enqueued: (reports) => {
         for (const report of reports) this.submitted(report);
       },
-      stopping: () => this.#stopped,
+      givesUp: () => this.#givesUp,
     });
     this.#rounds.set(id, round);
     return round;
