@@ -6,12 +6,15 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { cleanUpLater, type Scope } from "./clean-ups.ts";
 import type { Endpoint } from "./connection.ts";
 import { type DnsServer, startDnsServer, type ZoneEntry } from "./dns-server.ts";
 import { eventually } from "./eventually.ts";
 import { HostProcess, type ProcessName } from "./host-process.ts";
 import { type MboxEntry, readMbox } from "./mbox-reader.ts";
 import { type Ran, runProgram } from "./programs.ts";
+
+export type { Scope };
 
 /** The commands as installed. */
 const BIN = {
@@ -39,11 +42,6 @@ export const PASSWORD = "kept in mind";
 
 /** Settings as in mailhost.yaml, to any depth. */
 export type SettingsTree = { readonly [key: string]: unknown };
-
-/** What the host is cleaned up at the end of: a test, or a run of the bench. */
-export interface Scope {
-  after(cleanUp: () => unknown): void;
-}
 
 /** What a test wants of its host. */
 export interface HostOptions {
@@ -104,9 +102,9 @@ export interface MailHost extends Site {
 /** Lays out a root with tables, settings and accounts; it is removed at the end of the test. */
 export async function prepareSite(t: Scope, options: HostOptions = {}): Promise<Site> {
   const root = mkdtempSync(join(tmpdir(), "mailhost-e2e-"));
-  t.after(() => rmSync(root, { recursive: true, force: true, maxRetries: 5 }));
+  cleanUpLater(t, () => rmSync(root, { recursive: true, force: true, maxRetries: 5 }));
   const dns = await startDnsServer(options.zone ?? {});
-  t.after(() => dns.close());
+  cleanUpLater(t, () => dns.close());
   const site = siteOver(root, dns);
   for (const [name, text] of Object.entries({ ...ARTICLE_FILES, ...options.files })) {
     if (text !== undefined) site.write(name, text);
@@ -134,7 +132,7 @@ export async function startHost(t: Scope, options: HostOptions = {}): Promise<Ma
  */
 export async function startOn(t: Scope, site: Site, prefix: readonly string[] = []): Promise<MailHost> {
   const host = new HostProcess(site, prefix);
-  t.after(() => host.destroy());
+  cleanUpLater(t, () => host.destroy());
   await host.start();
   return Object.assign(host, { ...site });
 }
