@@ -142,6 +142,27 @@ test("a receipt says delivered for a mailbox of ours, relayed for the rest", asy
   assert.deepEqual([c?.Action, c?.Status], ["relayed (to non-DSN-aware mailer)", "2.0.0"]);
 });
 
+test("a program's strange exit code has no status of its own; a report reckons with what it gives back", async () => {
+  const target = { kind: "program", command: "x", as: { name: "x" } } as const;
+  const end = (code: number, enhanced: string, text: string): Partial<QueueRecipient> => ({
+    target,
+    state: "failed",
+    lastReply: { code, enhanced, text },
+  });
+  const { mail, message } = await compose(
+    "failure",
+    [
+      remote("a@here.example", end(554, "5.3.0", "unknown mailer error 1")),
+      remote("b@here.example", end(501, "5.6.0", "Data format error")),
+    ],
+    { countedSize: 100 },
+  );
+  const [, a, b] = statusOf(mail);
+  assert.deepEqual([a?.Status, a?.["Diagnostic-Code"]], ["5.0.0", "X-Unix; 1"]);
+  assert.deepEqual([b?.Status, b?.["Diagnostic-Code"]], ["5.6.0", "X-Unix; 65"]);
+  assert.equal(message.countedSize, 1124);
+});
+
 test("8-bit octets of the message come back as they were", async () => {
   const original = Buffer.concat([
     Buffer.from("Subject: "),

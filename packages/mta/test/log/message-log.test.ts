@@ -6,6 +6,7 @@ import {
   logAccepted,
   logDone,
   logOutcome,
+  logOwners,
   logQueued,
   logRejected,
   logReport,
@@ -113,6 +114,79 @@ test("programs, files and the alias that led there", () => {
   );
   const file: QueueRecipient = { ...program, target: { kind: "file", path: "/var/archive", as } };
   assert.match(outcomeLine(sent, "local", file), /to=\/var\/archive, .*mailer=\*file\*/);
+});
+
+test("a program as Sendmail's log writes it: a backslash as two, and no group of DefaultUser", () => {
+  const sent: Outcome = {
+    kind: "delivered",
+    relay: "prog",
+    reply: { code: 250, enhanced: "2.0.0", text: "Sent" },
+    dsnRelayed: false,
+  };
+  const program: QueueRecipient = {
+    address: "args@x",
+    target: { kind: "program", command: 'say "it"', as: { name: "args", uid: 8, gid: 12 } },
+    controlling: "<args@x>",
+    state: "pending",
+  };
+  assert.match(
+    outcomeLine(sent, "local", program),
+    /: to="\|say \\\\"it\\\\"", ctladdr=<args@x> \(8\/0\), delay=/,
+  );
+  const joes: QueueRecipient = {
+    ...program,
+    target: { kind: "program", command: "x", as: { name: "joe", user: "joe", uid: 1000, gid: 100 } },
+  };
+  assert.match(outcomeLine(sent, "local", joes), /ctladdr=<args@x> \(1000\/100\), /);
+});
+
+test("mail of a user of ours, or for a list with an owner, and a mailbox with a detail", () => {
+  const sent: Outcome = {
+    kind: "delivered",
+    relay: "local",
+    reply: { code: 250, enhanced: "2.0.0", text: "Sent" },
+    dsnRelayed: false,
+  };
+  const line = (recipient: QueueRecipient) => {
+    const log = listLog();
+    const entry = entryOf({ receivedAt: 0, senderUser: "<joe@x> (1000/100)" });
+    logOutcome(log, { entry, recipient, outcome: sent, mailer: "esmtp", startedAt: 0, now: 0 });
+    return log.lines[0]!;
+  };
+  assert.match(line(remote("c@far.example")), /: to=<c@far\.example>, ctladdr=<joe@x> \(1000\/100\), delay=/);
+  const owned = { sender: "amy@x", senderUser: "amy (1001/100)", controlling: "<list@x>" };
+  assert.match(
+    line(remote("c@far.example", owned)),
+    /: to=c@far\.example, ctladdr=amy \(1001\/100\), delay=/,
+  );
+  assert.match(line(remote("c@far.example", { sender: "far@y" })), /: to=<c@far\.example>, delay=/);
+  const target = { kind: "mailbox", name: "bob", detail: "tag" } as const;
+  assert.match(line(local("bob+tag@x", { target })), /mailer=local, pri=\d+, relay=tag, dsn=2\.0\.0/);
+  const log = listLog();
+  const recipients = [
+    remote("a@y", owned),
+    remote("b@y", owned),
+    remote("c@y", { sender: "boss@far.test" }),
+    remote("d@y"),
+  ];
+  logOwners(log, entryOf({ recipients }), "x");
+  assert.deepEqual(log.lines, [
+    "6AONqJ00001234: 6AONqJ00001234: clone: owner=amy",
+    "6AONqJ00001234: 6AONqJ00001234: clone: owner=boss@far.test",
+  ]);
+});
+
+test("a temporary exit code is told in its own words", () => {
+  const outcome = (text: string, enhanced: string): Outcome => ({
+    kind: "deferred",
+    relay: "prog",
+    reply: { code: 451, enhanced, text },
+  });
+  assert.match(outcomeLine(outcome("I/O error", "4.0.0"), "prog"), /dsn=4\.0\.0, stat=I\/O error$/);
+  assert.match(
+    outcomeLine(outcome("exited with EX_TEMPFAIL", "4.0.0"), "prog"),
+    /stat=Deferred: exited with EX_TEMPFAIL$/,
+  );
 });
 
 test("what LogLevel leaves out", () => {

@@ -379,6 +379,35 @@ test("a report on a sender of ours that nobody has goes to postmaster", async (t
   assert.match(log, /: postmaster notify: User unknown$/m);
 });
 
+test("the report on an unknown sender of ours is logged as User unknown, and postmaster gets its receipts", async (t) => {
+  const root = { ...local("root@here.example"), controlling: "<postmaster>" };
+  const h = await host(t, {
+    resolve: (address) => Promise.resolve(address === "postmaster" ? [root] : []),
+  });
+  const sender = "ghost@here.example";
+  h.remoteMailer.act = () => ({
+    kind: "failed",
+    relay: "mx",
+    reply: { code: 550, enhanced: "5.1.2", text: "Host unknown" },
+  });
+  await submit(h, [remote("a@far.example")], { sender });
+  await h.runner.idle();
+  let text = "";
+  h.localMailer.act = async (_recipient, attempt) => {
+    text = (await readBody(attempt.body)).toString();
+    return SENT;
+  };
+  h.remoteMailer.act = () => SENT;
+  await submit(h, [remote("b@far.example", { notify: ["SUCCESS"] })], { sender });
+  await h.runner.idle();
+  assert.match(text, /Subject: Return receipt/);
+  assert.match(text, /550 5\.1\.1 <ghost@here\.example>\.\.\. User unknown/);
+  const log = h.log.lines.join("\n");
+  assert.match(log, /: postmaster notify: User unknown$/m);
+  assert.match(log, /: DSN: Return receipt$/m);
+  assert.equal(h.log.lines.filter((line) => / to=root, .*stat=Sent/.test(line)).length, 2, log);
+});
+
 test("a held message waits, and a removed one is not brought back", async (t) => {
   const h = await host(t);
   const [slow, arrived] = [gate(), gate()];
