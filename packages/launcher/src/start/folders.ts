@@ -8,8 +8,9 @@ import {
   chownSync,
   closeSync,
   constants,
-  lchownSync,
-  lstatSync,
+  existsSync,
+  fchownSync,
+  fstatSync,
   mkdirSync,
   openSync,
   readdirSync,
@@ -152,18 +153,47 @@ function openToAll({ path, mode }: Folder, identity: Identity | undefined): void
   }
 }
 
-/** Gives a folder of ours, with all in it that is not its own already, to the identity. */
+/**
+ * Gives a folder of ours, with all in it that is not its own already, to the identity.
+ *
+ * What is in it was put there by processes that are not root, so no name is trusted to mean the same twice: each thing is opened
+ * and judged by its descriptor. Links and files that have another name elsewhere stay whose they are.
+ */
 function handOver(path: string, identity: Identity): void {
-  const at = lstatSync(path);
-  if (at.isDirectory()) for (const name of readdirSync(path)) handOver(join(path, name), identity);
-  if (at.uid !== identity.uid) lchownSync(path, identity.uid, identity.gid);
+  const fd = openAsItIs(path);
+  if (fd === undefined) return;
+  try {
+    const at = fstatSync(fd);
+    if (at.isDirectory()) {
+      const held = `/proc/self/fd/${fd}`;
+      const folder = existsSync(held) ? held : path;
+      for (const name of readdirSync(folder)) handOver(join(folder, name), identity);
+    }
+    if (at.uid !== identity.uid && (at.isDirectory() || (at.isFile() && at.nlink === 1)))
+      fchownSync(fd, identity.uid, identity.gid);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Opens a file or folder without following a link, and without waiting; undefined for what is neither, or has gone. */
+function openAsItIs(path: string): number | undefined {
+  try {
+    return openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  } catch (error) {
+    if (["ELOOP", "ENXIO", "ENOENT"].includes(errnoOf(error) ?? "")) return undefined;
+    throw error;
+  }
 }
 
 function makeLogFile(site: Site, identity: Identity | undefined): void {
   try {
-    closeSync(openSync(site.logFile, "a", 0o640));
-    if (identity !== undefined && statSync(site.logFile).uid !== identity.uid) {
-      chownSync(site.logFile, identity.uid, identity.gid);
+    const fd = openSync(site.logFile, "a", 0o640);
+    try {
+      if (identity !== undefined && fstatSync(fd).uid !== identity.uid)
+        fchownSync(fd, identity.uid, identity.gid);
+    } finally {
+      closeSync(fd);
     }
   } catch (error) {
     throw new UserError(`cannot write the log ${site.logFile}: ${reasonOf(error)}`, exitCodeOf(error));
