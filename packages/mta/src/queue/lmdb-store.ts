@@ -99,21 +99,39 @@ class LmdbStore implements QueueStore {
   }
 
   async #insert(entry: QueueEntry, body: Buffer | undefined): Promise<void> {
-    const { entries, bodies, drops, paths } = this.#env;
+    const { entries, bodies, drops, root, paths } = this.#env;
     const bytes = encodeEntry(entry);
-    const commit = entries.ifNoExists(entry.id, () => {
+    const put = () => {
       void entries.put(entry.id, bytes);
       if (body !== undefined) void bodies.put(entry.id, body);
-      if (entry.drop !== undefined) void drops.put(entry.drop, entry.id);
       this.#addRows(entry);
-    });
+    };
+    const { drop } = entry;
+    // Who takes the same file at the same time finds its note, whatever it saw before.
+    const commit =
+      drop === undefined
+        ? entries.ifNoExists(entry.id, put)
+        : root.transaction(() => {
+            if (entries.doesExist(entry.id) || drops.doesExist(drop)) return false;
+            void drops.put(drop, entry.id);
+            put();
+            return true;
+          });
     if (!(await committed(commit, paths.dir)))
-      throw new QueueError(`queue id ${entry.id} is taken`, "EEXIST");
+      throw new QueueError(
+        `queue id ${entry.id} is taken${drop === undefined ? "" : `, or ${drop} is queued already`}`,
+        "EEXIST",
+      );
   }
 
   queuedDrop(name: string): string | undefined {
     this.#env.root.resetReadTxn();
     return this.#env.drops.get(name);
+  }
+
+  queuedDrops(): string[] {
+    this.#env.root.resetReadTxn();
+    return [...this.#env.drops.getKeys()];
   }
 
   async forgetDrop(name: string): Promise<void> {

@@ -107,6 +107,8 @@ export interface QueueStore {
   receive(id?: string): MessageWriter;
   /** The id under which a drop file was queued (see NewMessage.drop), or undefined; known until {@link forgetDrop}. */
   queuedDrop(name: string): string | undefined;
+  /** The names of all drop files that were queued and are not forgotten. */
+  queuedDrops(): string[];
   /** The drop file is gone. */
   forgetDrop(name: string): Promise<void>;
   /** The entry with an id, or undefined. */

@@ -6,7 +6,7 @@
  * `bad-NAME` and named in the log; the rest goes on.
  */
 import { type FSWatcher, watch } from "node:fs";
-import { open, opendir, rename, stat, unlink } from "node:fs/promises";
+import { lstat, open, opendir, rename, stat, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { type Clock, delay } from "@mailhost/common/clock";
 import { errnoOf, messageOf } from "@mailhost/common/errors";
@@ -16,14 +16,14 @@ import { stdinMessage } from "../commands/stdin-message.ts";
 import type { QueueEntry } from "../queue/queue-entry.ts";
 import type { QueueStore } from "../queue/queue-store.ts";
 import type { Submission, Submitted } from "./accept-submission.ts";
-import { isDropName } from "./drop-file.ts";
+import { isDropName, isUnfinishedName } from "./drop-file.ts";
 import { openDropFile } from "./drop-reader.ts";
 import type { LocalUser } from "./local-user.ts";
 
 /** What it works with. */
 export interface CollectorParts {
   readonly dir: string;
-  readonly store: Pick<QueueStore, "queuedDrop" | "forgetDrop">;
+  readonly store: Pick<QueueStore, "queuedDrop" | "queuedDrops" | "forgetDrop">;
   readonly accept: (submission: Submission) => Promise<Submitted>;
   /** Told of each message that has been queued. */
   readonly submitted: (entry: QueueEntry) => void;
@@ -55,6 +55,8 @@ export interface DropCollector {
 const POLL = 1000;
 /** When a file that could not be queued is looked at again (ms). */
 const RETRY = 30_000;
+/** A file that has not been finished for so long never will be (ms). */
+const ABANDONED = 3 * 24 * 3_600_000;
 /** Two changes within this time may bear the same time stamp (ms). */
 const STAMP = 50;
 
@@ -133,33 +135,57 @@ async function changeTime(dir: string): Promise<number> {
 
 /** @returns how many files stay for later */
 async function collectAll(parts: CollectorParts, goesOn: () => boolean): Promise<number> {
-  const done: string[] = [];
   let left = 0;
   try {
     for await (const { name } of await opendir(parts.dir)) {
       if (!goesOn()) break;
-      if (!isDropName(name)) continue;
-      const result = await takeSafely(parts, name);
-      if (result === "queued") done.push(name);
-      else if (result === "left") left += 1;
+      if (isUnfinishedName(name)) await removeAbandoned(parts, name);
+      if (isDropName(name) && (await takeSafely(parts, name)) === "left") left += 1;
     }
+    await forgetGone(parts);
   } catch (error) {
     if (errnoOf(error) !== "ENOENT")
       parts.log.write("error", `SYSERR(drop): ${parts.dir} cannot be read: ${messageOf(error)}`);
   }
-  if (done.length === 0) return left;
-  try {
-    // The notes go after the files are gone for good.
-    await syncFolder(parts.dir);
-    for (const name of done) await parts.store.forgetDrop(name);
-  } catch (error) {
-    parts.log.write("warn", `drop: ${parts.dir}: ${messageOf(error)}`);
-  }
   return left;
 }
 
-/** What became of a file: it was queued and is gone, it is no longer our concern, or it stays for later. */
-type Taken = "queued" | "settled" | "left";
+/** Forgets the notes of files that are gone for good, also those whose files went when a daemon died. */
+async function forgetGone({ dir, store }: CollectorParts): Promise<void> {
+  const gone: string[] = [];
+  for (const name of store.queuedDrops()) {
+    if (isDropName(name) && !(await isThere(join(dir, name)))) gone.push(name);
+  }
+  if (gone.length === 0) return;
+  await syncFolder(dir);
+  await Promise.all(gone.map((name) => store.forgetDrop(name)));
+}
+
+async function isThere(path: string): Promise<boolean> {
+  try {
+    await lstat(path);
+    return true;
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT") return false;
+    throw error;
+  }
+}
+
+/** Nobody was told that an unfinished file was accepted; after so long whoever wrote it is gone. */
+async function removeAbandoned(parts: CollectorParts, name: string): Promise<void> {
+  const path = join(parts.dir, name);
+  const { unlink: remove } = parts.fs ?? { unlink };
+  try {
+    if (Date.now() - (await lstat(path)).mtimeMs < ABANDONED) return;
+    await remove(path);
+    parts.log.write("info", `drop: ${path}: message was never accepted; its file is removed`);
+  } catch (error) {
+    if (errnoOf(error) !== "ENOENT") parts.log.write("warn", `drop: ${path}: ${messageOf(error)}`);
+  }
+}
+
+/** What became of a file: it is no longer our concern, or it stays for later. */
+type Taken = "settled" | "left";
 
 async function takeSafely(parts: CollectorParts, name: string): Promise<Taken> {
   try {
@@ -176,7 +202,7 @@ async function take(parts: CollectorParts, name: string): Promise<Taken> {
   const { unlink: remove } = parts.fs ?? { unlink };
   if (parts.store.queuedDrop(name) !== undefined) {
     await remove(path);
-    return "queued";
+    return "settled";
   }
   const read = await openDropFile(path, parts.maxSize());
   if (read.kind === "absent") return "settled";
@@ -206,7 +232,7 @@ async function take(parts: CollectorParts, name: string): Promise<Taken> {
   }
   parts.submitted(result.entry);
   await remove(path);
-  return "queued";
+  return "settled";
 }
 
 async function setAside(parts: CollectorParts, name: string, reason: string): Promise<void> {

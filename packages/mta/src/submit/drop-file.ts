@@ -27,12 +27,26 @@ export function isDropName(name: string): boolean {
   return /^[0-9a-f]{32}$/.test(name);
 }
 
+/** The name of one that is being written. */
+export function isUnfinishedName(name: string): boolean {
+  return name.startsWith(".") && isDropName(name.slice(1));
+}
+
+/** The name that a file has until it is complete. */
+export function unfinishedName(name: string): string {
+  return `.${name}`;
+}
+
 /** A drop file being written. */
 export interface DropWriter {
   readonly name: string;
   write(chunk: Buffer): Promise<void>;
-  /** Puts it in place; resolves when it is on stable storage. */
-  finish(): Promise<void>;
+  /**
+   * Puts it in place; resolves when it is on stable storage.
+   *
+   * @param mayBeTaken the daemon was asked to take it and did not answer: it may have
+   */
+  finish(mayBeTaken?: boolean): Promise<void>;
   /** Takes it away; harmless after {@link finish}. */
   discard(): Promise<void>;
 }
@@ -44,7 +58,7 @@ export interface DropWriter {
  */
 export async function createDrop(dropDir: string): Promise<DropWriter> {
   const name = randomBytes(16).toString("hex");
-  const temporary = join(dropDir, `.${name}`);
+  const temporary = join(dropDir, unfinishedName(name));
   const handle = await openNew(temporary, dropDir);
   let state: "open" | "finished" | "gone" = "open";
   const step = async (act: () => Promise<unknown>) => {
@@ -59,10 +73,15 @@ export async function createDrop(dropDir: string): Promise<DropWriter> {
   return {
     name,
     write: (chunk) => step(() => writeAll(handle, chunk)),
-    async finish() {
+    async finish(mayBeTaken = false) {
       await step(async () => {
         await handle.sync();
-        await rename(temporary, join(dropDir, name));
+        try {
+          await rename(temporary, join(dropDir, name));
+        } catch (error) {
+          // Who takes it removes it after the commit.
+          if (!mayBeTaken || errnoOf(error) !== "ENOENT") throw error;
+        }
         state = "finished";
         await handle.sync();
       });

@@ -97,7 +97,8 @@ async function* contentOf(handle: FileHandle, start: number, size: number): Asyn
   for (let at = start; at < size; ) {
     const piece = Buffer.allocUnsafe(Math.min(CHUNK, size - at));
     const { bytesRead } = await handle.read(piece, 0, piece.length, at);
-    if (bytesRead === 0) return;
+    // Half a message is none: it is read again later, as it is then.
+    if (bytesRead === 0) throw new Error("the file became shorter while it was read");
     at += bytesRead;
     yield piece.subarray(0, bytesRead);
   }

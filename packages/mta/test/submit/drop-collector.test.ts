@@ -1,5 +1,13 @@
 import assert from "node:assert/strict";
-import { linkSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  symlinkSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { rename, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
@@ -12,6 +20,7 @@ import type { QueueEntry } from "../../src/queue/queue-entry.ts";
 import { acceptSubmission } from "../../src/submit/accept-submission.ts";
 import { type CollectorFs, startDropCollector } from "../../src/submit/drop-collector.ts";
 import { createDrop, DROP_MARK, dropHead } from "../../src/submit/drop-file.ts";
+import { openDropFile } from "../../src/submit/drop-reader.ts";
 import type { SubmissionRequest } from "../../src/submit/submission-request.ts";
 import { makeSite, removeSite } from "../commands/site-fixture.ts";
 
@@ -175,6 +184,59 @@ test("a crash between the commit and the removal does not queue a message twice"
   assert.deepEqual(host.files(), []);
   await host.collect();
   assert.deepEqual(host.entries(), []);
+});
+
+test("a daemon that died after the removal leaves no note for ever; a note outlasts a file that stays", async (t) => {
+  const host = await rig(t);
+  const { store } = host.queue;
+  const name = await host.drop({});
+  const forget = store.forgetDrop.bind(store);
+  store.forgetDrop = () => Promise.reject(new Error("the power fails"));
+  await host.collect();
+  assert.deepEqual([host.files(), store.queuedDrops()], [[], [name]]);
+  store.forgetDrop = forget;
+  await host.collect();
+  assert.deepEqual(store.queuedDrops(), []);
+  const stays = await host.drop({});
+  await host.collect({ unlink: () => Promise.reject(new Error("no")) });
+  await host.collect({ unlink: () => Promise.reject(new Error("no")) });
+  assert.deepEqual([store.queuedDrops(), host.entries().length], [[stays], 2]);
+});
+
+test("two that take the same file at the same time queue it once", async (t) => {
+  const host = await rig(t);
+  await host.drop({});
+  const { store } = host.queue;
+  // Each looks for the note before the other has made it.
+  store.queuedDrop = () => undefined;
+  const keep = { unlink: () => Promise.resolve() };
+  await Promise.all([host.collect(keep), host.collect(keep)]);
+  assert.equal(host.entries().length, 1);
+  assert.match(host.log.join("\n"), /stays for later: .* is queued already/);
+});
+
+test("what was left unfinished days ago is removed, what is being written is not", async (t) => {
+  const host = await rig(t);
+  const [old, fresh] = ["a", "b"].map((letter) => `.${letter.repeat(32)}`) as [string, string];
+  for (const name of [old, fresh, ".other"]) writeFileSync(join(host.dir, name), "half a mess");
+  const days = (n: number) => Date.now() / 1000 - n * 86_400;
+  utimesSync(join(host.dir, old), days(4), days(4));
+  utimesSync(join(host.dir, ".other"), days(4), days(4));
+  utimesSync(join(host.dir, fresh), days(2), days(2));
+  await host.collect();
+  assert.deepEqual(host.files(), [fresh, ".other"]);
+});
+
+test("a file that is cut while it is read is not taken as it is then", async (t) => {
+  const host = await rig(t);
+  const path = join(host.dir, await host.drop({}, `Subject: x\r\n\r\n${"line\r\n".repeat(30_000)}`));
+  const read = await openDropFile(path, 1_000_000);
+  assert.ok(read.kind === "drop");
+  truncateSync(path, 70_000);
+  await assert.rejects(async () => {
+    for await (const _ of read.drop.content());
+  }, /became shorter/);
+  await read.drop.close();
 });
 
 test("a file that cannot be queued now stays and loses nothing", async (t) => {
