@@ -65,7 +65,7 @@ test("a large message whose data file was cut is held with the reason, and the r
   const id = / (\S+) Message accepted/.exec(reply.text)![1]!;
   await host.logged(new RegExp(`${id}: to=.*stat=Deferred`));
   await host.stop();
-  truncateSync(host.path(`var/spool/mqueue/df/${id}`), 1000);
+  truncateSync(host.path(`var/spool/mqueue/large/${id}`), 1000);
   await host.start();
   assert.equal((await host.mailhost(["queue", "run"])).code, 0);
   await host.logged(new RegExp(`${id}.*df/${id}|df/${id}.*|${id}: .*data file`));

@@ -36,8 +36,8 @@ export interface QueuePaths {
   readonly lock: string;
   /** Names the process that has the queue open for writing; left behind by one that did not end well. */
   readonly marker: string;
-  /** Messages over 64 KiB, one file each, named by id. */
-  readonly df: string;
+  /** Messages over 64 KiB, one file each, named by id. A name of its own: a Sendmail that came back would take `df` for its own. */
+  readonly large: string;
 }
 
 /** Lays out the queue's paths. */
@@ -48,7 +48,7 @@ export function queuePaths(site: Site): QueuePaths {
     environment,
     lock: `${environment}-lock`,
     marker: join(site.queueDir, "queue.open"),
-    df: join(site.queueDir, "df"),
+    large: join(site.queueDir, "large"),
   };
 }
 
@@ -80,7 +80,7 @@ const MAP_SIZE = 4 * 1024 ** 3;
 
 /**
  * Opens the environment, making it when it is missing. A damaged one is moved to `queue.mdb.damaged-TIME`, and its large
- * messages to `queue.mdb.damaged-TIME-df`; it is named in the log, and a new one begun.
+ * messages to `queue.mdb.damaged-TIME-large`; it is named in the log, and a new one begun.
  *
  * @returns undefined when it is to be read only and there is none
  * @throws UserError when it cannot be opened or, read only, is damaged
@@ -101,6 +101,7 @@ export async function openEnvironment(
     await environment.close();
     return undefined;
   }
+  takeOverOldFolder(paths);
   makeFolders(paths);
   const marker = takeMarker(paths);
   await moveAsideIfDamaged(paths, marker.unclean, options);
@@ -132,8 +133,14 @@ function inspect(paths: QueuePaths): LmdbFileState {
   }
 }
 
+/** Version 0.1 called the folder of large messages `df`. */
+function takeOverOldFolder({ dir, environment, large }: QueuePaths): void {
+  const old = join(dir, "df");
+  if (existsSync(environment) && existsSync(old) && !existsSync(large)) renameSync(old, large);
+}
+
 function makeFolders(paths: QueuePaths): void {
-  for (const dir of [paths.dir, paths.df]) {
+  for (const dir of [paths.dir, paths.large]) {
     try {
       // What is above the queue is not the queue's alone.
       mkdirSync(dirname(dir), { recursive: true, mode: 0o755 });
@@ -195,9 +202,9 @@ async function moveAsideIfDamaged(
   const aside = unusedName(`${paths.environment}.damaged-${time}`);
   renameSync(paths.environment, aside);
   if (existsSync(paths.lock)) renameSync(paths.lock, `${aside}-lock`);
-  if (readdirSync(paths.df).length > 0) {
+  if (readdirSync(paths.large).length > 0) {
     // They belong to entries that went with the file: the new queue would sweep them out as nobody's.
-    renameSync(paths.df, `${aside}-df`);
+    renameSync(paths.large, `${aside}-large`);
     makeFolders(paths);
   }
   options.log.write(

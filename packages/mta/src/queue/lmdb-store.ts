@@ -76,7 +76,7 @@ class LmdbStore implements QueueStore {
   /** Removes what a crash left half written. What a process that opened the queue before us is writing stays. */
   async sweep(before: number): Promise<void> {
     const isWanted = (id: string) => writerLives(id) || this.#env.entries.doesExist(id);
-    const swept = await sweepDf(this.#env.paths.df, before, isWanted, this.#fs);
+    const swept = await sweepDf(this.#env.paths.large, before, isWanted, this.#fs);
     for (const id of swept)
       this.#log.write("info", `${id}: message was never accepted; its data file is removed`);
   }
@@ -84,7 +84,7 @@ class LmdbStore implements QueueStore {
   receive(id: string = this.newId()): MessageWriter {
     return createMessageWriter({
       id,
-      dfDir: this.#env.paths.df,
+      dfDir: this.#env.paths.large,
       fs: this.#fs,
       clock: this.#clock,
       commit: (entry, body) => this.#insert(entry, body),
@@ -163,7 +163,7 @@ class LmdbStore implements QueueStore {
       async *stream(start = 0) {
         if (start >= size) return;
         if (size > SMALL_MESSAGE) {
-          yield* readDf(paths.df, id, size, start);
+          yield* readDf(paths.large, id, size, start);
           return;
         }
         const bytes = bodies.get(id);
@@ -174,7 +174,7 @@ class LmdbStore implements QueueStore {
   }
 
   async bodyFault(entry: QueueEntry): Promise<string | undefined> {
-    if (entry.size > SMALL_MESSAGE) return dfFault(this.#env.paths.df, entry.id, entry.size);
+    if (entry.size > SMALL_MESSAGE) return dfFault(this.#env.paths.large, entry.id, entry.size);
     return this.#env.bodies.doesExist(entry.id) ? undefined : "the message is missing in the queue";
   }
 
@@ -203,10 +203,10 @@ class LmdbStore implements QueueStore {
     this.#env.root.resetReadTxn();
     if (entries.doesExist(entry.id)) return false;
     // An earlier try that was cut short may have left its file.
-    await removeDf(paths.df, entry.id, this.#fs);
+    await removeDf(paths.large, entry.id, this.#fs);
     const writer = createMessageWriter({
       id: entry.id,
-      dfDir: paths.df,
+      dfDir: paths.large,
       fs: this.#fs,
       clock: this.#clock,
       commit: (fresh, bytes) => this.#insert({ ...copyOf(entry), size: fresh.size }, bytes),
@@ -316,7 +316,7 @@ class LmdbStore implements QueueStore {
   /** A file that stays behind costs space only, and the next start removes it. */
   async #dropDf(id: string): Promise<void> {
     try {
-      await removeDf(this.#env.paths.df, id, this.#fs);
+      await removeDf(this.#env.paths.large, id, this.#fs);
     } catch (error) {
       this.#log.write("warn", `${id}: data file cannot be removed: ${messageOf(error)}`);
     }

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readdirSync, statSync } from "node:fs";
+import { readdirSync, renameSync, statSync } from "node:fs";
 import { open, readFile, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import test from "node:test";
@@ -42,7 +42,7 @@ for (const [how, damage] of Object.entries(DAMAGE)) {
       /^queue\.mdb\.damaged-\d{8}T\d{6}Z$/.test(name),
     );
     assert.equal(aside.length, 1);
-    assert.ok((await readFile(join(site.queueDir, `${aside[0]}-df`, large.id))).equals(LARGE));
+    assert.ok((await readFile(join(site.queueDir, `${aside[0]}-large`, large.id))).equals(LARGE));
     assert.match(log.lines.join("\n"), /queue\.mdb is damaged: .*; moved to .*queue\.mdb\.damaged-/);
   });
 }
@@ -57,4 +57,16 @@ test("a sound queue after a crash is kept", async (t) => {
   t.after(() => again.store.close());
   assert.equal(again.store.get(entry.id)?.id, entry.id);
   assert.deepEqual(checkLmdbFile(paths.environment), { kind: "sound" });
+});
+
+test("large messages in the folder of the first version are found", async (t) => {
+  const { store, site, clock, log } = await temporaryQueue(t);
+  const large = await enqueue(store, {}, LARGE);
+  await store.close();
+  const { large: folder } = queuePaths(site);
+  renameSync(folder, join(site.queueDir, "df"));
+  const again = await openQueue(site, { clock, log });
+  t.after(() => again.store.close());
+  assert.ok((await readFile(join(folder, large.id))).equals(LARGE));
+  assert.deepEqual(readdirSync(site.queueDir).includes("df"), false);
 });

@@ -34,8 +34,8 @@ test("a message comes back as it went in, small or large, from any offset", asyn
   assert.equal((await readBody(store.body(empty))).length, 0);
   assert.equal((await readBody(store.body(small))).toString(), `${HEADER}8-bit: \xe9`);
   assert.equal((await readBody(store.body(exact))).length, 65_536);
-  assert.deepEqual(readdirSync(queuePaths(site).df), [large.id]);
-  assert.equal(statSync(join(queuePaths(site).df, large.id)).mode & 0o777, 0o600);
+  assert.deepEqual(readdirSync(queuePaths(site).large), [large.id]);
+  assert.equal(statSync(join(queuePaths(site).large, large.id)).mode & 0o777, 0o600);
   assert.ok((await readBody(store.body(large))).equals(LARGE));
   assert.ok((await readBody(store.body(large), 123_456)).equals(LARGE.subarray(123_456)));
   assert.deepEqual(
@@ -91,7 +91,7 @@ test("update, removal and a report are one change; the data file goes too", asyn
     add: [{ message: message({ sender: "", isReport: true }), body: Buffer.from("report") }],
   });
   assert.equal(store.get(large.id), undefined);
-  assert.deepEqual(readdirSync(queuePaths(site).df), []);
+  assert.deepEqual(readdirSync(queuePaths(site).large), []);
   assert.equal(store.get(other.id)?.attempts, 3);
   assert.equal((await readBody(store.body(report!))).toString(), "report");
   assert.deepEqual(store.due(clock.now(), 10).sort(), [other.id, report!.id].sort());
@@ -228,7 +228,7 @@ for (const failing of ["open", "write", "datasync", "sync", "close"] as const) {
     t.after(() => store.close());
     await assert.rejects(enqueue(store, {}, LARGE), { code: "ENOSPC" });
     assert.equal(store.count(), 0);
-    assert.deepEqual(readdirSync(queuePaths(site).df), []);
+    assert.deepEqual(readdirSync(queuePaths(site).large), []);
     armed = false;
     assert.equal((await enqueue(store, {}, LARGE)).size, LARGE.length);
   });
@@ -245,16 +245,16 @@ test("an id can be drawn before its message comes, and costs nothing if none doe
     [...store.list()].map((entry) => entry.id),
     [id],
   );
-  assert.deepEqual(readdirSync(queuePaths(site).df), []);
+  assert.deepEqual(readdirSync(queuePaths(site).large), []);
 });
 
 test("an aborted message leaves nothing; abort after commit harms nothing", async (t) => {
   const { store, site } = await temporaryQueue(t);
   const writer = store.receive();
   await writer.write(LARGE);
-  assert.equal(readdirSync(queuePaths(site).df).length, 1);
+  assert.equal(readdirSync(queuePaths(site).large).length, 1);
   await writer.abort();
-  assert.deepEqual(readdirSync(queuePaths(site).df), []);
+  assert.deepEqual(readdirSync(queuePaths(site).large), []);
   const kept = store.receive();
   await kept.write(LARGE);
   const entry = await kept.commit(message());
@@ -270,13 +270,13 @@ test("the next start removes data files that no entry names and nobody writes", 
   // A host that was started while a command had the queue open goes on after the command has ended.
   const beingWritten = `6AONqJ01${String(process.ppid % 1_000_000).padStart(6, "0")}`;
   for (const name of [orphan, beingWritten]) {
-    const path = join(queuePaths(site).df, name);
+    const path = join(queuePaths(site).large, name);
     await writeFile(path, "half");
     await utimes(path, 1, 1);
   }
   const again = await openQueue(site, { clock, log });
   t.after(() => again.store.close());
-  assert.deepEqual(readdirSync(queuePaths(site).df).sort(), [entry.id, beingWritten].sort());
+  assert.deepEqual(readdirSync(queuePaths(site).large).sort(), [entry.id, beingWritten].sort());
   assert.match(log.lines.join("\n"), /6AONqJ00000000: message was never accepted/);
 });
 
@@ -287,8 +287,8 @@ test("a data file that is missing or cut short is a fault of its entry only", as
     await enqueue(store, {}, LARGE),
     await enqueue(store),
   ];
-  await rm(join(queuePaths(site).df, gone.id));
-  await truncate(join(queuePaths(site).df, cut.id), 1000);
+  await rm(join(queuePaths(site).large, gone.id));
+  await truncate(join(queuePaths(site).large, cut.id), 1000);
   assert.match((await store.bodyFault(gone)) ?? "", /is missing/);
   assert.match((await store.bodyFault(cut)) ?? "", /has 1000 octets instead of/);
   assert.equal(await store.bodyFault(sound), undefined);

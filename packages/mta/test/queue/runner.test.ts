@@ -434,7 +434,7 @@ test("a message whose data file is gone is held with the reason; the rest goes o
   const h = await host(t);
   const large = await enqueue(h.store, {}, Buffer.alloc(100_000, 0x61));
   const small = await enqueue(h.store);
-  await rm(join(queuePaths(h.site).df, large.id));
+  await rm(join(queuePaths(h.site).large, large.id));
   h.runner.wake();
   await h.runner.idle();
   assert.equal(h.store.get(small.id), undefined);

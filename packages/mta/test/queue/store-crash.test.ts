@@ -45,7 +45,7 @@ test("every message acknowledged before a kill -9 is in the queue after it", asy
     }
     const ids = new Set([...store.list()].map((entry) => entry.id));
     assert.deepEqual(
-      readdirSync(queuePaths(site).df).filter((id) => !ids.has(id)),
+      readdirSync(queuePaths(site).large).filter((id) => !ids.has(id)),
       [],
     );
     assert.equal(store.due(Date.now() + 1e6, 1e6).length, ids.size);

@@ -147,9 +147,9 @@ test("an import that is cut short at any place is finished by the next one, each
     };
     await assert.rejects(importQueue(failing, dir, PARTS), /killed here/);
     // What a kill would leave beside it: the data file of a message that was coming in.
-    mkdirSync(queuePaths(site).df, { recursive: true });
+    mkdirSync(queuePaths(site).large, { recursive: true });
     if (store.get("6AR2KQ1S017893") === undefined)
-      writeFileSync(join(queuePaths(site).df, "6AR2KQ1S017893"), "half");
+      writeFileSync(join(queuePaths(site).large, "6AR2KQ1S017893"), "half");
     await importQueue(store, dir, PARTS);
     assert.deepEqual(
       [...store.list()].map((entry) => entry.id),
@@ -189,5 +189,5 @@ test("an entry that cannot be read is named, and can be removed", async (t) => {
   assert.equal(await again.store.discard(bad.id), false);
   assert.deepEqual(again.store.due(clock.now(), 10), [good.id]);
   assert.equal(again.store.count(), 1);
-  assert.deepEqual(readdirSync(queuePaths(site).df), []);
+  assert.deepEqual(readdirSync(queuePaths(site).large), []);
 });
