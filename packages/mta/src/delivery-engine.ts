@@ -13,6 +13,7 @@ import { openHostStatus } from "./deliver/host-status.ts";
 import { createRemoteMailer } from "./deliver/remote-mailer.ts";
 import type { Resolver } from "./dns/resolver.ts";
 import { createResolver } from "./dns/system-resolver.ts";
+import type { ResolveLate } from "./queue/late-recipients.ts";
 import type { OpenQueue } from "./queue/lmdb-store.ts";
 import type { ResolveAddress } from "./queue/reporting.ts";
 import { type Runner, startRunner } from "./queue/runner.ts";
@@ -28,6 +29,7 @@ export interface EngineParts {
   readonly queue: OpenQueue;
   /** Where reports go: their recipients may be ours, or aliases. */
   readonly resolve: ResolveAddress;
+  readonly resolveLate: ResolveLate;
   readonly isOurName: (name: string) => boolean;
   readonly isOurAddress: (ip: string, port: number) => boolean;
   /** As in the runner's parts. */
@@ -83,6 +85,7 @@ export function startEngine(parts: EngineParts): DeliveryEngine {
     hostname: settings.hostname,
     maxRemote: settings.queue.maxRunners,
     resolve: parts.resolve,
+    resolveLate: parts.resolveLate,
     isTaken: parts.isTaken,
     isRouted: (domain) => isInMailertable(domain, parts.tables.mailertable, parts.isOurName),
   });

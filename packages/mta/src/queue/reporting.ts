@@ -16,6 +16,7 @@ import {
   logUnknownSender,
   type ReportTitle,
 } from "../log/message-log.ts";
+import { unresolved } from "./late-recipients.ts";
 import type { NewMessage, QueueEntry, QueueRecipient } from "./queue-entry.ts";
 import type { MessageBody } from "./queue-store.ts";
 import type { QueueTimes } from "./schedule.ts";
@@ -98,7 +99,7 @@ interface ReportWork {
 async function writeReport(work: ReportWork, parts: ReportingParts): Promise<WrittenReport | undefined> {
   const { report, entry } = work;
   try {
-    const recipients = await parts.resolve(report.to);
+    const recipients = await resolved(report.to, parts);
     if (recipients.length > 0) return await compose(work, recipients, parts);
     if (report.kind === "double-bounce") {
       logReportDropped(parts.log, entry.id, `nobody takes the report to <${report.to}>`);
@@ -113,12 +114,23 @@ async function writeReport(work: ReportWork, parts: ReportingParts): Promise<Wri
   }
 }
 
+/** Where a report goes; one whose way cannot be found now waits for it in the queue. */
+async function resolved(to: string, { resolve, log }: ReportingParts): ReturnType<ResolveAddress> {
+  try {
+    return await resolve(to);
+  } catch (error) {
+    log.write("error", `SYSERR(report): <${to}>: ${messageOf(error)}`);
+    const reply = { code: 451, enhanced: "4.3.0", text: "recipient cannot be resolved now" };
+    return [{ address: to, target: unresolved(reply) }];
+  }
+}
+
 /** The sender is one of ours, and nobody: postmaster gets the report, of a failure as Sendmail's double bounce. */
 async function tellPostmaster(work: ReportWork, parts: ReportingParts): Promise<WrittenReport | undefined> {
   const { report, entry } = work;
   const to = parts.reports?.doubleBounceAddress ?? "postmaster";
   if (to === "") return undefined;
-  const recipients = await parts.resolve(to);
+  const recipients = await resolved(to, parts);
   if (recipients.length > 0) {
     const unreturnable = [`550 5.1.1 <${report.to}>... User unknown`];
     const failed = report.kind === "failure";

@@ -12,6 +12,7 @@ import { logDone, logOutcome } from "../log/message-log.ts";
 import type { Rewriting } from "../rewrite/rewriting.ts";
 import { EarlyResults } from "./early-results.ts";
 import type { AttemptResult } from "./lanes.ts";
+import { isUnresolved, type ResolveLate, replaceRecipient, unresolved } from "./late-recipients.ts";
 import type { QueueEntry, QueueRecipient } from "./queue-entry.ts";
 import { isProgramLane, type QueueStore } from "./queue-store.ts";
 import { logReports, type ReportingParts, writeReports } from "./reporting.ts";
@@ -30,6 +31,8 @@ export interface RoundParts extends ReportingParts {
   readonly remote: Mailer;
   /** Absent: mailers get messages as they came. */
   readonly rewriting?: Rewriting;
+  /** Absent: such recipients wait for their time and go back. */
+  readonly resolveLate?: ResolveLate;
   readonly clock: Clock;
   readonly log: Log;
   /** The part that a recipient belongs to. */
@@ -103,21 +106,52 @@ export class Round {
   async attempt(part: Part, laneFailing: boolean): Promise<AttemptResult> {
     const { clock } = this.#parts;
     const startedAt = clock.now();
-    const recipients = this.#recipientsOf(part, startedAt);
-    for (const recipient of recipients) this.#trying.add(recipient);
+    const due = this.#recipientsOf(part, startedAt);
+    for (const recipient of due) this.#trying.add(recipient);
+    const recipients = await this.#resolveLate(due);
     const early = new EarlyResults(recipients, clock, (known) => this.#recordEarly(part, known, startedAt));
     const outcomes = recipients.length === 0 ? [] : await this.#deliver(part, recipients, laneFailing, early);
     const isRecorded = early.end();
     const results = outcomes.filter(({ recipient }) => !isRecorded(recipient));
-    for (const recipient of recipients) this.#trying.delete(recipient);
+    for (const recipient of [...due, ...recipients]) this.#trying.delete(recipient);
     const now = clock.now();
     this.#log(part, results, startedAt);
     this.#open--;
     const hasFailures = this.#open === 0 && this.#failures.length > 0;
-    if (results.length > 0 || hasFailures || pendingOf(this.entry).length === 0) {
+    const hasChanged = recipients !== due;
+    if (results.length > 0 || hasFailures || hasChanged || pendingOf(this.entry).length === 0) {
       await this.#record(results, now);
     }
     return resultOf(outcomes);
+  }
+
+  /** Asks for those of whom it was not known where their mail goes; those that are to be tried now. */
+  async #resolveLate(due: QueueRecipient[]): Promise<QueueRecipient[]> {
+    const { resolveLate, log, clock } = this.#parts;
+    if (resolveLate === undefined || !due.some(isUnresolved)) return due;
+    const recipients: QueueRecipient[] = [];
+    for (const recipient of due) {
+      if (!isUnresolved(recipient)) {
+        recipients.push(recipient);
+        continue;
+      }
+      try {
+        const resolved = await resolveLate(recipient.address);
+        // What it has become has its own parts, and its turn when this is on record.
+        if (resolved.kind === "targets") {
+          replaceRecipient(this.entry, recipient, resolved.recipients, clock.now());
+          continue;
+        }
+        const now = { ...recipient, target: unresolved(resolved.reply) };
+        this.#trying.add(now);
+        this.entry.recipients[this.entry.recipients.indexOf(recipient)] = now;
+        recipients.push(now);
+      } catch (error) {
+        log.write("error", `${this.entry.id}: SYSERR(resolve): ${messageOf(error)}`);
+        recipients.push(recipient);
+      }
+    }
+    return recipients;
   }
 
   #log(part: Part, results: readonly RecipientOutcome[], startedAt: number): void {

@@ -14,6 +14,7 @@ import { logHeld } from "../log/message-log.ts";
 import type { Rewriting } from "../rewrite/rewriting.ts";
 import { DueScan } from "./due-scan.ts";
 import { type AttemptResult, type Lane, Lanes } from "./lanes.ts";
+import type { ResolveLate } from "./late-recipients.ts";
 import { isKeptBack, type QueueEntry } from "./queue-entry.ts";
 import { type DueRow, dueRowsOf, isProgramLane, laneOf, type QueueStore } from "./queue-store.ts";
 import { type ResolveAddress, reportSettings, resolveRemote } from "./reporting.ts";
@@ -33,6 +34,8 @@ export interface RunnerParts {
   readonly hostname: string;
   /** Where reports go; by default to the host of the sender's domain, which is wrong for senders of our own. */
   readonly resolve?: ResolveAddress;
+  /** As {@link resolve}, for recipients of which nothing could be said yet. */
+  readonly resolveLate?: ResolveLate;
   /** True while another runner, which starts nothing more, has a message under way: it is left alone. */
   readonly isTaken?: (id: string) => boolean;
   /** True for a domain that has a way of its own beside the smart host (mailertable). */

@@ -12,6 +12,7 @@ import { type Taken, takeMessage } from "../inbound/receive-message.ts";
 import { type AcceptedRecipient, MOST_TARGETS, queueRecipients } from "../inbound/transaction.ts";
 import { logAccepted, logOwners } from "../log/message-log.ts";
 import { replyAbout } from "../policy/reply.ts";
+import { unresolved } from "../queue/late-recipients.ts";
 import type { QueueEntry } from "../queue/queue-entry.ts";
 import type { QueueStore } from "../queue/queue-store.ts";
 import { headerRecipients } from "./header-recipients.ts";
@@ -151,6 +152,11 @@ async function recipientsOf(
     if (result.kind === "targets") {
       accepted.push({ address: result.address, resolved: result.recipients });
       targets += result.recipients.length;
+      continue;
+    }
+    if (result.reply.code < 500) {
+      // It may be known later; whoever submits has done his part.
+      accepted.push({ address, resolved: [{ address, target: unresolved(result.reply) }] });
       continue;
     }
     complaints.push(refusalText(result.reply));

@@ -15,6 +15,7 @@ import { systemClock } from "@mailhost/common/clock";
 import type { Log } from "@mailhost/common/log/log";
 import { parseSettings } from "@mailhost/common/settings/load";
 import { openSiteTables } from "@mailhost/common/tables/site-tables";
+import { isUnresolved } from "../../src/queue/late-recipients.ts";
 import { type OpenQueue, openQueue } from "../../src/queue/lmdb-store.ts";
 import type { QueueEntry } from "../../src/queue/queue-entry.ts";
 import { acceptSubmission } from "../../src/submit/accept-submission.ts";
@@ -168,6 +169,24 @@ test("an unknown recipient becomes a report to the sender", async (t) => {
   const target = host.entries()[0]!.recipients[0]!.target;
   assert.ok(target.kind === "error");
   assert.equal(target.reply.enhanced, "5.1.1");
+});
+
+test("a recipient of whom nothing can be said now is queued all the same", async (t) => {
+  const host = await rig(t);
+  writeFileSync(
+    join(host.dir, "../../../etc/mail/virtusertable"),
+    "away@mail.linuxaid.com.cn\terror:4.2.0:450 not now\n",
+  );
+  await host.drop({ recipients: ["away@mail.linuxaid.com.cn", "joe"] });
+  await host.collect();
+  assert.deepEqual(
+    host.entries()[0]!.recipients.map((r) => [r.address, isUnresolved(r)]),
+    [
+      ["away@mail.linuxaid.com.cn", true],
+      ["joe@mail.linuxaid.com.cn", false],
+    ],
+  );
+  assert.deepEqual(host.files(), []);
 });
 
 test("a crash between the commit and the removal does not queue a message twice", async (t) => {
