@@ -29,8 +29,7 @@ import { readSelection } from "./queue/selection.ts";
 import { openListFiles } from "./recipients/list-files.ts";
 import { resolveRecipient } from "./recipients/resolve.ts";
 import { acceptSubmission } from "./submit/accept-submission.ts";
-import { openAwaitedDrops } from "./submit/awaited-drops.ts";
-import { type CollectorParts, startDropCollector } from "./submit/drop-collector.ts";
+import { startDropCollector } from "./submit/drop-collector.ts";
 import { localUser } from "./submit/local-user.ts";
 import { resolveWritten } from "./submit/written-address.ts";
 import { readTlsFiles } from "./tls-files.ts";
@@ -120,7 +119,7 @@ export async function start(parts: DaemonParts): Promise<Daemon> {
     log,
     clock,
   };
-  const drop: CollectorParts = {
+  const drops = startDropCollector({
     dir: site.dropDir,
     store: queue.store,
     accept: (submission) =>
@@ -133,9 +132,7 @@ export async function start(parts: DaemonParts): Promise<Daemon> {
     maxSize: () => settings.smtp.maxMessageSize,
     log,
     clock,
-  };
-  const awaited = openAwaitedDrops(drop);
-  const drops = startDropCollector({ ...drop, awaited });
+  });
   const listeners = await openListeners(parts, inbound, bound);
   log.write("info", `starting daemon (mailhost): SMTP+queueing@${interval(settings.queue.interval)}`);
   const warn = () => {
@@ -170,12 +167,11 @@ export async function start(parts: DaemonParts): Promise<Daemon> {
       drops.notice();
     },
     runQueue: (selection) => engine.runner.runAll(readSelection(selection)),
-    submission: (order) => awaited.take(order),
     underWay: () => [engine, ...leaving.keys()].flatMap(({ runner }) => runner.underWay()),
     async stop() {
       if (isLogged(log, 10)) log.write("info", "stopping daemon, reason=signal");
       for (const running of [engine, ...leaving.keys()]) running.hurry();
-      await Promise.all([...listeners.map((listener) => listener.stop()), drops.close(), awaited.close()]);
+      await Promise.all([...listeners.map((listener) => listener.stop()), drops.close()]);
       await Promise.all([engine.stop(), ...[...leaving.keys()].map((old) => old.stop())]);
       await Promise.all(leaving.values());
       await queue.store.close();
