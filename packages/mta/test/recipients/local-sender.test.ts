@@ -31,7 +31,9 @@ test("what a list sends on is its owner's, where that is a user; the nearest lis
   const resolved = await resolveRecipient("outer@ours.test", parts);
   assert.ok(resolved.kind === "targets");
   assert.deepEqual(
-    resolved.recipients.map(({ address, sender, senderUser }) => [address, sender, senderUser]).toSorted(),
+    resolved.recipients
+      .map(({ address, sender, senderUser }) => [address, sender, senderUser])
+      .toSorted(([a = ""], [b = ""]) => a.localeCompare(b)),
     [
       ["amy@mail.ours.test", "amy@mail.ours.test", "amy (2002/2002)"],
       ["joe@mail.ours.test", "amy@mail.ours.test", "amy (2002/2002)"],
