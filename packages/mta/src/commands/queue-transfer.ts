@@ -13,6 +13,7 @@ import { openSiteTables } from "@mailhost/common/tables/site-tables";
 import { actingParts } from "../deliver/controller.ts";
 import { formatReply } from "../policy/reply.ts";
 import { exportQueue } from "../queue/export-queue.ts";
+import { lockImport } from "../queue/import-lock.ts";
 import { importQueue } from "../queue/import-queue.ts";
 import { resolveWritten } from "../submit/written-address.ts";
 import { changeQueue, viewQueue } from "./queue-view.ts";
@@ -86,9 +87,14 @@ async function imported(site: Site, folder: string): Promise<Done> {
         return [];
       },
     };
-    const { ids, known, faults } = await changeQueue(site, silentLog, (store) =>
-      importQueue(store, folder, parts),
-    );
+    const { ids, known, faults } = await changeQueue(site, silentLog, async (store) => {
+      const unlock = lockImport(site.queueDir);
+      try {
+        return await importQueue(store, folder, parts);
+      } finally {
+        unlock();
+      }
+    });
     // The daemon finds them by itself; a word saves the wait.
     if (ids.length > 0) await sendControl(site, "wake").catch(() => undefined);
     return { ids, known, faults: faults.map(({ file, reason }) => ({ what: file, reason })) };

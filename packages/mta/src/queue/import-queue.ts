@@ -3,12 +3,14 @@
  * (`qfID` or `hfID` with `dfID`, in one folder or in its `qf` and `df` folders).
  *
  * A message is in the queue, on the disk, before its files are marked as taken over: they are renamed to `imported-NAME`, which
- * neither Sendmail nor another import looks at. Cut short at any moment, an import is simply run again: a message whose id
- * is in the queue already is only marked. What cannot be read stays as it is and is named.
+ * neither Sendmail nor another import looks at. The commit that queues it notes its control file until that is done. Cut short
+ * at any moment, an import is simply run again: a message that is in the queue already, or was and has been delivered
+ * meanwhile, is only marked. What cannot be read stays as it is and is named.
  */
+import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { access, readdir, readFile, rename } from "node:fs/promises";
-import { join } from "node:path";
+import { access, open, readdir, readFile, rename } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
 import { errnoOf, messageOf } from "@mailhost/common/errors";
 import { readEnvelope } from "./envelope-file.ts";
 import { entryFromQf, type ImportParts } from "./qf-entry.ts";
@@ -34,6 +36,9 @@ interface Found {
   readonly kind: "pair" | "sendmail";
 }
 
+/** As much of a queue as an import needs. */
+export type ImportStore = Pick<QueueStore, "restore" | "queuedDrop" | "queuedDrops" | "forgetDrop">;
+
 /** In front of the name of a file that was taken over. */
 const DONE = "imported-";
 
@@ -42,11 +47,7 @@ const DONE = "imported-";
  *
  * @throws errors of the file system when the folder cannot be read, QueueError when the queue cannot be written
  */
-export async function importQueue(
-  store: Pick<QueueStore, "restore" | "get">,
-  folder: string,
-  parts: ImportParts,
-): Promise<Imported> {
+export async function importQueue(store: ImportStore, folder: string, parts: ImportParts): Promise<Imported> {
   const result = {
     ids: [] as string[],
     known: [] as string[],
@@ -62,7 +63,51 @@ export async function importQueue(
     const fault = await markDone(found);
     if (fault !== undefined) result.faults.push({ file: found.control, reason: fault });
   }
+  await forgetMarked(store);
   return result;
+}
+
+/** In front of a note's path. */
+const NOTE = "import ";
+/** The longest path that is noted as it is (octets): keys of the table have a limit. */
+const LONGEST_NOTE = 1000;
+
+/** Under which name the commit notes that a control file is done with. */
+function noteOf({ control }: Found): string {
+  const path = resolve(control);
+  if (Buffer.byteLength(path) <= LONGEST_NOTE) return NOTE + path;
+  return `${NOTE}${createHash("sha256").update(path).digest("hex")}`;
+}
+
+/** Forgets the notes of files that are marked, also of an earlier import, once the marks are on the disk. */
+async function forgetMarked(store: ImportStore): Promise<void> {
+  const marked: string[] = [];
+  for (const note of store.queuedDrops()) {
+    if (note.startsWith(`${NOTE}/`) && !(await exists(note.slice(NOTE.length)))) marked.push(note);
+  }
+  for (const folder of new Set(marked.map((note) => dirname(note.slice(NOTE.length))))) {
+    if (await exists(folder)) await syncFolder(folder);
+  }
+  await Promise.all(marked.map((note) => store.forgetDrop(note)));
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await access(path);
+    return true;
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT" || errnoOf(error) === "ENOTDIR") return false;
+    throw error;
+  }
+}
+
+async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, "r");
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
 }
 
 /** Control files in the order of their names, which is the order of arrival. */
@@ -98,11 +143,7 @@ function sendmailFiles(id: string, control: string, data: string, name: string):
 
 type Taken = { readonly id: string; readonly isNew: boolean } | { readonly fault: string };
 
-async function take(
-  store: Pick<QueueStore, "restore" | "get">,
-  found: Found,
-  parts: ImportParts,
-): Promise<Taken> {
+async function take(store: ImportStore, found: Found, parts: ImportParts): Promise<Taken> {
   try {
     await access(found.data);
   } catch (error) {
@@ -110,8 +151,26 @@ async function take(
   }
   const read = found.kind === "pair" ? await readPair(found) : await readSendmail(found, parts);
   if ("fault" in read) return read;
-  const isNew = await store.restore(read.entry, read.body());
-  return { id: read.entry.id, isNew };
+  const { id } = read.entry;
+  const note = noteOf(found);
+  if (store.queuedDrop(note) !== undefined) return { id, isNew: false };
+  try {
+    return { id, isNew: await store.restore(read.entry, readable(read.body(), found.data), note) };
+  } catch (error) {
+    if (error instanceof UnreadableMessage) return { fault: error.message };
+    throw error;
+  }
+}
+
+/** The fault is the message's, not the queue's: the rest goes on. */
+class UnreadableMessage extends Error {}
+
+async function* readable(body: AsyncIterable<Buffer>, path: string): AsyncGenerator<Buffer> {
+  try {
+    yield* body;
+  } catch (error) {
+    throw new UnreadableMessage(`${path} cannot be read: ${messageOf(error)}`, { cause: error });
+  }
 }
 
 type Read = { readonly entry: QueueEntry; body(): AsyncIterable<Buffer> } | { readonly fault: string };

@@ -98,7 +98,8 @@ class LmdbStore implements QueueStore {
     return id;
   }
 
-  async #insert(entry: QueueEntry, body: Buffer | undefined): Promise<void> {
+  /** @param note taken with it, and a reason to refuse it when it is there already */
+  async #insert(entry: QueueEntry, body: Buffer | undefined, note = entry.drop): Promise<void> {
     const { entries, bodies, drops, root, paths } = this.#env;
     const bytes = encodeEntry(entry);
     const put = () => {
@@ -106,20 +107,19 @@ class LmdbStore implements QueueStore {
       if (body !== undefined) void bodies.put(entry.id, body);
       this.#addRows(entry);
     };
-    const { drop } = entry;
     // Who takes the same file at the same time finds its note, whatever it saw before.
     const commit =
-      drop === undefined
+      note === undefined
         ? entries.ifNoExists(entry.id, put)
         : root.transaction(() => {
-            if (entries.doesExist(entry.id) || drops.doesExist(drop)) return false;
-            void drops.put(drop, entry.id);
+            if (entries.doesExist(entry.id) || drops.doesExist(note)) return false;
+            void drops.put(note, entry.id);
             put();
             return true;
           });
     if (!(await committed(commit, paths.dir)))
       throw new QueueError(
-        `queue id ${entry.id} is taken${drop === undefined ? "" : `, or ${drop} is queued already`}`,
+        `queue id ${entry.id} is taken${note === undefined ? "" : `, or ${note} is queued already`}`,
         "EEXIST",
       );
   }
@@ -198,7 +198,7 @@ class LmdbStore implements QueueStore {
     }
   }
 
-  async restore(entry: QueueEntry, body: AsyncIterable<Buffer>): Promise<boolean> {
+  async restore(entry: QueueEntry, body: AsyncIterable<Buffer>, note?: string): Promise<boolean> {
     const { entries, paths } = this.#env;
     this.#env.root.resetReadTxn();
     if (entries.doesExist(entry.id)) return false;
@@ -209,7 +209,7 @@ class LmdbStore implements QueueStore {
       dfDir: paths.large,
       fs: this.#fs,
       clock: this.#clock,
-      commit: (fresh, bytes) => this.#insert({ ...copyOf(entry), size: fresh.size }, bytes),
+      commit: (fresh, bytes) => this.#insert({ ...copyOf(entry), size: fresh.size }, bytes, note),
     });
     try {
       for await (const piece of body) await writer.write(piece);

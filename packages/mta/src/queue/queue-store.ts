@@ -125,9 +125,10 @@ export interface QueueStore {
    * Puts a whole entry of another queue into this one, with its id, states and times. Resolves when it is on stable storage.
    *
    * @param body `entry.size` is set by what comes
+   * @param note name under which {@link queuedDrop} then knows it, until it is forgotten
    * @returns false when the id is taken: it is there already
    */
-  restore(entry: QueueEntry, body: AsyncIterable<Buffer>): Promise<boolean>;
+  restore(entry: QueueEntry, body: AsyncIterable<Buffer>, note?: string): Promise<boolean>;
   /**
    * Removes a message whatever state its entry is in.
    *

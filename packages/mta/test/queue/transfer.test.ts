@@ -6,10 +6,10 @@ import test, { type TestContext } from "node:test";
 import { open } from "lmdb";
 import { queuePaths } from "../../src/queue/environment.ts";
 import { exportQueue } from "../../src/queue/export-queue.ts";
-import { importQueue } from "../../src/queue/import-queue.ts";
+import { lockImport } from "../../src/queue/import-lock.ts";
+import { type ImportStore, importQueue } from "../../src/queue/import-queue.ts";
 import { openQueue } from "../../src/queue/lmdb-store.ts";
 import type { ImportParts } from "../../src/queue/qf-entry.ts";
-import type { QueueStore } from "../../src/queue/queue-store.ts";
 import { enqueue, HEADER, local, readBody, remote, temporaryQueue } from "./queue-samples.ts";
 
 const LARGE = Buffer.concat([Buffer.from(HEADER), Buffer.alloc(300_000, "0123456789abcde\r\n")]);
@@ -129,9 +129,11 @@ test("an import that is cut short at any place is finished by the next one, each
     const step = () => {
       if (steps++ === cut) throw Object.assign(new Error("killed here"), { code: "KILLED" });
     };
-    const failing: Pick<QueueStore, "restore" | "get"> = {
-      get: (id) => store.get(id),
-      async restore(entry, body) {
+    const failing: ImportStore = {
+      queuedDrop: (name) => store.queuedDrop(name),
+      queuedDrops: () => store.queuedDrops(),
+      forgetDrop: (name) => store.forgetDrop(name),
+      async restore(entry, body, note) {
         step();
         const cutBody = (async function* () {
           for await (const piece of body) {
@@ -139,13 +141,16 @@ test("an import that is cut short at any place is finished by the next one, each
             yield piece;
           }
         })();
-        const done = await store.restore(entry, cutBody);
+        const done = await store.restore(entry, cutBody, note);
         // The message is in the queue, and its files are not marked yet.
         step();
         return done;
       },
     };
     await assert.rejects(importQueue(failing, dir, PARTS), /killed here/);
+    // The daemon has delivered what it found in the queue, every other time.
+    const delivered = cut % 2 === 0 ? [] : [...store.list()].map(({ id }) => id);
+    await store.change({ remove: delivered });
     // What a kill would leave beside it: the data file of a message that was coming in.
     mkdirSync(queuePaths(site).large, { recursive: true });
     if (store.get("6AR2KQ1S017893") === undefined)
@@ -153,14 +158,33 @@ test("an import that is cut short at any place is finished by the next one, each
     await importQueue(store, dir, PARTS);
     assert.deepEqual(
       [...store.list()].map((entry) => entry.id),
-      [0, 1, 2].map((i) => `6AR2KQ${i}S017893`),
+      [0, 1, 2].map((i) => `6AR2KQ${i}S017893`).filter((id) => !delivered.includes(id)),
     );
+    assert.deepEqual(store.queuedDrops(), []);
     for (const entry of store.list()) assert.equal(await store.bodyFault(entry), undefined);
     assert.deepEqual(
       readdirSync(dir).filter((name) => !name.startsWith("imported-")),
       [],
     );
   }
+});
+
+test("a message that cannot be read is named, and the rest is taken over; one import at a time", async (t) => {
+  const { store, site } = await temporaryQueue(t);
+  const dir = folder(t);
+  for (const letter of ["S", "T"])
+    writeFileSync(join(dir, `qf6AR2KQ6${letter}017893`), qf("m", "RPFD:<a@far.test>\n"));
+  // Reading it fails.
+  mkdirSync(join(dir, "df6AR2KQ6S017893"));
+  writeFileSync(join(dir, "df6AR2KQ6T017893"), "x\n");
+  const { ids, faults } = await importQueue(store, dir, PARTS);
+  assert.deepEqual(ids, ["6AR2KQ6T017893"]);
+  assert.match(faults.map(({ reason }) => reason).join(), /df6AR2KQ6S017893 cannot be read: EISDIR/);
+  const unlock = lockImport(site.queueDir);
+  assert.throws(() => lockImport(site.queueDir), /another import .* is under way/);
+  unlock();
+  writeFileSync(join(site.queueDir, "queue.import"), "999999999");
+  lockImport(site.queueDir)();
 });
 
 test("an entry that cannot be read is named, and can be removed", async (t) => {
