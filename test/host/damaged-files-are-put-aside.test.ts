@@ -68,7 +68,7 @@ test("a large message whose data file was cut is held with the reason, and the r
   truncateSync(host.path(`var/spool/mqueue/large/${id}`), 1000);
   await host.start();
   assert.equal((await host.mailhost(["queue", "run"])).code, 0);
-  await host.logged(new RegExp(`${id}.*df/${id}|df/${id}.*|${id}: .*data file`));
+  await host.logged(new RegExp(`${id}.*large/${id}|large/${id}.*|${id}: .*data file`));
   const shown = await host.mailhost(["queue", "show", id]);
   assert.match(shown.stdout, /^held: .+/m);
 });

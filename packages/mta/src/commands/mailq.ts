@@ -19,6 +19,7 @@ import {
   type QueueEntry,
   type QueueRecipient,
   targetName,
+  writtenTarget,
 } from "../queue/queue-entry.ts";
 import { isSelected } from "../queue/selection.ts";
 import { NO_QUEUE_FLAGS, type QueueFlags, readQueueFlag } from "./queue-flags.ts";
@@ -133,11 +134,16 @@ export function entryLines(
       controlling = recipient.controlling;
       lines.push(`${indent}(---${printable(controlling ?? "")}---)`);
     }
-    lines.push(`${indent}<${printable(recipient.address)}>`);
+    lines.push(`${indent}${printable(shownRecipient(recipient))}`);
     if (verbose && recipient.lastReply !== undefined)
       lines.push(`${indent}\t(${printable(recipient.lastReply.text)})`);
   }
   return lines;
+}
+
+/** Programs and files as the alias has them, as Sendmail shows them. */
+function shownRecipient({ address, target }: QueueRecipient): string {
+  return target.kind === "program" || target.kind === "file" ? writtenTarget(target) : `<${address}>`;
 }
 
 function markOf(entry: QueueEntry, { underWay, busy, minAge, now }: QueueMoment): string {

@@ -34,7 +34,13 @@ export async function run(
     }
     const site = siteAt(values.root ?? process.env.MAILHOST_ROOT ?? DEFAULT_ROOT);
     const settings = values.C === undefined ? site : { ...site, settingsFile: values.C };
-    const file = values.f ?? sitePath(site, loadSettings(settings).log.statistics);
+    const kept = loadSettings(settings).log.statistics;
+    if (values.f === undefined && kept === "")
+      throw new UserError(
+        "mailstats: no counters are kept: set log.statistics, or StatusFile in sendmail.cf (STATUS_FILE in its .mc)",
+        EX_NOINPUT,
+      );
+    const file = values.f ?? sitePath(site, kept);
     if (statSync(file, { throwIfNoEntry: false }) === undefined)
       throw new UserError(`mailstats: ${file}: No such file or directory`, EX_NOINPUT);
     const counts = readCounts(file);

@@ -1,6 +1,7 @@
 /**
  * `mailhost queue export DIR` and `mailhost queue import DIR`: the queue as plain files, and back; Sendmail's queue too.
  */
+import { splitAddress } from "@mailhost/common/address";
 import { systemClock } from "@mailhost/common/clock";
 import { sendControl } from "@mailhost/common/daemon/control";
 import { errnoOf, messageOf, UserError } from "@mailhost/common/errors";
@@ -84,7 +85,9 @@ async function imported(site: Site, folder: string): Promise<Done> {
         const resolved = await resolveWritten(address, { site, settings, tables });
         if (resolved.kind === "targets") return resolved.recipients;
         if (resolved.reply.code < 500) throw new Error(formatReply(resolved.reply));
-        return [];
+        // Nobody of that name any more: the attempt says so, and the sender gets its report.
+        const whole = splitAddress(address).domain === "" ? `${address}@${settings.hostname}` : address;
+        return [{ address: whole, target: { kind: "error" as const, reply: resolved.reply } }];
       },
     };
     const { ids, known, faults } = await changeQueue(site, silentLog, async (store) => {

@@ -9,7 +9,8 @@ import { EX_OK, EX_USAGE } from "@mailhost/common/sysexits";
 import { findMailerRoute, readMailerRoute } from "@mailhost/common/tables/mailer-routes";
 import { openSiteTables } from "@mailhost/common/tables/site-tables";
 import type { Table } from "@mailhost/common/tables/table";
-import type { Target } from "../queue/queue-entry.ts";
+import { type Target, writtenTarget } from "../queue/queue-entry.ts";
+import type { ResolvedRecipient } from "../recipients/recipient-parts.ts";
 import { refusalCode, refusalText } from "../submit/refusal.ts";
 import { resolveWritten } from "../submit/written-address.ts";
 import type { SendmailStreams } from "./sendmail.ts";
@@ -38,24 +39,38 @@ export async function verifyAddresses(
         code = refusalCode(result.reply);
         continue;
       }
-      const deliveries = result.recipients.map(({ address, target }) => ({
-        address,
-        ...mailerOf(address, target, hops),
-      }));
       if (flags.json) {
+        const deliveries = result.recipients.map(({ address, target }) => ({
+          address,
+          ...mailerOf(address, target, hops),
+        }));
         streams.stdout(JSON.stringify({ address: written, deliveries }));
         continue;
       }
-      for (const { address, mailer, host, user } of deliveries) {
+      for (const recipient of result.recipients) {
+        const { target } = recipient;
+        if (target.kind === "error") {
+          streams.stdout(refusalText(target.reply));
+          code = refusalCode(target.reply);
+          continue;
+        }
+        const { mailer, host, user } = mailerOf(recipient.address, target, hops);
         const where = host === undefined ? "" : ` host ${host},`;
-        const shown = deliveries.length === 1 ? written : address;
-        streams.stdout(`${shown}... deliverable: mailer ${mailer},${where} user ${user}`);
+        streams.stdout(
+          `${shownName(written, recipient)}... deliverable: mailer ${mailer},${where} user ${user}`,
+        );
       }
     }
   } finally {
     await tables.close();
   }
   return code;
+}
+
+/** The address as it was asked for, or as the alias or list that it stands in has it. */
+function shownName(asked: string, { address, target, controlling }: ResolvedRecipient): string {
+  if (controlling === undefined) return asked;
+  return target.kind === "remote" ? address : writtenTarget(target);
 }
 
 /** What sends mail another way than the DNS says. */
@@ -75,7 +90,7 @@ export function mailerOf(
     case "mailbox":
       return { mailer: "local", user: target.name };
     case "program":
-      return { mailer: "prog", user: `|${target.command}` };
+      return { mailer: "prog", user: writtenTarget(target) };
     case "file":
       return { mailer: "*file*", user: target.path };
     case "error":

@@ -157,7 +157,9 @@ export class Expansion {
       name: way.controlling ?? way.written,
     };
     const target: Target = kind === "program" ? { kind, command: what, as } : { kind, path: what, as };
-    this.#add(`${kind} ${what} ${as.user ?? ""}`, way.controlling ?? targetName(target), target, way);
+    // The controlling address of an alias is in brackets, as the log has it; an address has none.
+    const address = (way.controlling ?? targetName(target)).replace(/^<(.*)>$/, "$1");
+    this.#add(`${kind} ${what} ${as.user ?? ""}`, address, target, way);
   }
 
   /** The faults as recipients: each ends in a report to the sender, or to the list's owner. */

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { test } from "node:test";
 import { systemClock } from "@mailhost/common/clock";
 import { silentLog } from "@mailhost/common/log/log";
@@ -232,11 +233,28 @@ test("-bv says where mail would go", async () => {
   await withSite(async (site) => {
     const ran = await sendmail(site, ["-bv", "staff", "MAILER-DAEMON", "nobody"]);
     assert.deepEqual(ran.out, [
-      "joe@mail.linuxaid.com.cn... deliverable: mailer local, user joe",
       "amy@far.example... deliverable: mailer esmtp, host far.example., user amy@far.example",
-      "MAILER-DAEMON... deliverable: mailer local, user root",
+      "joe... deliverable: mailer local, user joe",
+      "root... deliverable: mailer local, user root",
       "nobody... User unknown",
     ]);
+    assert.equal(ran.code, 67);
+  });
+});
+
+test("-bv names what a list holds as the list has it, and a member that is not there ends with 67", async () => {
+  await withSite(async (site) => {
+    writeFileSync(join(site.etcMail, "aliases"), 'team: gone, joe, "|/bin/vacation joe"\nsave: |/bin/save\n');
+    const ran = await sendmail(site, ["-bv", "team", "save"]);
+    assert.deepEqual(
+      ran.out.toSorted(),
+      [
+        '"|/bin/vacation joe"... deliverable: mailer prog, user "|/bin/vacation joe"',
+        "gone... User unknown",
+        "joe... deliverable: mailer local, user joe",
+        "|/bin/save... deliverable: mailer prog, user |/bin/save",
+      ].toSorted(),
+    );
     assert.equal(ran.code, 67);
   });
 });
