@@ -8,6 +8,7 @@ import type { SmtpReply } from "@mailhost/common/errors";
 import { writtenIp } from "@mailhost/common/ip-address";
 import { addressKeys } from "@mailhost/common/tables/address-keys";
 import { byDomain, isDomainName, type Lookup, networkKey, type Step, searchAccess } from "./access-lookup.ts";
+import { judgedAddress } from "./judged-address.ts";
 import { type Client, clientName, clientResolve, isThisHost, type PolicyFacts } from "./policy-facts.ts";
 import { ownDomainOf, relayDomainOf, relayDomainsEntry } from "./relay-domains.ts";
 import { reply } from "./reply.ts";
@@ -79,7 +80,7 @@ function addressMayRelay(
 /** FEATURE(relay_local_from) and FEATURE(relay_mail_from): what a sender says of itself, and anybody can say. */
 function senderMayRelay(sender: string, facts: PolicyFacts, lookups: Lookup[]): string | undefined {
   const { rules } = facts;
-  const { localPart, domain } = splitAddress(sender);
+  const { localPart, domain } = splitAddress(judgedAddress(sender, facts, lookups));
   const host = domainKey(domain);
   if (host === "") return undefined;
   if (rules.relayLocalFrom) {

@@ -11,7 +11,8 @@ import type { PolicyFacts } from "./policy-facts.ts";
 /** What the facts are made of. */
 export interface HostParts {
   readonly settings: Pick<Settings, "hostname" | "policy">;
-  readonly tables: Pick<SiteTables, "access" | "relayDomains" | "localHostNames">;
+  readonly tables: Pick<SiteTables, "access" | "relayDomains" | "localHostNames"> &
+    Partial<Pick<SiteTables, "domaintable">>;
   ownAddresses(): ReadonlySet<string>;
   /** The POP-before-SMTP entry of an address; absent: nobody has one. */
   drac?(ip: string): DracEntry | undefined;
@@ -22,7 +23,7 @@ export interface HostParts {
 /** The facts of the moment. */
 export function hostPolicyFacts(parts: HostParts): PolicyFacts {
   const { hostname, policy } = parts.settings;
-  const { access, relayDomains, localHostNames } = parts.tables;
+  const { access, relayDomains, localHostNames, domaintable } = parts.tables;
   return {
     access,
     relayDomains,
@@ -30,6 +31,10 @@ export function hostPolicyFacts(parts: HostParts): PolicyFacts {
     hostname: domainKey(hostname),
     ownDomains: ownDomainsOf(hostname),
     localDomain: (domain) => findLocalDomain(domain, hostname, localHostNames, () => parts.ownAddresses()),
+    renamed: (domain) => {
+      const now = domaintable?.get(domain)?.trim();
+      return now === undefined || now === "" ? undefined : domainKey(now);
+    },
     drac: (ip) => parts.drac?.(ip),
     isGateway: (ip) => parts.isGateway?.(ip) ?? false,
   };

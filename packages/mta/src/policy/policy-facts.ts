@@ -39,6 +39,8 @@ export interface PolicyFacts {
   readonly ownDomains: readonly string[];
   /** Whether mail for a domain is delivered here: the table and key that say so, or undefined. */
   localDomain(domain: string): { readonly table: string; readonly key: string } | undefined;
+  /** The name that domaintable has for a domain; absent: it has none. */
+  renamed?(domain: string): string | undefined;
   /** The POP-before-SMTP entry of an address. */
   drac(ip: string): DracEntry | undefined;
   /** True for the gateway of the container we run in: it may hide anybody. */

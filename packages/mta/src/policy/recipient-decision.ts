@@ -3,13 +3,15 @@
  * may the client relay?
  *
  * `OK` never relays. Nor does a local part that carries a route (`user%other`, `other!user`, `user@other`): at one of our
- * domains it is refused for whoever may not relay, and is an unknown user for everybody else.
+ * domains it is refused for whoever may not relay, and is an unknown user for everybody else. At a domain that we pass mail on
+ * to, the place that it leads to must be one too (ParseRecipient): that host trusts us, and would send it there.
  */
 import { domainKey, joinAddress, localPartKey, splitAddress } from "@mailhost/common/address";
 import type { SmtpReply } from "@mailhost/common/errors";
 import { byDomain, isDomainName, type Lookup, type Step, searchAccess } from "./access-lookup.ts";
 import { accessVerdict } from "./access-verdict.ts";
 import { clientMayRelay, type RelayCircumstances } from "./client-relay.ts";
+import { hasRoute, judgedAddress, routedAddress } from "./judged-address.ts";
 import type { Client, Decision, PolicyFacts, Verdict } from "./policy-facts.ts";
 import { ownDomainOf, relayDomainOf } from "./relay-domains.ts";
 import { about, reply } from "./reply.ts";
@@ -27,7 +29,7 @@ export interface RecipientCircumstances extends RelayCircumstances {
 
 /** The domain whose MX hosts matter to the decision (FEATURE relay_based_on_MX); undefined when they do not. */
 export function domainForMx(recipient: string, facts: PolicyFacts): string | undefined {
-  const domain = domainKey(splitAddress(recipient).domain);
+  const domain = domainKey(splitAddress(judgedAddress(recipient, facts)).domain);
   const asked = facts.rules.relayBasedOnMx && isDomainName(domain) && !domain.startsWith("[");
   return asked && facts.localDomain(domain) === undefined ? domain : undefined;
 }
@@ -40,10 +42,11 @@ export function decideRecipientAlone(
   known: RecipientCircumstances,
 ): RecipientDecision {
   const lookups: Lookup[] = [];
-  const { localPart, domain } = splitAddress(recipient);
+  const judged = judgedAddress(recipient, facts, lookups);
+  const { localPart, domain } = splitAddress(judged);
   const home = localHome(domain, facts, lookups);
   const local = home !== undefined;
-  const entry = recipientEntry(recipient, local, facts, lookups);
+  const entry = recipientEntry({ given: recipient, judged, local }, facts, lookups);
   if (entry?.kind === "refuse" || entry?.kind === "discard") return { verdict: entry, lookups, local };
   const relay = relayVerdict();
   // What is held must be ours to send, too: an administrator lets it go later.
@@ -52,15 +55,15 @@ export function decideRecipientAlone(
   function relayVerdict(): Verdict {
     if (facts.rules.promiscuousRelay && home === undefined)
       return { kind: "accept", why: "promiscuousRelay: anybody may relay" };
-    if (home !== undefined && !/[%!@]/.test(localPartKey(localPart))) return { kind: "accept", why: home };
-    const served = home === undefined ? destinationMayBeRelayed(recipient, facts, lookups, known) : undefined;
+    if (home !== undefined && !hasRoute(localPartKey(localPart))) return { kind: "accept", why: home };
+    const served = home === undefined ? destinationMayBeRelayed(judged, facts, lookups, known) : undefined;
     if (served !== undefined && "why" in served) return { kind: "accept", why: served.why };
     const may = clientMayRelay(client, facts, lookups, known);
     if (may !== undefined && "why" in may) return { kind: "accept", why: home ?? may.why };
     return {
       kind: "refuse",
       reply: about(
-        joinAddress({ localPart, domain }),
+        joinAddress(splitAddress(recipient)),
         may?.refusal ?? served?.refusal ?? reply(550, "5.7.1", "Relaying denied"),
       ),
       why: "no entry lets the client relay",
@@ -68,13 +71,34 @@ export function decideRecipientAlone(
   }
 }
 
+type Served = { readonly why: string } | { readonly refusal: SmtpReply } | undefined;
+
 /** Why mail for a domain that is not ours is taken from anybody; or why that cannot be told now; or undefined. */
 function destinationMayBeRelayed(
   recipient: string,
   facts: PolicyFacts,
   lookups: Lookup[],
   known: RecipientCircumstances,
-): { readonly why: string } | { readonly refusal: SmtpReply } | undefined {
+): Served {
+  const served = domainMayBeRelayed(recipient, facts, lookups, known);
+  const name = localPartKey(splitAddress(recipient).localPart);
+  if (served === undefined || "refusal" in served || !hasRoute(name)) return served;
+  const next = routedAddress(name);
+  if (next === undefined) return undefined;
+  const { localPart, domain } = splitAddress(judgedAddress(next, facts, lookups));
+  const home = localHome(domain, facts, lookups);
+  if (home !== undefined) return hasRoute(localPart) ? undefined : { why: home };
+  // What the DNS said was about the first domain. Each turn takes off some of the text.
+  return destinationMayBeRelayed(joinAddress({ localPart, domain }), facts, lookups, {});
+}
+
+/** The same for the domain alone. */
+function domainMayBeRelayed(
+  recipient: string,
+  facts: PolicyFacts,
+  lookups: Lookup[],
+  known: RecipientCircumstances,
+): Served {
   const { localPart, domain } = splitAddress(recipient);
   const name = domainKey(domain);
   if (!isDomainName(name)) return undefined;
@@ -107,7 +131,7 @@ function servedByUs(
   facts: PolicyFacts,
   lookups: Lookup[],
   { mxHosts }: RecipientCircumstances,
-): { readonly why: string } | { readonly refusal: SmtpReply } | undefined {
+): Served {
   if (!facts.rules.relayBasedOnMx || mxHosts === undefined) return undefined;
   if (mxHosts === "temporary") {
     lookups.push({ table: "DNS", key: `${name} MX`, value: "no answer" });
@@ -136,13 +160,12 @@ function localHome(domain: string, facts: PolicyFacts, lookups: Lookup[]): strin
 
 /** An entry that bars or holds a recipient (blocklist_recipients); OK and RELAY say nothing here. */
 function recipientEntry(
-  recipient: string,
-  local: boolean,
+  { given, judged, local }: { given: string; judged: string; local: boolean },
   facts: PolicyFacts,
   lookups: Lookup[],
 ): Verdict | undefined {
   if (!facts.rules.blocklistRecipients) return undefined;
-  const { localPart, domain } = splitAddress(recipient);
+  const { localPart, domain } = splitAddress(judged);
   const user = localPartKey(localPart);
   const name = domainKey(domain);
   const steps: Step[] = [];
@@ -155,5 +178,5 @@ function recipientEntry(
   const verdict = accessVerdict(found, reply(550, "5.2.1", "Mailbox disabled for this recipient"));
   if (verdict === undefined || verdict.kind === "accept") return undefined;
   if (verdict.kind !== "refuse") return verdict;
-  return { ...verdict, reply: about(joinAddress({ localPart, domain }), verdict.reply) };
+  return { ...verdict, reply: about(joinAddress(splitAddress(given)), verdict.reply) };
 }

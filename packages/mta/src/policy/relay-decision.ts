@@ -11,6 +11,7 @@ import { addressKeys } from "@mailhost/common/tables/address-keys";
 import { byDomain, type Lookup, type Step, searchAccess } from "./access-lookup.ts";
 import { clientMayRelay } from "./client-relay.ts";
 import { decideConnect } from "./connect-decision.ts";
+import { judgedAddress } from "./judged-address.ts";
 import type { Client, DnsAnswer, PolicyFacts, Verdict } from "./policy-facts.ts";
 import { isThisHost } from "./policy-facts.ts";
 import {
@@ -90,7 +91,7 @@ function delayedVerdict(
 function isSpared(recipient: string, facts: PolicyFacts, lookups: Lookup[]): boolean {
   const { delayChecks, lookupDotDomain } = facts.rules;
   if (delayChecks !== "friend" && delayChecks !== "hater") return false;
-  const { localPart, domain } = splitAddress(recipient);
+  const { localPart, domain } = splitAddress(judgedAddress(recipient, facts));
   const user = localPartKey(localPart);
   const host = domain === "" ? facts.hostname : domainKey(domain);
   const steps: Step[] = [{ how: "F", user, domain: host }, byDomain(host)];

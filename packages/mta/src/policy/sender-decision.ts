@@ -4,6 +4,7 @@
 import { domainKey, localPartKey, splitAddress } from "@mailhost/common/address";
 import { byDomain, type Lookup, type Step, searchAccess } from "./access-lookup.ts";
 import { accessVerdict, rejection } from "./access-verdict.ts";
+import { judgedAddress } from "./judged-address.ts";
 import {
   type Client,
   clientName,
@@ -34,7 +35,7 @@ export function decideSender(sender: string, facts: PolicyFacts, known: SenderCi
 
 /** The domain of a sender that must be in the DNS; undefined when that does not matter. */
 export function domainToResolve(sender: string, facts: PolicyFacts): string | undefined {
-  const domain = domainKey(splitAddress(sender).domain);
+  const domain = domainKey(splitAddress(judgedAddress(sender, facts)).domain);
   const asked = !facts.rules.acceptUnresolvableDomains && domain !== "" && domain !== facts.hostname;
   return asked ? domain : undefined;
 }
@@ -47,10 +48,14 @@ export function judgeSender(
   lookups: Lookup[],
 ): Verdict {
   if (sender === "") return { kind: "accept", why: "null sender" };
-  const { localPart, domain } = splitAddress(sender);
+  const { localPart, domain } = splitAddress(judgedAddress(sender, facts, lookups));
   const user = localPartKey(localPart);
   const host = domainKey(domain);
-  if (isOwnLoopback(host, facts) && !facts.rules.acceptUnqualifiedSenders && !isOurs(known, facts, lookups))
+  if (
+    isOwnLoopback(domainKey(splitAddress(sender).domain), facts) &&
+    !facts.rules.acceptUnqualifiedSenders &&
+    !isOurs(known, facts, lookups)
+  )
     return refusal(
       553,
       "5.5.4",

@@ -16,6 +16,7 @@ export interface FakeHost {
   readonly access?: Readonly<Record<string, string>>;
   readonly relayDomains?: readonly string[];
   readonly localHostNames?: readonly string[];
+  readonly domaintable?: Readonly<Record<string, string>>;
   readonly drac?: readonly string[];
   readonly gateways?: readonly string[];
   readonly ownAddresses?: readonly string[];
@@ -49,6 +50,7 @@ export function fakeFacts(host: FakeHost): PolicyFacts {
     ),
     localDomain: (domain) =>
       findLocalDomain(domain, hostname, localHostNames, () => new Set(host.ownAddresses ?? [])),
+    renamed: (domain) => host.domaintable?.[domain],
     drac: (ip) =>
       host.drac?.includes(ip) ? { ip, user: "lan", expiresAt: Date.UTC(2026, 0, 1) } : undefined,
     isGateway: (ip) => host.gateways?.includes(ip) ?? false,

@@ -220,3 +220,58 @@ test("a thousand random hosts decide as the slow rule does", () => {
     { numRuns: 1000 },
   );
 });
+
+test("at a domain that we pass mail on to, a route must lead to such a domain too: that host trusts us", () => {
+  const host: FakeHost = {
+    access: { "to:entry.example": "RELAY", "to:held.example": "OK", "198.51.100": "RELAY" },
+    relayDomains: ["class.example"],
+    localHostNames: ["ours.example"],
+    rules: { relayEntireDomain: true, relayBasedOnMx: true },
+  };
+  const may = (to: string, ip = OUTSIDE.ip) => recipient(ip, to, host) === "accept";
+  for (const domain of ["entry.example", "class.example", "sub.class.example", "pc.linuxaid.com.cn"]) {
+    assert.ok(may(`v@${domain}`), domain);
+    for (const name of [
+      "v%far.example",
+      "far.example!v",
+      '"v@far.example"',
+      '"v%far.example"',
+      "v%far.example%entry.example",
+      "class.example!v%far.example",
+      "v%held.example",
+      "v%",
+      "!v",
+      '"v@"',
+    ]) {
+      assert.equal(may(`${name}@${domain}`), false, `${name}@${domain}`);
+      assert.ok(may(`${name}@${domain}`, "198.51.100.7"), "whoever may relay may do that too");
+    }
+    for (const name of ["v%class.example", "entry.example!v", '"v@entry.example"', "v%ours.example"])
+      assert.ok(may(`${name}@${domain}`), `${name}@${domain}`);
+  }
+  const known = { mxHosts: ["mail.linuxaid.com.cn"] };
+  const byMx = (to: string) =>
+    decideRecipient({ ip: OUTSIDE.ip, name: "" }, to, fakeFacts(host), known).verdict.kind;
+  assert.equal(byMx("v@mx.example"), "accept");
+  assert.equal(byMx("v%far.example@mx.example"), "refuse");
+});
+
+test("domaintable: addresses are judged under their new name, and named as they were given", () => {
+  const host: FakeHost = {
+    access: { "bad.example": "REJECT" },
+    localHostNames: ["ours.example", "gone.example"],
+    domaintable: {
+      "old.example": "ours.example",
+      "gone.example": "far.example",
+      "worse.example": "bad.example",
+    },
+  };
+  assert.equal(recipient(OUTSIDE.ip, "joe@Old.example", host), "accept");
+  assert.equal(
+    recipient(OUTSIDE.ip, "joe@gone.example", host),
+    "550 5.7.1 <joe@gone.example>... Relaying denied",
+  );
+  assert.match(recipient(OUTSIDE.ip, "v%far.example@old.example", host), /Relaying denied/);
+  const sender = decideSender("a@worse.example", fakeFacts(host)).verdict;
+  assert.equal(text(sender), "550 5.7.1 <a@worse.example>... Access denied");
+});
