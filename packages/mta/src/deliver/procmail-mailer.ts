@@ -47,7 +47,7 @@ export async function deliverByProcmail(
   }
   const asked = args.includes("-f") || /\$[fg]/.test(parts.local.procmailCommand);
   const head = { sender, receivedAt: entry.receivedAt, fromLine: false, returnPath: true };
-  const end = await parts.slots.run(`procmail ${name}`, () =>
+  const work = () =>
     runProgram({
       argv: [program, ...(asked ? [] : ["-f", senderArgument(sender)]), ...args],
       env: programEnvironment(undefined, {}),
@@ -56,8 +56,9 @@ export async function deliverByProcmail(
       timeLimit: parts.local.programTimeout,
       clock: parts.clock,
       ...(parts.stop === undefined ? {} : { stop: parts.stop }),
-    }),
-  );
+    });
+  // One at a time for a mailbox: a procmail that meets another's lock sleeps for eight seconds (its LOCKSLEEP).
+  const end = await parts.slots.run(`procmail ${name}`, work, 1);
   return outcomeOfEnd(end, { mailer: MAILER, program });
 }
 

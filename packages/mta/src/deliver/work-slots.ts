@@ -11,6 +11,7 @@ export interface SlotLimits {
 
 interface Waiting {
   readonly name: string;
+  readonly most: number;
   start(): void;
 }
 
@@ -25,10 +26,14 @@ export class WorkSlots {
     this.#limits = limits;
   }
 
-  /** Does the work when there is a slot for it. */
-  async run<T>(name: string, work: () => Promise<T>): Promise<T> {
-    if (this.#mayStart(name)) this.#take(name);
-    else await new Promise<void>((start) => this.#waiting.push({ name, start }));
+  /**
+   * Does the work when there is a slot for it.
+   *
+   * @param most how many of this name may run, when fewer than of others
+   */
+  async run<T>(name: string, work: () => Promise<T>, most = this.#limits.perName): Promise<T> {
+    if (this.#mayStart(name, most)) this.#take(name);
+    else await new Promise<void>((start) => this.#waiting.push({ name, most, start }));
     try {
       return await work();
     } finally {
@@ -36,8 +41,8 @@ export class WorkSlots {
     }
   }
 
-  #mayStart(name: string): boolean {
-    return this.#total < this.#limits.total && (this.#running.get(name) ?? 0) < this.#limits.perName;
+  #mayStart(name: string, most: number): boolean {
+    return this.#total < this.#limits.total && (this.#running.get(name) ?? 0) < most;
   }
 
   #take(name: string): void {
@@ -50,7 +55,7 @@ export class WorkSlots {
     const left = (this.#running.get(name) ?? 1) - 1;
     if (left > 0) this.#running.set(name, left);
     else this.#running.delete(name);
-    const next = this.#waiting.findIndex((one) => this.#mayStart(one.name));
+    const next = this.#waiting.findIndex((one) => this.#mayStart(one.name, one.most));
     if (next < 0) return;
     const [waiting] = this.#waiting.splice(next, 1);
     this.#take(waiting!.name);

@@ -31,3 +31,15 @@ test("work that fails gives its slot back", async () => {
   await assert.rejects(slots.run("a", () => Promise.reject(new Error("no"))));
   assert.equal(await slots.run("a", () => Promise.resolve(1)), 1);
 });
+
+test("a name may have fewer slots than others", async () => {
+  const slots = new WorkSlots({ total: 9, perName: 9 });
+  const order: string[] = [];
+  let release: () => void = () => undefined;
+  const first = slots.run("a", () => new Promise<void>((done) => (release = done)), 1);
+  const second = slots.run("a", async () => void order.push("second of a"), 1);
+  await slots.run("b", async () => void order.push("b"), 1);
+  release();
+  await Promise.all([first, second]);
+  assert.deepEqual(order, ["b", "second of a"]);
+});
