@@ -27,9 +27,11 @@ import { policyWarnings } from "./policy/warnings.ts";
 import { openQueue } from "./queue/lmdb-store.ts";
 import { readSelection } from "./queue/selection.ts";
 import { openListFiles } from "./recipients/list-files.ts";
+import { recipientFor } from "./recipients/list-owner.ts";
 import { resolveRecipient } from "./recipients/resolve.ts";
 import { acceptSubmission } from "./submit/accept-submission.ts";
-import { startDropCollector } from "./submit/drop-collector.ts";
+import { openAwaitedDrops } from "./submit/awaited-drops.ts";
+import { type CollectorParts, startDropCollector } from "./submit/drop-collector.ts";
 import { localUser } from "./submit/local-user.ts";
 import { resolveWritten } from "./submit/written-address.ts";
 import { readTlsFiles } from "./tls-files.ts";
@@ -70,8 +72,12 @@ export async function start(parts: DaemonParts): Promise<Daemon> {
       const kept = await resolveRecipient(address, withoutLists);
       return kept.kind === "targets" ? kept.recipients : [];
     },
-    resolveLate: (address: string) =>
-      resolveWritten(address, { site, settings, tables, lists: inbound.lists }),
+    resolveLate: async (address: string, sender: string) => {
+      const resolved = await resolveWritten(address, { site, settings, tables, lists: inbound.lists });
+      return resolved.kind === "refused"
+        ? resolved
+        : { ...resolved, recipients: resolved.recipients.map((one) => recipientFor(one, sender)) };
+    },
     isOurName: (name: string) =>
       findLocalDomain(domainKey(name), settings.hostname, tables.localHostNames, ownAddresses) !== undefined,
     isOurAddress: (ip: string, port: number) => isBoundHere(ip, port, bound, ownAddresses()),
@@ -119,7 +125,7 @@ export async function start(parts: DaemonParts): Promise<Daemon> {
     log,
     clock,
   };
-  const drops = startDropCollector({
+  const drop: CollectorParts = {
     dir: site.dropDir,
     store: queue.store,
     accept: (submission) =>
@@ -132,7 +138,9 @@ export async function start(parts: DaemonParts): Promise<Daemon> {
     maxSize: () => settings.smtp.maxMessageSize,
     log,
     clock,
-  });
+  };
+  const awaited = openAwaitedDrops(drop);
+  const drops = startDropCollector({ ...drop, awaited });
   const listeners = await openListeners(parts, inbound, bound);
   log.write("info", `starting daemon (mailhost): SMTP+queueing@${interval(settings.queue.interval)}`);
   const warn = () => {
@@ -167,11 +175,12 @@ export async function start(parts: DaemonParts): Promise<Daemon> {
       drops.notice();
     },
     runQueue: (selection) => engine.runner.runAll(readSelection(selection)),
+    submission: (order) => awaited.take(order),
     underWay: () => [engine, ...leaving.keys()].flatMap(({ runner }) => runner.underWay()),
     async stop() {
       if (isLogged(log, 10)) log.write("info", "stopping daemon, reason=signal");
       for (const running of [engine, ...leaving.keys()]) running.hurry();
-      await Promise.all([...listeners.map((listener) => listener.stop()), drops.close()]);
+      await Promise.all([...listeners.map((listener) => listener.stop()), drops.close(), awaited.close()]);
       await Promise.all([engine.stop(), ...[...leaving.keys()].map((old) => old.stop())]);
       await Promise.all(leaving.values());
       await queue.store.close();

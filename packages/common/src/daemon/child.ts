@@ -12,7 +12,12 @@ import type { Log } from "../log/log.ts";
 import type { Settings } from "../settings/settings.ts";
 import { type Site, siteAt } from "../site.ts";
 import { EX_OK, EX_SOFTWARE, EX_USAGE } from "../sysexits.ts";
-import type { ChildMessage, LauncherMessage } from "./launcher-messages.ts";
+import type {
+  ChildMessage,
+  LauncherMessage,
+  SubmissionOrder,
+  SubmissionResult,
+} from "./launcher-messages.ts";
 import { openReopeningLog, type ReopeningLog } from "./reopening-log.ts";
 
 /** How long sessions may take to finish after `stop` (ms). */
@@ -41,6 +46,8 @@ export interface Daemon {
   runQueue?(selection?: unknown): void;
   /** Ids of the messages that are being delivered. */
   underWay?(): string[];
+  /** Takes a message from the drop folder; undefined when it could not be dealt with. */
+  submission?(order: SubmissionOrder): Promise<SubmissionResult | undefined>;
   /** Accepts nothing more and resolves when all sessions have finished. */
   stop(): Promise<void>;
 }
@@ -112,6 +119,7 @@ async function serve(name: string, daemon: Daemon, inbox: Inbox, log: ReopeningL
       if (message.type === "wake") daemon.wake?.();
       if (message.type === "run-queue") daemon.runQueue?.(message.selection);
       if (message.type === "under-way") await send({ type: "under-way", ids: daemon.underWay?.() ?? [] });
+      if (message.type === "submission") void answerSubmission(name, daemon, message, log);
       if (message.type === "reload") {
         log.reopen(message.settings);
         await daemon.reload?.(message.settings);
@@ -121,6 +129,22 @@ async function serve(name: string, daemon: Daemon, inbox: Inbox, log: ReopeningL
       log.write("error", `${name}: ${message.type} failed: ${messageOf(error)}`);
     }
   }
+}
+
+/** The command that waits is answered whatever comes, and other messages do not wait for it. */
+async function answerSubmission(
+  name: string,
+  daemon: Daemon,
+  order: Extract<LauncherMessage, { type: "submission" }>,
+  log: ReopeningLog,
+): Promise<void> {
+  let result: SubmissionResult | undefined;
+  try {
+    result = await daemon.submission?.(order);
+  } catch (error) {
+    log.write("error", `${name}: ${order.drop}: ${messageOf(error)}`);
+  }
+  await send({ type: "submission", number: order.number, ...(result === undefined ? {} : { result }) });
 }
 
 /** The launcher's messages in their order. */

@@ -3,9 +3,9 @@
  *
  *     {"command":"wake"}  ->  {"ok":true}
  *
- * `wake` has the mta look at its queue, `run-queue` has it attempt everything (with
- * `"selection":{…}` what that is for, see mta queue/selection.ts), `reload` is SIGHUP, and `status` tells
- * of the processes. The launcher answers (launcher/src/start/control-server.ts).
+ * `wake` has the mta look at its queue, `run-queue` has it attempt everything (with `"selection":{…}` what that is for,
+ * see mta queue/selection.ts), `submission` has it take a message from the drop folder and tells what became of it,
+ * `reload` is SIGHUP, and `status` tells of the processes. The launcher answers (launcher/src/start/control-server.ts).
  */
 import { connect } from "node:net";
 import { errnoOf } from "../errors.ts";
@@ -19,6 +19,9 @@ export const CONTROL_LINE_LIMIT = 64 * 1024;
 
 /** How long an answer may take (ms). */
 const ANSWER_TIMEOUT = 5000;
+
+/** How long the fate of a submission may take to be known (ms); after that the daemon tells the sender by a report. */
+export const SUBMISSION_TIMEOUT = 8000;
 
 /** The answer to a command. */
 export interface ControlAnswer {
@@ -69,5 +72,19 @@ export function sendControl(
     });
     socket.on("close", () => reject(new Error(`${site.controlSocket}: closed without an answer`)));
     socket.write(`${JSON.stringify({ ...more, command })}\n`);
+  });
+}
+
+/** True when a launcher of the site answers its socket. */
+export function isListening(site: Site): Promise<boolean> {
+  if (Buffer.byteLength(site.controlSocket) > SOCKET_PATH_LIMIT) return Promise.resolve(false);
+  return new Promise((resolve) => {
+    const socket = connect(site.controlSocket);
+    const settle = (answer: boolean) => {
+      socket.destroy();
+      resolve(answer);
+    };
+    socket.once("connect", () => settle(true));
+    socket.once("error", () => settle(false));
   });
 }

@@ -28,8 +28,30 @@ export type LauncherMessage =
   | { readonly type: "run-queue"; readonly selection?: unknown }
   /** Which messages are being delivered? */
   | { readonly type: "under-way" }
+  /** Take a message from the drop folder now; `number` comes back with the answer. */
+  | ({ readonly type: "submission"; readonly number: number } & SubmissionOrder)
   /** Accept nothing more, let sessions finish, end. */
   | { readonly type: "stop" };
+
+/** A message that a `sendmail` command has written into the drop folder, and for whose fate it waits. */
+export interface SubmissionOrder {
+  /** Name of the complete file; it stands there with a dot in front. */
+  readonly drop: string;
+  /** Who is told of recipients that are refused: the command, or the sender by a report. */
+  readonly errorsTo: "caller" | "sender";
+}
+
+/** What became of it. */
+export interface SubmissionResult {
+  /** sysexits. */
+  readonly exitCode: number;
+  /** Lines for the caller. */
+  readonly complaints: readonly string[];
+  /** Queue id; absent: nothing was queued. */
+  readonly id?: string;
+  /** Addresses that it was queued for. */
+  readonly recipients?: readonly string[];
+}
 
 /** From a child to the launcher. */
 export type ChildMessage =
@@ -37,5 +59,7 @@ export type ChildMessage =
   | { readonly type: "ready" }
   /** The ids of what is being delivered. */
   | { readonly type: "under-way"; readonly ids: readonly string[] }
+  /** What became of a submission; no result: the file stays what it was. */
+  | { readonly type: "submission"; readonly number: number; readonly result?: SubmissionResult }
   /** It could not start, and is about to end with the exit code (sysexits). */
   | { readonly type: "failed"; readonly message: string; readonly exitCode: number };

@@ -3,7 +3,13 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import type { Clock, Timer } from "@mailhost/common/clock";
-import type { ChildMessage, LauncherMessage } from "@mailhost/common/daemon/launcher-messages";
+import { SUBMISSION_TIMEOUT } from "@mailhost/common/daemon/control";
+import type {
+  ChildMessage,
+  LauncherMessage,
+  SubmissionOrder,
+  SubmissionResult,
+} from "@mailhost/common/daemon/launcher-messages";
 import type { PidFile } from "@mailhost/common/daemon/pid-file";
 import { messageOf, UserError } from "@mailhost/common/errors";
 import type { Log } from "@mailhost/common/log/log";
@@ -65,6 +71,8 @@ export class ManagedChild {
   #failure: UserError | undefined;
   #onStopped: (() => void) | undefined;
   #askers: ((ids: readonly string[]) => void)[] = [];
+  readonly #submissions = new Map<number, (result: SubmissionResult | undefined) => void>();
+  #submitted = 0;
 
   constructor(plan: ChildPlan, around: ChildSurroundings) {
     this.#plan = plan;
@@ -75,6 +83,10 @@ export class ManagedChild {
     });
     // Whoever starts us waits for it; a failure after a stop concerns nobody.
     this.#ready.catch(() => undefined);
+  }
+
+  get name(): string {
+    return this.#plan.name;
   }
 
   /** Starts it; resolves at its first `ready`, rejects with its own error when it can not get there. */
@@ -108,6 +120,22 @@ export class ManagedChild {
         resolve(ids);
       });
       this.send({ type: "under-way" });
+    });
+  }
+
+  /** Has it take a message from the drop folder; undefined when it does not run, or dies or is slow over it. */
+  submission(order: SubmissionOrder): Promise<SubmissionResult | undefined> {
+    if (this.#state !== "ready") return Promise.resolve(undefined);
+    const number = ++this.#submitted;
+    return new Promise((resolve) => {
+      const settle = (result: SubmissionResult | undefined) => {
+        late.cancel();
+        this.#submissions.delete(number);
+        resolve(result);
+      };
+      const late = this.#around.clock.after(SUBMISSION_TIMEOUT, () => settle(undefined));
+      this.#submissions.set(number, settle);
+      this.send({ type: "submission", number, ...order });
     });
   }
 
@@ -170,6 +198,10 @@ export class ManagedChild {
       for (const tell of this.#askers.splice(0)) tell(message.ids);
       return;
     }
+    if (message.type === "submission") {
+      this.#submissions.get(message.number)?.(message.result);
+      return;
+    }
     if (this.#state === "starting") this.#state = "ready";
     this.#readyAt = this.#around.clock.now();
     this.#everReady = true;
@@ -182,6 +214,7 @@ export class ManagedChild {
     const wasHealthy = this.#state === "ready" && clock.now() - this.#readyAt >= HEALTHY_AFTER;
     this.#process = undefined;
     pidFile.clear();
+    for (const settle of [...this.#submissions.values()]) settle(undefined);
     if (this.#state === "stopped") {
       this.#timer?.cancel();
       log.write("info", `${name}: ${how}`);

@@ -250,6 +250,12 @@ function controlCommands(host: Host): Parameters<typeof openControlSocket>[2] {
       host.supervisor.runQueue(selection);
       return { ok: true };
     },
+    submission: async ({ drop, errorsTo }) => {
+      if (typeof drop !== "string" || (errorsTo !== "caller" && errorsTo !== "sender"))
+        return { ok: false, error: "submission needs drop and errorsTo" };
+      const result = await host.supervisor.submission({ drop, errorsTo });
+      return result === undefined ? { ok: false, error: "the mta does not answer" } : { ok: true, ...result };
+    },
     "under-way": async () => ({ ok: true, ids: await host.supervisor.underWay() }),
     reload: () => {
       const fault = reload(host);

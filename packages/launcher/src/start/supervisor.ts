@@ -1,6 +1,7 @@
 /**
  * The daemons together: started side by side, each restarted without touching the other, told of new settings, stopped.
  */
+import type { SubmissionOrder, SubmissionResult } from "@mailhost/common/daemon/launcher-messages";
 import type { Settings } from "@mailhost/common/settings/settings";
 import { type ChildPlan, type ChildStatus, type ChildSurroundings, ManagedChild } from "./managed-child.ts";
 
@@ -17,6 +18,8 @@ export interface Supervisor {
   runQueue(selection?: unknown): void;
   /** Ids of the messages that are being delivered. */
   underWay(): Promise<string[]>;
+  /** Has the mta take a message from the drop folder; undefined when it does not say what became of it. */
+  submission(order: SubmissionOrder): Promise<SubmissionResult | undefined>;
   /** Lets sessions finish for `limit` ms, then kills. Resolves when all are gone. */
   stop(limit: number): Promise<void>;
   /** Ends all at once. */
@@ -58,6 +61,7 @@ export function superviseChildren(plans: readonly ChildPlan[], parts: Supervisor
       for (const child of children) child.send({ type: "run-queue", ...which });
     },
     underWay: async () => (await Promise.all(children.map((child) => child.underWay()))).flat(),
+    submission: async (order) => children.find(({ name }) => name === "mta")?.submission(order),
     stop,
     kill() {
       for (const child of children) child.kill();

@@ -1,12 +1,12 @@
 /**
- * `sendmail` with a message on standard input: the message is on stable storage before the program exits with 0, in the
- * queue itself or, for whoever may not write there, in the drop folder that the daemon takes it from. A running daemon is
- * told; without one the message waits for the next start.
+ * `sendmail` with a message on standard input: the message is on stable storage before the program exits with 0.
+ *
+ * Whoever may write the queue has a running daemon take the message in and passes on what it answers, since that takes
+ * half the time of opening queue and tables; without a daemon he queues it himself, and it waits for the next start.
+ * Others leave it in the drop folder. Each way is loaded only when it is gone.
  */
 import { accessSync, appendFileSync, constants } from "node:fs";
 import type { Clock } from "@mailhost/common/clock";
-import { sendControl } from "@mailhost/common/daemon/control";
-import { becomeQueueOwner } from "@mailhost/common/daemon/identity";
 import { errnoOf, UserError } from "@mailhost/common/errors";
 import type { Site } from "@mailhost/common/site";
 import { EX_CANTCREAT, EX_OK, EX_USAGE } from "@mailhost/common/sysexits";
@@ -39,11 +39,40 @@ export async function submitMessage(call: SubmitCall): Promise<number> {
   const request = requestOf(flags);
   const lines = stdinMessage(call.input, flags.ignoreDots);
   const content = flags.trafficLog === undefined ? lines : copied(lines, flags.trafficLog);
-  const exitCode = mayWriteQueue(site)
-    ? await queueDirectly(call, request, content)
-    : await leaveForDaemon(call, request, content);
+  if (!mayWriteQueue(site)) return leaveForDaemon(call, request, content);
+  if (await daemonMayTake(call)) return submitToDaemon(call, request, content);
+  const exitCode = await queueDirectly(call, request, content);
   if (!options.queueOnly) await wakeDaemon(site);
   return exitCode;
+}
+
+/** True when a daemon is there and the run asks for nothing that only this process can do. */
+async function daemonMayTake({ site, flags, options }: SubmitCall): Promise<boolean> {
+  const { queueOnly, maxHops, logLevel } = options;
+  if (queueOnly || maxHops !== undefined || logLevel !== undefined || flags.logTag !== undefined)
+    return false;
+  if (!isWritable(site.dropDir)) return false;
+  const { isListening } = await import("@mailhost/common/daemon/control");
+  return isListening(site);
+}
+
+async function submitToDaemon(
+  { site, options, flags, complain }: SubmitCall,
+  request: SubmissionRequest,
+  content: AsyncIterable<Buffer>,
+): Promise<number> {
+  const { submitByDrop } = await import("../submit/stored-by-user.ts");
+  const errorsTo = options.errors === "mail" ? "sender" : "caller";
+  const result = await submitByDrop(site, { request, content, errorsTo, maxSize: options.maxMessageSize });
+  if (options.errors === "print") for (const line of result.complaints) complain(line);
+  if (flags.verbose && result.id !== undefined) sayQueued(result.id, result.recipients ?? [], complain);
+  return result.exitCode;
+}
+
+/** -v: what was accepted, in Sendmail's words for a message that another process delivers. */
+function sayQueued(id: string, addresses: readonly string[], complain: (line: string) => void): void {
+  for (const address of addresses) complain(`${address}... queued`);
+  complain(`${id} Message accepted for delivery`);
 }
 
 async function queueDirectly(
@@ -51,6 +80,7 @@ async function queueDirectly(
   request: SubmissionRequest,
   content: AsyncIterable<Buffer>,
 ): Promise<number> {
+  const { becomeQueueOwner } = await import("@mailhost/common/daemon/identity");
   // A message that root sends must be readable for the mta, which is root no longer.
   becomeQueueOwner(site);
   const { storeInQueue } = await import("../submit/stored-in-queue.ts");
@@ -70,8 +100,8 @@ async function queueDirectly(
   if (options.errors === "print") for (const line of result.complaints) complain(line);
   const { entry } = result;
   if (entry !== undefined && flags.verbose) {
-    for (const { address } of entry.recipients) complain(`${address}... queued`);
-    complain(`${entry.id} Message accepted for delivery`);
+    const addresses = entry.recipients.map(({ address }) => address);
+    sayQueued(entry.id, addresses, complain);
   }
   return result.exitCode;
 }
@@ -115,11 +145,15 @@ export function mayWriteQueue(site: Site): boolean {
   } catch (error) {
     if (errnoOf(error) !== "ENOENT") return false;
   }
+  return !isWritable(site.dropDir);
+}
+
+function isWritable(dir: string): boolean {
   try {
-    accessSync(site.dropDir, constants.W_OK | constants.X_OK);
-    return false;
-  } catch {
+    accessSync(dir, constants.W_OK | constants.X_OK);
     return true;
+  } catch {
+    return false;
   }
 }
 
@@ -145,6 +179,7 @@ async function* copied(content: AsyncIterable<Buffer>, file: string): AsyncGener
 
 /** The message is safe whether or not the daemon hears of it now: it looks for new ones by itself too. */
 async function wakeDaemon(site: Site): Promise<void> {
+  const { sendControl } = await import("@mailhost/common/daemon/control");
   try {
     await sendControl(site, "wake");
   } catch {

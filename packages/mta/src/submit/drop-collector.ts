@@ -12,11 +12,11 @@ import { type Clock, delay } from "@mailhost/common/clock";
 import { errnoOf, messageOf } from "@mailhost/common/errors";
 import type { Log } from "@mailhost/common/log/log";
 import { EX_TEMPFAIL } from "@mailhost/common/sysexits";
-import { stdinMessage } from "../commands/stdin-message.ts";
 import type { QueueEntry } from "../queue/queue-entry.ts";
 import type { QueueStore } from "../queue/queue-store.ts";
 import type { Submission, Submitted } from "./accept-submission.ts";
-import { isDropName, isUnfinishedName } from "./drop-file.ts";
+import { type AwaitedDrops, submitDrop } from "./awaited-drops.ts";
+import { isDropName, isUnfinishedName, unfinishedName } from "./drop-file.ts";
 import { openDropFile } from "./drop-reader.ts";
 import type { LocalUser } from "./local-user.ts";
 
@@ -31,6 +31,8 @@ export interface CollectorParts {
   readonly maxSize: () => number;
   readonly log: Log;
   readonly clock: Clock;
+  /** Those for whose fate somebody waits; absent: there are none. */
+  readonly awaited?: AwaitedDrops;
   /** The file system's calls that change something; tests make them fail. */
   readonly fs?: CollectorFs;
 }
@@ -154,7 +156,9 @@ async function collectAll(parts: CollectorParts, goesOn: () => boolean): Promise
 async function forgetGone({ dir, store }: CollectorParts): Promise<void> {
   const gone: string[] = [];
   for (const name of store.queuedDrops()) {
-    if (isDropName(name) && !(await isThere(join(dir, name)))) gone.push(name);
+    // One that is being given its name has one of the two at any time, in this order.
+    const there = (await isThere(join(dir, unfinishedName(name)))) || (await isThere(join(dir, name)));
+    if (isDropName(name) && !there) gone.push(name);
   }
   if (gone.length === 0) return;
   await syncFolder(dir);
@@ -188,6 +192,7 @@ async function removeAbandoned(parts: CollectorParts, name: string): Promise<voi
 type Taken = "settled" | "left";
 
 async function takeSafely(parts: CollectorParts, name: string): Promise<Taken> {
+  await parts.awaited?.settled(name);
   try {
     return await take(parts, name);
   } catch (error) {
@@ -210,24 +215,11 @@ async function take(parts: CollectorParts, name: string): Promise<Taken> {
     await setAside(parts, name, read.reason);
     return "settled";
   }
-  const { drop } = read;
-  let result: Submitted;
-  const { name: user, fullName } = parts.userOf(drop.uid);
-  try {
-    result = await parts.accept({
-      request: drop.request,
-      content: stdinMessage(drop.content(), true),
-      user,
-      ...(fullName === undefined ? {} : { fullName }),
-      errorsTo: "sender",
-      drop: name,
-    });
-  } finally {
-    await drop.close();
-  }
+  const { uid } = read.drop;
+  const result = await submitDrop(parts, read.drop, name, "sender");
   if (result.entry === undefined) {
     if (result.exitCode === EX_TEMPFAIL) throw new Error(result.complaints.join("; "));
-    await setAside(parts, name, `from ${user}: ${result.complaints.join("; ")}`);
+    await setAside(parts, name, `from ${parts.userOf(uid).name}: ${result.complaints.join("; ")}`);
     return "settled";
   }
   parts.submitted(result.entry);
