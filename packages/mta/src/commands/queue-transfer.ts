@@ -16,6 +16,7 @@ import { formatReply } from "../policy/reply.ts";
 import { exportQueue } from "../queue/export-queue.ts";
 import { lockImport } from "../queue/import-lock.ts";
 import { importQueue } from "../queue/import-queue.ts";
+import { recipientFor } from "../recipients/list-owner.ts";
 import { resolveWritten } from "../submit/written-address.ts";
 import { changeQueue, viewQueue } from "./queue-view.ts";
 
@@ -81,9 +82,9 @@ async function imported(site: Site, folder: string): Promise<Done> {
       hostname: settings.hostname,
       now: systemClock.now(),
       uidOf: (name: string) => findUser(name)?.uid,
-      async resolve(address: string) {
+      async resolve(address: string, sender: string) {
         const resolved = await resolveWritten(address, { site, settings, tables });
-        if (resolved.kind === "targets") return resolved.recipients;
+        if (resolved.kind === "targets") return resolved.recipients.map((one) => recipientFor(one, sender));
         if (resolved.reply.code < 500) throw new Error(formatReply(resolved.reply));
         // Nobody of that name any more: the attempt says so, and the sender gets its report.
         const whole = splitAddress(address).domain === "" ? `${address}@${settings.hostname}` : address;

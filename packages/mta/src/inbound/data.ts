@@ -162,7 +162,7 @@ function messageOfSession(
 ): NewMessage {
   const { inbound } = session;
   const precedence = precedenceOf(taken.seen);
-  const recipients = queueRecipients(transaction.recipients.values());
+  const recipients = queueRecipients(transaction.recipients.values(), transaction.sender);
   const priority = priorityOf({ size: taken.countedSize, recipients, attempts: 0, ...precedence });
   const onlyQueues = inbound.load?.onlyQueues(priority) === true;
   const messageId = messageIdOf(taken.seen) ?? givenMessageId(session, taken);

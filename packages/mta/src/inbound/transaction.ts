@@ -8,6 +8,7 @@ import {
   type QueueRecipient,
   recipientKey,
 } from "../queue/queue-entry.ts";
+import { recipientFor } from "../recipients/list-owner.ts";
 import type { ResolvedRecipient } from "../recipients/resolve.ts";
 import type { MailParameters, RecipientParameters } from "./mail-parameters.ts";
 
@@ -46,7 +47,10 @@ export function targetsOf(accepted: Iterable<Pick<AcceptedRecipient, "resolved">
 }
 
 /** The queue's view of the recipients: after aliases, each destination once. */
-export function queueRecipients(accepted: Iterable<AcceptedRecipient>): QueueRecipient[] {
+export function queueRecipients(
+  accepted: Iterable<AcceptedRecipient>,
+  messageSender: string,
+): QueueRecipient[] {
   const recipients = new Map<string, QueueRecipient>();
   for (const { address, resolved, parameters } of accepted) {
     const { originalRecipient } = parameters;
@@ -55,7 +59,7 @@ export function queueRecipients(accepted: Iterable<AcceptedRecipient>): QueueRec
       const key = recipientKey(found);
       if (recipients.has(key)) continue;
       recipients.set(key, {
-        ...found,
+        ...recipientFor(found, messageSender),
         ...(found.address === address ? {} : { givenAs: address }),
         ...(originalRecipient === undefined ? {} : { originalRecipient }),
         ...(notify === undefined ? {} : { notify }),

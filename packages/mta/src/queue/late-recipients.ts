@@ -6,9 +6,10 @@
 import type { SmtpReply } from "@mailhost/common/errors";
 import { type QueueEntry, type QueueRecipient, recipientKey, type Target } from "./queue-entry.ts";
 
-/** Where mail for an address goes, as far as that can be said now. */
+/** Where mail of a sender for an address goes, as far as that can be said now. */
 export type ResolveLate = (
   address: string,
+  sender: string,
 ) => Promise<
   | { readonly kind: "targets"; readonly recipients: readonly Pick<QueueRecipient, "address" | "target">[] }
   | { readonly kind: "refused"; readonly reply: SmtpReply }

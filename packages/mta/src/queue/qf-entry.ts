@@ -14,8 +14,11 @@ import type { QfMessage, QfRecipient } from "./sendmail-qf.ts";
 
 /** What an import asks of its host. */
 export interface ImportParts {
-  /** Where mail for an address goes; empty when nobody has it. Throws when that cannot be said now. */
-  resolve(address: string): Promise<readonly { readonly address: string; readonly target: Target }[]>;
+  /** Where mail of a sender for an address goes; empty when nobody has it. Throws when that cannot be said now. */
+  resolve(
+    address: string,
+    sender: string,
+  ): Promise<readonly { readonly address: string; readonly target: Target }[]>;
   /** The number of a user of this system. */
   uidOf(name: string): number | undefined;
   readonly hostname: string;
@@ -89,7 +92,7 @@ async function resolved(
     return [{ ...wishes, address: `${kept}@${parts.hostname}`, target }];
   }
   const plain = address.replace(/^\\/, "");
-  const found = await parts.resolve(plain);
+  const found = await parts.resolve(plain, qf.sender);
   if (found.length > 0) return found.map((one) => ({ ...wishes, ...one }));
   // Nobody of that name: the attempt says so, and the sender gets its report.
   const { localPart, domain } = splitAddress(withDomain(plain, parts.hostname));

@@ -136,7 +136,7 @@ export class Round {
         continue;
       }
       try {
-        const resolved = await resolveLate(recipient.address);
+        const resolved = await resolveLate(recipient.address, this.entry.sender);
         // What it has become has its own parts, and its turn when this is on record.
         if (resolved.kind === "targets") {
           replaceRecipient(this.entry, recipient, resolved.recipients, clock.now());

@@ -34,7 +34,7 @@ export interface Way {
   /** The name or list that this item stands in. */
   readonly controlling?: string;
   /** The envelope sender of the nearest list with an owner. */
-  readonly envelope?: Pick<ResolvedRecipient, "sender" | "senderUser">;
+  readonly envelope?: Pick<ResolvedRecipient, "sender" | "senderUser" | "ownsItself">;
 }
 
 /** A part of the recipient that cannot be delivered. */
@@ -197,7 +197,7 @@ export class Expansion {
 function envelopeOf({
   envelope,
   controlling,
-}: Way): Pick<ResolvedRecipient, "sender" | "senderUser" | "controlling"> {
+}: Way): Pick<ResolvedRecipient, "sender" | "senderUser" | "ownsItself" | "controlling"> {
   return {
     ...envelope,
     ...(controlling === undefined ? {} : { controlling }),

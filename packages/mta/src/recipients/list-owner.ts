@@ -5,8 +5,8 @@
  * `owner-list` itself when it is several, a program, a file or another list. The owner of `owner-…` and of `…-request` is
  * `owner-owner`, so that the reports of owners do not go round.
  */
-import { splitAddress } from "@mailhost/common/address";
-import type { RecipientParts } from "./recipient-parts.ts";
+import { domainKey, localPartKey, splitAddress } from "@mailhost/common/address";
+import type { RecipientParts, ResolvedRecipient } from "./recipient-parts.ts";
 
 /** The envelope sender for what an alias sends on, or undefined when the alias has no owner. */
 export function findListSender(parts: RecipientParts, alias: string): string | undefined {
@@ -23,4 +23,24 @@ export function findListSender(parts: RecipientParts, alias: string): string | u
           ? only.name
           : owner;
   return splitAddress(address).domain === "" ? `${address}@${parts.hostname}` : address;
+}
+
+/**
+ * True when what the owner is sent comes to the list again: `owner-list: list`. A report of another host on a member would
+ * then go round for ever, so a message from `<>` keeps its empty sender there.
+ *
+ * @param names aliases on the way, the list the last
+ */
+export function ownsItself(parts: RecipientParts, sender: string, names: readonly string[]): boolean {
+  const { localPart, domain } = splitAddress(sender);
+  return parts.isLocalDomain(domainKey(domain)) && names.includes(localPartKey(localPart));
+}
+
+/** A recipient as the queue keeps it, of a message from `messageSender`; see {@link ownsItself}. */
+export function recipientFor(
+  { ownsItself: own, sender, senderUser, ...rest }: ResolvedRecipient,
+  messageSender: string,
+): Omit<ResolvedRecipient, "ownsItself"> {
+  if (sender === undefined || (own === true && messageSender === "")) return rest;
+  return { ...rest, sender, ...(senderUser === undefined ? {} : { senderUser }) };
 }

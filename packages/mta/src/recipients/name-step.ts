@@ -7,7 +7,7 @@ import { type AliasTarget, printTarget } from "@mailhost/common/tables/alias-tar
 import type { Expansion, Way } from "./expansion.ts";
 import { expandForward } from "./forward-step.ts";
 import { sendToHub } from "./hub-step.ts";
-import { findListSender } from "./list-owner.ts";
+import { findListSender, ownsItself } from "./list-owner.ts";
 import { bareName, senderUser } from "./local-sender.ts";
 import { findAccount, type RecipientParts } from "./recipient-parts.ts";
 import { expandTargets } from "./target-step.ts";
@@ -56,7 +56,7 @@ async function expandAlias(expansion: Expansion, alias: Alias, way: Way): Promis
   if (sender !== undefined) expansion.step("owner", `${alias.name}: ${sender}`);
   // Whoever wrote the aliases decides on whose behalf programs run, whatever .forward led here.
   const { owner: _, unsafe: __, given, envelope: outer, ...rest } = way;
-  const envelope = sender === undefined ? outer : listEnvelope(parts, sender);
+  const envelope = sender === undefined ? outer : listEnvelope(parts, sender, [...way.path, step]);
   await expandTargets(expansion, alias.targets, {
     ...rest,
     path: [...way.path, step],
@@ -66,9 +66,14 @@ async function expandAlias(expansion: Expansion, alias: Alias, way: Way): Promis
 }
 
 /** What a list with an owner sends on, and whose mail that is. */
-function listEnvelope(parts: RecipientParts, sender: string): Way["envelope"] {
+function listEnvelope(parts: RecipientParts, sender: string, path: readonly string[]): Way["envelope"] {
   const user = senderUser(parts, sender, bareName(sender, parts.hostname));
-  return { sender, ...(user === undefined ? {} : { senderUser: user }) };
+  const names = path.filter((step) => step.startsWith("alias ")).map((step) => step.slice("alias ".length));
+  return {
+    sender,
+    ...(user === undefined ? {} : { senderUser: user }),
+    ...(ownsItself(parts, sender, names) ? { ownsItself: true } : {}),
+  };
 }
 
 /** A list has led back to a name on the way: the name's own mailbox, or that of another name of the circle, ends it. */

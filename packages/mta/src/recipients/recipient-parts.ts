@@ -16,11 +16,14 @@ export type Resolved =
   | { readonly kind: "targets"; readonly recipients: readonly ResolvedRecipient[] }
   | { readonly kind: "refused"; readonly reply: SmtpReply };
 
-/** One recipient after aliases; the fields are those of the queue. */
+/** One recipient after aliases; most fields are those of the queue. */
 export type ResolvedRecipient = Pick<
   QueueRecipient,
   "address" | "target" | "sender" | "senderUser" | "controlling" | "writtenAs"
->;
+> & {
+  /** The owner that is its sender is the list itself: not for what has no sender. */
+  readonly ownsItself?: true;
+};
 
 /** One step of the way, for trace. */
 export interface ResolveStep {

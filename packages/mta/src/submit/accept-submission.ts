@@ -79,6 +79,7 @@ export async function acceptSubmission(parts: Acceptance, submission: Submission
     const found = await recipientsOf(parts, submission, taken);
     const recipients = queueRecipients(
       found.accepted.map((recipient) => ({ ...recipient, parameters: each.value })),
+      sender,
     );
     if (recipients.length === 0) {
       await writer.abort();

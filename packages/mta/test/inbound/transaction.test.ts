@@ -15,7 +15,7 @@ const program = (command: string, user?: string): ResolvedRecipient => ({
   target: { kind: "program", command, as: { name: "x", ...(user === undefined ? {} : { user }) } },
 });
 const namesOf = (...all: ReturnType<typeof accepted>[]) =>
-  queueRecipients(all).map(({ target }) =>
+  queueRecipients(all, "a@b").map(({ target }) =>
     `${targetName(target)} ${"as" in target ? (target.as.user ?? "") : ""}`.trim(),
   );
 
@@ -45,4 +45,21 @@ test("another host's local parts keep their case", () => {
     ).length,
     2,
   );
+});
+
+test("a list that is its own owner does not give a message from <> its name: reports on a member would go round", () => {
+  const member: ResolvedRecipient = {
+    address: "x@far.example",
+    target: { kind: "remote", domain: "far.example" },
+    sender: "list@here.example",
+  };
+  const senderOf = (found: ResolvedRecipient, sender: string) => {
+    const [one] = queueRecipients([accepted("list@here.example", found)], sender);
+    assert.ok(!("ownsItself" in one!));
+    return one.sender;
+  };
+  assert.equal(senderOf({ ...member, ownsItself: true }, ""), undefined);
+  assert.equal(senderOf({ ...member, ownsItself: true }, "a@b.example"), "list@here.example");
+  // Another owner gets the reports, as from Sendmail.
+  assert.equal(senderOf(member, ""), "list@here.example");
 });

@@ -106,8 +106,8 @@ export function described(resolved: Resolved): string[] {
   return resolved.kind === "refused" ? [formatReply(resolved.reply)] : resolved.recipients.map(describedOne);
 }
 
-function describedOne({ address, target, sender }: ResolvedRecipient): string {
-  const from = sender === undefined ? "" : ` from ${sender}`;
+function describedOne({ address, target, sender, ownsItself }: ResolvedRecipient): string {
+  const from = sender === undefined ? "" : ` from ${sender}${ownsItself === true ? " itself" : ""}`;
   switch (target.kind) {
     case "mailbox":
       return `mailbox ${target.name}${target.detail === undefined ? "" : ` detail ${target.detail}`}${from}`;

@@ -86,6 +86,31 @@ test("a user's .forward has nobody else's file read as that other's commands, no
   await same(resolveOn(host, "bobs"), ["program |his own as bob"]);
 });
 
+test("a list that leads to itself through its owner is known", async () => {
+  const host = {
+    accounts: [joe],
+    aliases: {
+      list: "x@far.test",
+      "owner-list": "LIST",
+      crew: "y@far.test",
+      "owner-crew": "boss",
+      boss: "crew, joe",
+      "owner-owner": "joe, z@far.test",
+      sound: "joe",
+      "owner-sound": "list@far.test",
+    },
+  };
+  await same(resolveOn(host, "list"), ["remote x@far.test from list@mail.ours.test itself"]);
+  // What the owner is sent comes by way of the owner.
+  await same(resolveOn(host, "crew"), ["remote y@far.test from boss@mail.ours.test"]);
+  await same(resolveOn(host, "boss"), ["mailbox joe", "remote y@far.test from boss@mail.ours.test itself"]);
+  await same(resolveOn(host, "owner-owner"), [
+    "mailbox joe from owner-owner@mail.ours.test itself",
+    "remote z@far.test from owner-owner@mail.ours.test itself",
+  ]);
+  await same(resolveOn(host, "sound"), ["mailbox joe from list@far.test"]);
+});
+
 test("owners: one address is the sender, else owner-list; the nearest list counts; owners of owners", async () => {
   const host = {
     accounts: [joe, bob],
