@@ -143,6 +143,11 @@ class LmdbStore implements QueueStore {
     return this.#read(id);
   }
 
+  isThere(id: string): boolean {
+    this.#env.root.resetReadTxn();
+    return this.#env.entries.doesExist(id);
+  }
+
   /** An entry that cannot be read is left alone and named; the rest of the queue goes on. */
   #read(id: string): QueueEntry | undefined {
     const bytes = this.#env.entries.get(id);

@@ -113,6 +113,8 @@ export interface QueueStore {
   forgetDrop(name: string): Promise<void>;
   /** The entry with an id, or undefined. */
   get(id: string): QueueEntry | undefined;
+  /** True for an id that has an entry, readable or not. */
+  isThere(id: string): boolean;
   /** The message of an entry. */
   body(entry: QueueEntry): MessageBody;
   /** Why the message of an entry cannot be delivered (it is missing, or of the wrong size), or undefined. */

@@ -86,8 +86,10 @@ class QueueRunner implements Runner {
   readonly #remote: Lanes;
   readonly #rounds = new Map<string, Round>();
   readonly #scan: DueScan;
-  /** Ids in the due index that have no entry. */
+  /** Ids whose entry cannot be read. */
   readonly #unreadable = new Set<string>();
+  /** Ids that had no entry when their turn came: removed meanwhile. One that is imported again is looked for at the next pass. */
+  readonly #gone = new Set<string>();
   readonly #underWay = new Set<Promise<void>>();
   readonly #idle: (() => void)[] = [];
   #timer: Timer | undefined;
@@ -123,6 +125,7 @@ class QueueRunner implements Runner {
   }
 
   wake(): void {
+    this.#gone.clear();
     if (!this.#stopped) this.#scan.start();
   }
 
@@ -184,7 +187,7 @@ class QueueRunner implements Runner {
   }
 
   #isNotOurs({ id }: DueRow): boolean {
-    return this.#unreadable.has(id) || this.#parts.isTaken?.(id) === true;
+    return this.#unreadable.has(id) || this.#gone.has(id) || this.#parts.isTaken?.(id) === true;
   }
 
   /** Starts whatever may start. */
@@ -240,7 +243,7 @@ class QueueRunner implements Runner {
     const { store, clock, settings } = this.#parts;
     const entry = given ?? store.get(id);
     // The store has named an entry that it cannot read; once is enough.
-    if (entry === undefined) this.#unreadable.add(id);
+    if (entry === undefined) (store.isThere(id) ? this.#unreadable : this.#gone).add(id);
     if (entry === undefined || isKeptBack(entry) || entry.nextAttemptAt > clock.now()) return undefined;
     const round = new Round(entry, {
       ...this.#parts,

@@ -1,5 +1,6 @@
 /** What was delivered is on record: soon while others of its message take their time, and in spite of a full disk. */
 import assert from "node:assert/strict";
+import { Readable } from "node:stream";
 import test, { type TestContext } from "node:test";
 import type { Attempt, Mailer } from "../../src/deliver/mailer.ts";
 import type { Outcome } from "../../src/deliver/outcome.ts";
@@ -54,8 +55,11 @@ async function rig(t: TestContext) {
       },
     },
   });
-  for (const name of ["get", "body", "bodyFault", "dueRows", "nextDue", "hold"] as const)
-    Object.defineProperty(store, name, { value: queue.store[name].bind(queue.store) });
+  for (const name of ["get", "body", "bodyFault", "dueRows", "nextDue", "hold", "isThere"] as const)
+    Object.defineProperty(store, name, {
+      value: queue.store[name].bind(queue.store),
+      configurable: true,
+    });
   const start = (isTaken?: (id: string) => boolean) => {
     const runner = startRunner({
       store,
@@ -71,7 +75,7 @@ async function rig(t: TestContext) {
     t.after(() => runner.stop());
     return runner;
   };
-  return { ...queue, ...slow, fail, changes, start };
+  return { ...queue, ...slow, runnerStore: store, fail, changes, start };
 }
 
 async function until(condition: () => boolean): Promise<void> {
@@ -148,4 +152,30 @@ test("a host that stops with a full disk does not wait for it", async (t) => {
   const stopped = runner.stop();
   await h.clock.advance(5000);
   await stopped;
+});
+
+test("a message that was removed while it waited for its turn and is imported again is delivered", async (t) => {
+  const h = await rig(t);
+  const runner = h.start();
+  const blocking = await enqueue(h.store, { recipients: [local("slow@h")] });
+  runner.submitted(blocking);
+  await until(() => h.delivered.length === 1);
+  const entry = await enqueue(h.store, { recipients: [local("fast@h")] });
+  const body = h.store.body(entry).stream();
+  const bytes = [];
+  for await (const piece of body) bytes.push(piece);
+  // The runner meets with the gap that the removal has left.
+  const gone = { ...entry, recipients: entry.recipients.map((r) => ({ ...r })) };
+  const get = h.store.get.bind(h.store);
+  Object.defineProperty(h.runnerStore, "get", { value: () => undefined, configurable: true });
+  Object.defineProperty(h.runnerStore, "isThere", { value: () => false, configurable: true });
+  runner.wake();
+  for (let i = 0; i < 50; i++) await new Promise(setImmediate);
+  assert.deepEqual(h.delivered, ["slow@h"]);
+  Object.defineProperty(h.runnerStore, "get", { value: get });
+  assert.ok(await h.store.discard(entry.id));
+  assert.ok(await h.store.restore(gone, Readable.from(bytes)));
+  runner.wake();
+  await until(() => h.delivered.length === 2);
+  h.finish(SENT);
 });
