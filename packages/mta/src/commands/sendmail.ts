@@ -10,6 +10,7 @@ import { EX_OK, EX_OSFILE, EX_TEMPFAIL, EX_USAGE } from "@mailhost/common/sysexi
 import { localUser } from "../submit/local-user.ts";
 import { readRunOptions } from "./run-options.ts";
 import { readSendmailFlags, type SendmailFlags, type SendmailMode } from "./sendmail-flags.ts";
+import { standardInput } from "./standard-input.ts";
 
 /** What the program is connected to; tests pass their own. */
 export interface SendmailStreams {
@@ -45,7 +46,7 @@ export interface SendmailSetting {
 
 const PROCESS_STREAMS: SendmailStreams = {
   get stdin() {
-    return process.stdin;
+    return standardInput();
   },
   stdout: (line) => void process.stdout.write(`${line}\n`),
   stderr: (line) => void process.stderr.write(`${line}\n`),
