@@ -20,7 +20,7 @@ export interface ImportParts {
     sender: string,
   ): Promise<readonly { readonly address: string; readonly target: Target }[]>;
   /** The number of a user of this system. */
-  uidOf(name: string): number | undefined;
+  readonly uidOf: (name: string) => number | undefined;
   readonly hostname: string;
   /** ms since 1970. */
   readonly now: number;

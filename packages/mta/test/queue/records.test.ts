@@ -27,12 +27,12 @@ function slowMailer() {
   const delivered: string[] = [];
   const mailer: Mailer = {
     name: "local",
-    deliver: ({ recipients, known }: Attempt) =>
+    deliver: (attempt: Attempt) =>
       Promise.all(
-        recipients.map(async ({ address }, place) => {
+        attempt.recipients.map(async ({ address }, place) => {
           delivered.push(address);
           const outcome = address.startsWith("slow@") ? await slow : SENT;
-          known?.(place, outcome);
+          attempt.known?.(place, outcome);
           return outcome;
         }),
       ),

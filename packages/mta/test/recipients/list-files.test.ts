@@ -9,7 +9,7 @@ import { test } from "node:test";
 import { systemClock } from "@mailhost/common/clock";
 import { nodeFileSystem } from "@mailhost/common/fs/file-system";
 import { ManualClock } from "@mailhost/common/testing/manual-clock";
-import { type ListFileSystem, listFileSystem } from "../../src/recipients/file-safety.ts";
+import { type ListFileSystem, listFileSystem, type Reader } from "../../src/recipients/file-safety.ts";
 import { openListFiles } from "../../src/recipients/list-files.ts";
 
 /** A path of the fake file system: mode with its type, owner, content. */
@@ -25,7 +25,11 @@ interface Node {
 const DIR = 0o040755;
 const FILE = 0o100644;
 const HOME = { "/": { mode: DIR }, "/users": { mode: DIR }, "/users/joe": { mode: DIR, uid: 2001 } };
-const JOE = { who: { uid: 2001, gid: 2001 }, owned: true, limit: 1000 };
+const JOE: { who: Reader; owned: boolean; limit: number } = {
+  who: { uid: 2001, gid: 2001 },
+  owned: true,
+  limit: 1000,
+};
 
 function fakeFiles(nodes: Readonly<Record<string, Node>>): ListFileSystem {
   const find = (path: string): Node => {
