@@ -71,6 +71,8 @@ A number without a unit is refused.
 .It Ar size
 Bytes, or a number with KiB, MiB or GiB, such as
 .Ql 25MiB .
+A size or number that has no highest value may be
+.Ql unlimited .
 .It Ar text
 Quoted where YAML asks for it.
 .It Ar addresses

@@ -10,8 +10,8 @@ const INTRODUCTION = `# Settings
 \`etc/mail/mailhost.yaml\` below the site root. Every key is optional. An unknown key or a bad value stops the start with
 file, line, key and what would be right.
 
-Durations are a number with ms, s, m, h, d or w (\`1h30m\` too); sizes are bytes or a number with KiB, MiB or GiB. A list may be
-written as one value; an empty list (\`[]\`) means none. This page is printed from the table in
+Durations are a number with ms, s, m, h, d or w (\`1h30m\` too); sizes are bytes or a number with KiB, MiB or GiB; a number or size that
+has no highest value may be \`unlimited\`. A list may be written as one value; an empty list (\`[]\`) means none. This page is printed from the table in
 packages/common/src/settings/options.ts; a test keeps it so.
 `;
 

@@ -17,6 +17,9 @@ export type Kind =
   | "path"
   | "logFormat";
 
+/** `unlimited`, what a number without a highest value may be: larger than any message or list of recipients. */
+export const NO_LIMIT = Number.MAX_SAFE_INTEGER;
+
 /** One setting. */
 export interface Option {
   /** Dotted path in mailhost.yaml, `smtp.maxRecipients`. */

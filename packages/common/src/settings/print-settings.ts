@@ -1,6 +1,7 @@
 /**
  * Prints settings as a mailhost.yaml, each with where it comes from.
  */
+import { NO_LIMIT } from "./option.ts";
 import { OPTIONS, type Option } from "./options.ts";
 import type { ListenAddress } from "./settings.ts";
 import { formatDuration, formatListenAddress } from "./units.ts";
@@ -35,7 +36,9 @@ function written(option: Option, value: unknown): string {
     case "duration":
       return formatDuration(value as number);
     case "size":
-      return writtenSize(value as number);
+      return value === NO_LIMIT ? "unlimited" : writtenSize(value as number);
+    case "integer":
+      return value === NO_LIMIT ? "unlimited" : String(value as number);
     case "addresses":
       return list((value as readonly ListenAddress[]).map(formatListenAddress));
     case "strings":

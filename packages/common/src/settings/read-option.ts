@@ -2,7 +2,7 @@
  * Reads the value of one setting, checked against its row in the table of options.
  */
 import { isScalar, isSeq, parseDocument } from "yaml";
-import type { Option } from "./option.ts";
+import { NO_LIMIT, type Option } from "./option.ts";
 import { formatDuration, type Read, readDuration, readListenAddress, readSize } from "./units.ts";
 
 /** Reads a value that is a text of its own, as `MAILHOST_SETTING` gives it: as one would write it behind the key. */
@@ -20,6 +20,8 @@ export function readOptionText(option: Option, text: string): Read<unknown> {
 export function readOption(option: Option, node: unknown): Read<unknown> {
   const one = isScalar(node) ? node.value : undefined;
   const text = typeof one === "string" || typeof one === "number" ? String(one) : undefined;
+  const isNumber = option.kind === "integer" || option.kind === "size";
+  if (isNumber && option.max === undefined && one === "unlimited") return { ok: true, value: NO_LIMIT };
   switch (option.kind) {
     case "string":
       return text === undefined || text === ""

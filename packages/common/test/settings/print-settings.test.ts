@@ -36,3 +36,16 @@ test("each setting shows where it comes from", () => {
   assert.match(text, /^smtp:\n {2}listen: \["0\.0\.0\.0:25"\] # 29$/m);
   assert.match(text, /^ {2}maxRecipients: 100 # 17$/m);
 });
+
+test("what has no limit is called unlimited, and read so where a setting has no highest value", () => {
+  assert.match(
+    printSettings(fromMc("OSTYPE(`linux')").values, () => ""),
+    /^ {2}maxMessageSize: unlimited$/m,
+  );
+  const { smtp } = parseSettings("smtp: {maxMessageSize: unlimited, maxRecipients: unlimited}", "f");
+  assert.deepEqual(
+    [smtp.maxMessageSize, smtp.maxRecipients],
+    [Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER],
+  );
+  assert.throws(() => parseSettings("smtp: {listen: unlimited}", "f"), /smtp\.listen: expected/);
+});

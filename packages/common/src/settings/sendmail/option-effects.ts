@@ -1,10 +1,12 @@
 /**
  * What an option of Sendmail does to the settings: each maker returns the effect of one row of options.ts.
  */
+
+import { NO_LIMIT } from "../option.ts";
 import type { Read } from "../units.ts";
 import type { Draft } from "./draft.ts";
 import type { Given } from "./model.ts";
-import { belowRoot, NO_LIMIT, readCount, readInterval, readTruth, type TimeUnit } from "./option-values.ts";
+import { belowRoot, readCount, readInterval, readTruth, type TimeUnit } from "./option-values.ts";
 import { readPrivacy } from "./privacy.ts";
 
 /** Puts one value of an option into the settings. */

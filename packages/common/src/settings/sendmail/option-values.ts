@@ -14,9 +14,6 @@ const UNITS: Readonly<Record<string, number>> = {
 /** A unit that a bare number has. */
 export type TimeUnit = "s" | "m" | "h" | "d" | "w";
 
-/** Larger than any message or list of recipients: Sendmail's 0, no limit. */
-export const NO_LIMIT = Number.MAX_SAFE_INTEGER;
-
 /** Reads `1h30m`, or a number of `unit`, into milliseconds. */
 export function readInterval(text: string, unit: TimeUnit): Read<number> {
   const expected = "a time such as 30s, 20m, 4h, 5d or 1h30m";

@@ -2,8 +2,9 @@
  * What holds where a `sendmail.cf` says nothing: Sendmail's own defaults (op.me section 5.6), which differ from those of a
  * host that begins with mailhost.yaml. Whatever is no concern of Sendmail's (POP3, DNS, logins) keeps mailhost's default.
  */
+
+import { NO_LIMIT } from "../option.ts";
 import { OPTIONS } from "../options.ts";
-import { NO_LIMIT } from "./option-values.ts";
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
