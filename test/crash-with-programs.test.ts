@@ -141,7 +141,10 @@ test("lists of mailboxes, programs and files through 8 kills", {
     assert.ok(text !== undefined, `${mark} is not in the mailbox`);
     for (const [place, copies] of Object.entries(places)) {
       const found = copies.get(mark) ?? [];
-      assert.ok(found.includes(text), `${mark} is not whole in the ${place}: ${found.map((c) => c.length)}`);
+      assert.ok(
+        found.includes(text),
+        `${mark} is not whole in the ${place}: ${found.map((c) => c.length).join(", ")}`,
+      );
       // A program that was being fed at a kill has seen the end of its input; a mailbox and a file are whole.
       if (place !== "program")
         assert.ok(
