@@ -15,8 +15,8 @@ const ONLY_GROUP = "mqueue";
 /** The same node is run for at most once in this time (ms), whoever asks. */
 const PAUSE = 10_000;
 
-/** Nodes that are remembered for {@link PAUSE}. */
-const MOST_NODES = 1000;
+/** Nodes that are run for within {@link PAUSE}: each run reads the whole queue, and anybody may ask. */
+const MOST_NODES = 20;
 
 /** When each node was last run for: one a daemon. */
 export type EtrnTimes = Map<string, number>;
@@ -39,7 +39,14 @@ export async function etrn(session: SmtpSession, argument: string): Promise<void
     await session.replyHarmless(reply(459, "4.5.4", `Queue ${node.slice(1, 200)} unknown`));
     return;
   }
-  if (isDue(inbound.etrnTimes, node.toLowerCase(), inbound.clock.now())) inbound.runQueue(selectionFor(node));
+  const turn = turnOf(inbound.etrnTimes, node.toLowerCase(), inbound.clock.now());
+  if (turn === "full") {
+    await session.replyHarmless(
+      reply(458, "4.3.2", `Unable to queue messages for node ${node.slice(0, 200)}; try again later`),
+    );
+    return;
+  }
+  if (turn === "now") inbound.runQueue(selectionFor(node));
   const what = node.startsWith("#") ? `queue group ${ONLY_GROUP}` : `node ${node.slice(0, 200)}`;
   await session.replyHarmless(reply(250, "2.0.0", `Queuing for ${what} started`));
 }
@@ -51,11 +58,12 @@ function selectionFor(node: string): QueueSelection {
   return { conditions: [{ of: "R", text }] };
 }
 
-/** True when the node was not run for just now; notes that it is. */
-function isDue(times: EtrnTimes | undefined, node: string, now: number): boolean {
-  if (times === undefined) return true;
+/** Whether the node is to be run for now, was just now, or has to wait since too many others were; notes that it is. */
+function turnOf(times: EtrnTimes | undefined, node: string, now: number): "now" | "was" | "full" {
+  if (times === undefined) return "now";
   for (const [known, at] of times) if (Math.abs(now - at) >= PAUSE) times.delete(known);
-  if (times.has(node) || times.size >= MOST_NODES) return false;
+  if (times.has(node)) return "was";
+  if (times.size >= MOST_NODES) return "full";
   times.set(node, now);
-  return true;
+  return "now";
 }

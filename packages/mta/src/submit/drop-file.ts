@@ -16,8 +16,8 @@ import { constants } from "node:fs";
 import { type FileHandle, open, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { errnoOf, messageOf, UserError } from "@mailhost/common/errors";
-import { EX_IOERR, EX_TEMPFAIL } from "@mailhost/common/sysexits";
-import type { SubmissionRequest } from "./submission-request.ts";
+import { EX_IOERR, EX_TEMPFAIL, EX_USAGE } from "@mailhost/common/sysexits";
+import { REQUEST_LIMIT, readRequest, type SubmissionRequest } from "./submission-request.ts";
 
 /** First line of a drop file. */
 export const DROP_MARK = "mailhost-drop 1\n";
@@ -96,9 +96,18 @@ export async function createDrop(dropDir: string): Promise<DropWriter> {
   };
 }
 
-/** The two lines before the message. */
+/**
+ * The two lines before the message. Line breaks in an address or a name become blanks.
+ *
+ * @throws UserError with 64 for what the daemon would set aside: nobody would be told of that
+ */
 export function dropHead(request: SubmissionRequest): Buffer {
-  return Buffer.from(`${DROP_MARK}${JSON.stringify(request)}\n`);
+  const line = JSON.stringify(request, (_, value: unknown) =>
+    typeof value === "string" ? value.replace(/[\r\n\0]+/g, " ") : value,
+  );
+  if (Buffer.byteLength(line) >= REQUEST_LIMIT - DROP_MARK.length || readRequest(line) === undefined)
+    throw new UserError("Too many recipients, or an address that is too long", EX_USAGE);
+  return Buffer.from(`${DROP_MARK}${line}\n`);
 }
 
 async function openNew(path: string, dropDir: string): Promise<FileHandle> {

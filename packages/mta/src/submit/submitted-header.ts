@@ -7,6 +7,7 @@ import type { Clock } from "@mailhost/common/clock";
 import type { HeaderRules, HeaderSummary } from "../inbound/header-filter.ts";
 import { recipientParts } from "../inbound/inbound-parts.ts";
 import { mailDate } from "../inbound/mail-date.ts";
+import { readPathCommand } from "../inbound/path-command.ts";
 import { localReceivedHeader } from "../inbound/received-header.ts";
 import { interfaceAddresses } from "../policy/local-domains.ts";
 import type { Submission } from "./accept-submission.ts";
@@ -19,9 +20,11 @@ export interface SubmittedHeader {
   readonly header: (id: string) => HeaderRules;
 }
 
-/** The envelope sender: -f, or the user at this host. */
+/** The envelope sender: -f, or the user at this host. What cannot be an address is the user, as in Sendmail. */
 export function senderOf({ request, user }: Submission, hostname: string): string {
-  const given = (request.sender ?? user).replace(/^<(.*)>$/, "$1");
+  const written = (request.sender ?? user).replace(/^[^<>]*<([^<>]*)>$/, "$1");
+  // It goes into From lines, headers and other hosts' commands.
+  const given = readPathCommand("FROM", `FROM:<${written}>`).ok ? written : user;
   return given === "" || splitAddress(given).domain !== "" ? given : `${given}@${hostname}`;
 }
 

@@ -81,6 +81,20 @@ test("ETRN runs what waits for a host, a domain, or all, each once in a while", 
   assert.ok(log.some((line) => /\[127\.0\.0\.1\]: ETRN far\.example$/.test(line)));
 });
 
+test("ETRN under many names does not have the queue read for each", async () => {
+  const fixture = await startInbound({ settings: OPEN });
+  const answers: string[] = [];
+  for (let session = 0; session < 2; session++) {
+    const client = await fixture.client();
+    await client.say("EHLO pc");
+    for (let i = 0; i < 15; i++) answers.push(await client.say(`ETRN n${session}-${i}.example`));
+    client.end();
+  }
+  assert.equal(fixture.runs.length, 20);
+  assert.equal(answers.at(-1), "458 4.3.2 Unable to queue messages for node n1-14.example; try again later");
+  await fixture.stop();
+});
+
 test("HELP tells what may be used, and no more", async () => {
   const fixture = await startInbound({ settings: "smtp:\n  privacy: [noexpn, novrfy, noetrn]\n" });
   const client = await fixture.client();

@@ -149,6 +149,24 @@ test("who writes a drop file of his own cannot leave out how it came here", asyn
   }
 });
 
+test("a sender that is no address is the user's; line breaks and what is too long are not lost in silence", async (t) => {
+  const host = await rig(t);
+  for (const sender of ["x> SIZE=1 <y", "a\nBcc: x", "a b@far.example", "Boss <boss@far.example>", "<>"])
+    await host.drop({ sender });
+  await host.collect();
+  const senders = host.entries().map((entry) => entry.sender);
+  const own = "joe@mail.linuxaid.com.cn";
+  assert.deepEqual(senders.toSorted(), ["", "boss@far.example", own, own, own]);
+  await host.drop({ fullName: 'Joe"\r\nX-Evil: 1' });
+  await host.collect();
+  assert.deepEqual(host.files(), []);
+  for (const entry of host.entries()) assert.doesNotMatch(await textOf(host, entry), /^(?:Bcc|X-Evil)/m);
+  await assert.rejects(host.drop({ recipients: ["x".repeat(5000)] }), { exitCode: 64 });
+  await assert.rejects(host.drop({ recipients: Array.from({ length: 10_001 }, () => "x") }), {
+    exitCode: 64,
+  });
+});
+
 test("one large list under many names does not fill memory", async (t) => {
   const members = Array.from({ length: 9999 }, (_, i) => `m${i}@far.example`).join(",\n ");
   const host = await rig(t, `huge: ${members}\n`);
