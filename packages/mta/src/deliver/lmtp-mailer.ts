@@ -39,6 +39,8 @@ export type LmtpServer =
   | { readonly kind: "port"; readonly host: string; readonly port: number };
 
 const MAILER = "local";
+/** How long a program is given to end by itself, and then at SIGTERM (ms). */
+const GRACE = 5000;
 
 /** Makes the mailer. */
 export function createLmtpMailer(parts: LmtpMailerParts): Mailer {
@@ -178,7 +180,7 @@ function open(
   const common = { host: peer.name, timeout, clock };
   switch (server.kind) {
     case "program":
-      return Promise.resolve(SmtpChannel.over(pipesOf(server.argv), common));
+      return Promise.resolve(SmtpChannel.over(pipesOf(server.argv, clock), common));
     case "socket":
       return SmtpChannel.open({ ...common, address: "", port: 0, path: server.path });
     case "port":
@@ -187,7 +189,7 @@ function open(
 }
 
 /** Starts the program; its two pipes are one stream, and it ends with the stream. */
-function pipesOf([program, ...args]: readonly [string, ...string[]]): Duplex {
+function pipesOf([program, ...args]: readonly [string, ...string[]], clock: Clock): Duplex {
   const child = spawn(program, args, {
     cwd: "/",
     env: programEnvironment(undefined, {}),
@@ -198,13 +200,27 @@ function pipesOf([program, ...args]: readonly [string, ...string[]]): Duplex {
   child.once("error", (error) =>
     pipes.destroy(new Error(`${program} cannot be started: ${messageOf(error)}`)),
   );
-  pipes.once("close", () => end(child));
+  pipes.once("close", () => end(child, clock));
   return pipes;
 }
 
-/** A program that has said goodbye ends by itself; one that has not is ended. */
-function end(child: ChildProcess): void {
-  if (child.exitCode === null && child.signalCode === null) child.kill("SIGTERM");
+/** Its input has ended, and a program ends by itself then; one that does not is ended, with what it has started. */
+function end(child: ChildProcess, clock: Clock): void {
+  const { pid } = child;
+  if (pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
+  const timers = (["SIGTERM", "SIGKILL"] as const).map((signal, i) =>
+    clock.after((i + 1) * GRACE, () => {
+      try {
+        process.kill(-pid, signal);
+      } catch {
+        // It has become somebody else's group, or is going.
+        child.kill(signal);
+      }
+    }),
+  );
+  child.once("exit", () => {
+    for (const timer of timers) timer.cancel();
+  });
 }
 
 function isSocket(path: string): boolean {

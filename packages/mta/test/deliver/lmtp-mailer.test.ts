@@ -1,18 +1,20 @@
 /** LMTP: an answer for each recipient, over a port, a socket or a program's pipes. */
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { type AddressInfo, createServer, type Socket } from "node:net";
 import { join } from "node:path";
 import test, { type TestContext } from "node:test";
-import { systemClock } from "@mailhost/common/clock";
+import { type Clock, systemClock } from "@mailhost/common/clock";
 import { silentLog } from "@mailhost/common/log/log";
 import { parseSettings } from "@mailhost/common/settings/load";
+import { ManualClock } from "@mailhost/common/testing/manual-clock";
 import { createLmtpMailer, readLmtpServer } from "../../src/deliver/lmtp-mailer.ts";
 import type { Outcome } from "../../src/deliver/outcome.ts";
 import { programSlots } from "../../src/deliver/program-mailer.ts";
 import type { QueueRecipient } from "../../src/queue/queue-entry.ts";
 import { bodyOf, entryOf, local, temporarySite } from "../queue/queue-samples.ts";
+import { until } from "./fake-peer.ts";
 
 /** Answers of a server: by RCPT's argument, and after the message by recipient in turn. */
 interface Script {
@@ -64,12 +66,16 @@ async function serve(t: TestContext, script: Script, path?: string) {
   return { lines, command: path ?? `127.0.0.1:${(server.address() as AddressInfo).port}` };
 }
 
-async function deliver(command: string, recipients: QueueRecipient[]): Promise<string[]> {
+async function deliver(
+  command: string,
+  recipients: QueueRecipient[],
+  clock: Clock = systemClock,
+): Promise<string[]> {
   const settings = parseSettings(
     JSON.stringify({ hostname: "here.example", local: { mailer: "lmtp", lmtpCommand: command } }),
     "mailhost.yaml",
   );
-  const mailer = createLmtpMailer({ settings, slots: programSlots(), clock: systemClock, log: silentLog });
+  const mailer = createLmtpMailer({ settings, slots: programSlots(), clock, log: silentLog });
   const body = bodyOf("Subject: x\r\n\r\n.dot\r\n");
   const outcomes = await mailer.deliver({
     entry: entryOf({ size: body.size }),
@@ -160,6 +166,33 @@ test("a program that speaks LMTP on its pipes", async (t) => {
   assert.deepEqual(await deliver(`${program} -l`, [local("bob@here.example")]), [
     "delivered 250 2.1.5 taken",
   ]);
+});
+
+test("a program that does not end is told to, and then made to", async (t) => {
+  const site = await temporarySite(t);
+  const program = join(site.root, "lmtp.sh");
+  const pid = join(site.root, "pid");
+  writeFileSync(
+    program,
+    `#!/bin/sh\ntrap '' TERM\necho $$ >${pid}\nprintf '421 no\\r\\n'\nwhile :; do sleep 0.1; done\n`,
+    { mode: 0o755 },
+  );
+  const clock = new ManualClock();
+  const [outcome] = await deliver(program, [local("bob@here.example")], clock);
+  assert.match(outcome ?? "", /^deferred/);
+  const child = Number(readFileSync(pid, "utf8"));
+  const alive = () => {
+    try {
+      return process.kill(child, 0);
+    } catch {
+      return false;
+    }
+  };
+  await until(() => clock.waiting === 2);
+  await clock.advance(9000);
+  assert.ok(alive());
+  await clock.advance(1000);
+  await until(() => !alive());
 });
 
 test("where the server is", () => {
