@@ -83,15 +83,23 @@ function applyOptions(config: SendmailConfig, draft: Draft): void {
   }
 }
 
-/** Whether passwords may come unencrypted: where PLAIN or LOGIN are offered and AuthOptions has no `p`. */
+/**
+ * Whether passwords may come unencrypted: where PLAIN or LOGIN are offered and AuthOptions has no `p`. That concerns POP3; that
+ * nobody can log in by SMTP is said to whoever asked for mechanisms.
+ */
 function applyAuthentication(config: SendmailConfig, draft: Draft): void {
   const mechanisms = config.options.get("AuthMechanisms")?.at(-1);
   if (mechanisms === undefined) return;
+  if (mechanisms.value.trim() === "") return;
+  draft.note(
+    mechanisms.origin,
+    "SMTP AUTH is not offered: who sends through this host is decided by address (access, relay-domains, POP before SMTP)",
+  );
   const plain = readWords(mechanisms.value).some((m) => /^(?:plain|login)$/i.test(m));
   const options = config.options.get("AuthOptions")?.at(-1)?.value ?? "";
   if (!plain || options.includes("p")) return;
   draft.set("tls.allowPlaintextAuth", true, mechanisms.origin);
-  draft.note(mechanisms.origin, "passwords are taken unencrypted, as AuthOptions has no p");
+  draft.note(mechanisms.origin, "POP3 takes passwords unencrypted, as AuthOptions has no p");
 }
 
 function applyFeatures(config: SendmailConfig, draft: Draft): void {

@@ -35,7 +35,10 @@ describe("the article's config.mc", () => {
     assert.equal(settings.drac.enabled, true);
     assert.deepEqual(
       notes.map((note) => note.text),
-      ["passwords are taken unencrypted, as AuthOptions has no p"],
+      [
+        "SMTP AUTH is not offered: who sends through this host is decided by address (access, relay-domains, POP before SMTP)",
+        "POP3 takes passwords unencrypted, as AuthOptions has no p",
+      ],
     );
   });
 
@@ -66,6 +69,7 @@ test("a config.mc in RedHat's manner", () => {
   assert.deepEqual(notesOf(reading), [
     "14: a host that is its own best MX reports a loop",
     "20: the user database is not read; use aliases, virtusertable and genericstable",
+    "24: SMTP AUTH is not offered: who sends through this host is decided by address (access, relay-domains, POP before SMTP)",
   ]);
   assert.deepEqual(fromBuilt(REDHAT_MC).settings, settings);
 });
