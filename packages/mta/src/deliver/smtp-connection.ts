@@ -4,6 +4,7 @@
  */
 import type { Clock } from "@mailhost/common/clock";
 import type { Log } from "@mailhost/common/log/log";
+import { counted } from "../log/statistics.ts";
 import { type AuthInfo, authenticate } from "./smtp-auth.ts";
 import { SmtpChannel } from "./smtp-channel.ts";
 import { PLAIN_SMTP, readExtensions, type SmtpExtensions } from "./smtp-extensions.ts";
@@ -159,6 +160,7 @@ async function openOnce(peer: SmtpPeer, parts: ConnectionParts): Promise<SmtpCon
     timeout: timeouts.connect,
     clock,
   });
+  counted(parts.log, { what: "outgoing connection" });
   try {
     const greeting = await channel.reply("greeting", timeouts.greeting);
     if (!isPositive(greeting)) throw refusal("greeting", peer.name, greeting);

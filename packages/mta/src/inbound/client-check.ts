@@ -6,6 +6,7 @@ import { delay } from "@mailhost/common/clock";
 import type { SmtpReply } from "@mailhost/common/errors";
 import { writtenIp } from "@mailhost/common/ip-address";
 import { logRejected } from "../log/message-log.ts";
+import { counted } from "../log/statistics.ts";
 import { decideConnect, greetPauseOf } from "../policy/connect-decision.ts";
 import { type Client, clientName, type DnsAnswer, type Verdict } from "../policy/policy-facts.ts";
 import { formatReply, reply } from "../policy/reply.ts";
@@ -139,7 +140,9 @@ export class ClientCheck {
       arg2: writtenIp(this.#ip),
       relay: this.relayText,
     };
-    if (verdict.kind === "refuse") logRejected(log, { ...stage, reject: formatReply(verdict.reply) });
-    else if (verdict.kind !== "accept") logSetAside(log, stage, verdict);
+    if (verdict.kind === "refuse") {
+      logRejected(log, { ...stage, reject: formatReply(verdict.reply) });
+      counted(log, { what: "refused connection" });
+    } else if (verdict.kind !== "accept") logSetAside(log, stage, verdict);
   }
 }

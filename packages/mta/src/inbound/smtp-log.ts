@@ -28,6 +28,8 @@ export function logSetAside(
 export function logDiscarded(log: Log, message: AcceptedMessage, daemon: string): void {
   logAccepted(log, message, daemon);
   counted(log, { what: "discarded", mailer: "esmtp" });
+  // As Sendmail counts it.
+  counted(log, { what: "refused connection" });
   if (isLogged(log, 4)) log.write("info", `${message.id}: discarded`);
 }
 

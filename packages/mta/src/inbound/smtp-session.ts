@@ -9,6 +9,7 @@ import { delay } from "@mailhost/common/clock";
 import { messageOf, type SmtpReply } from "@mailhost/common/errors";
 import { SMTPConnection, type SMTPConnectionOptions } from "smtp-server/lib/smtp-connection.js";
 import { logRejected } from "../log/message-log.ts";
+import { counted } from "../log/statistics.ts";
 import {
   type Client,
   clientIsTrustedNetwork,
@@ -72,6 +73,7 @@ export class SmtpSession extends SMTPConnection {
   /** Recipients refused in this transaction. */
   badRecipients = 0;
   #check: ClientCheck | undefined;
+  #refusalCounted = false;
   #wrong = 0;
   #harmless = 0;
   #inARow = 0;
@@ -156,7 +158,14 @@ export class SmtpSession extends SMTPConnection {
 
   /** A command was refused by policy. */
   logRejected(ruleset: "check_mail" | "check_rcpt", arg1: string, r: SmtpReply): void {
-    logRejected(this.inbound.log, { ...this.#stage(ruleset, arg1), reject: formatReply(r) });
+    const { log } = this.inbound;
+    logRejected(log, { ...this.#stage(ruleset, arg1), reject: formatReply(r) });
+    // Sendmail counts one refusal a session, whatever is refused.
+    if (!this.#refusalCounted) {
+      counted(log, { what: "rejected", mailer: "esmtp" });
+      counted(log, { what: "refused connection" });
+    }
+    this.#refusalCounted = true;
   }
 
   /** Policy took a command, but not for delivery. */

@@ -6,8 +6,9 @@ import { NO_LOG, openCommandLog } from "@mailhost/common/log/command-log";
 import type { Log } from "@mailhost/common/log/log";
 import { rememberedSettings } from "@mailhost/common/settings/remembered";
 import type { Settings } from "@mailhost/common/settings/settings";
-import type { Site } from "@mailhost/common/site";
+import { type Site, sitePath } from "@mailhost/common/site";
 import { openSiteTables } from "@mailhost/common/tables/site-tables";
+import { countingLog, openStatistics } from "../log/statistics.ts";
 import { openQueue } from "../queue/lmdb-store.ts";
 import { acceptSubmission, type Submission, type Submitted } from "./accept-submission.ts";
 
@@ -27,7 +28,11 @@ export async function storeInQueue(
   clock: Clock,
 ): Promise<Submitted> {
   const settings = limited(await rememberedSettings(site), limits);
-  const log = logOf(site, settings, limits.logTag ?? "sendmail");
+  const plain = logOf(site, settings, limits.logTag ?? "sendmail");
+  const { statistics: file } = settings.log;
+  // A daemon that starts meanwhile adds to the same file.
+  const statistics = file === "" ? undefined : openStatistics(sitePath(site, file), { clock, log: plain });
+  const log = statistics === undefined ? plain : countingLog(plain, statistics);
   const tables = openSiteTables(site, { log, settings });
   const queue = await openQueue(site, { clock, log });
   try {
@@ -38,6 +43,7 @@ export async function storeInQueue(
   } finally {
     await queue.store.close();
     await tables.close();
+    await statistics?.close();
     await log.close();
   }
 }
