@@ -5,7 +5,7 @@
  * All mailboxes of a message go in one transaction, and each has its own answer to it. The server is told the mailbox's name,
  * as Sendmail tells it.
  */
-import { type ChildProcess, spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { statSync } from "node:fs";
 import { Duplex } from "node:stream";
 import type { Clock } from "@mailhost/common/clock";
@@ -13,6 +13,7 @@ import { messageOf, type SmtpReply } from "@mailhost/common/errors";
 import type { Log } from "@mailhost/common/log/log";
 import type { Settings } from "@mailhost/common/settings/settings";
 import type { QueueRecipient } from "../queue/queue-entry.ts";
+import { spawnApart } from "./closed-descriptors.ts";
 import { commandWords } from "./command-words.ts";
 import type { Attempt, Mailer } from "./mailer.ts";
 import type { Outcome } from "./outcome.ts";
@@ -189,12 +190,11 @@ function open(
 }
 
 /** Starts the program; its two pipes are one stream, and it ends with the stream. */
-function pipesOf([program, ...args]: readonly [string, ...string[]], clock: Clock): Duplex {
-  const child = spawn(program, args, {
+function pipesOf(argv: readonly [string, ...string[]], clock: Clock): Duplex {
+  const [program] = argv;
+  const child = spawnApart(argv, ["pipe", "pipe", "ignore"], {
     cwd: "/",
     env: programEnvironment(undefined, {}),
-    stdio: ["pipe", "pipe", "ignore"],
-    detached: true,
   });
   const pipes = Duplex.from({ readable: child.stdout!, writable: child.stdin! });
   child.once("error", (error) =>

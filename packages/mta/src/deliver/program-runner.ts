@@ -5,12 +5,13 @@
  * is what ends when it takes too long. The message is streamed: a program that does not read keeps nothing in memory, and
  * one that ends without having read has ended all the same. What it prints is kept up to a limit.
  */
-import { type ChildProcess, spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { existsSync } from "node:fs";
 import { constants } from "node:os";
 import type { Writable } from "node:stream";
 import type { Clock, Timer } from "@mailhost/common/clock";
 import { errnoOf, messageOf } from "@mailhost/common/errors";
+import { spawnApart } from "./closed-descriptors.ts";
 
 /** A program to run. */
 export interface ProgramRun {
@@ -75,14 +76,14 @@ export async function runProgram(run: ProgramRun): Promise<ProgramEnd> {
 }
 
 function start({ argv, env, cwd, as }: ProgramRun): ChildProcess {
-  const [program, ...args] = argv;
-  const common = { cwd, env: { ...env }, detached: true, stdio: "pipe" } as const;
-  if (as === undefined) return spawn(program, args, common);
+  const streams = ["pipe", "pipe", "pipe"] as const;
+  const common = { cwd, env: { ...env } };
+  if (as === undefined) return spawnApart(argv, streams, common);
   if (existsSync(SETPRIV)) {
     const ids = [`--reuid=${as.uid}`, `--regid=${as.gid}`, "--init-groups"];
-    return spawn(SETPRIV, [...ids, "--", program, ...args], common);
+    return spawnApart([SETPRIV, ...ids, "--", ...argv], streams, common);
   }
-  return spawn(program, args, { ...common, uid: as.uid, gid: as.gid });
+  return spawnApart(argv, streams, { ...common, uid: as.uid, gid: as.gid });
 }
 
 /**

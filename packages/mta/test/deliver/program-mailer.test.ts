@@ -6,8 +6,10 @@ import test, { type TestContext } from "node:test";
 import { systemClock } from "@mailhost/common/clock";
 import { silentLog } from "@mailhost/common/log/log";
 import { ManualClock } from "@mailhost/common/testing/manual-clock";
+import { inheritedDescriptors } from "../../src/deliver/closed-descriptors.ts";
 import type { Outcome } from "../../src/deliver/outcome.ts";
 import { deliverToProgram, programSlots } from "../../src/deliver/program-mailer.ts";
+import { openQueue } from "../../src/queue/lmdb-store.ts";
 import type { QueueEntry, QueueRecipient } from "../../src/queue/queue-entry.ts";
 import type { MessageBody } from "../../src/queue/queue-store.ts";
 import { bodyOf, entryOf, temporarySite } from "../queue/queue-samples.ts";
@@ -101,6 +103,18 @@ test("exit codes become Sendmail's replies", async (t) => {
     assert.equal(shown(await run(t, `cat >/dev/null; exit ${code}`)), reply);
   }
   assert.equal(shown(await run(t, "kill -9 $$")), "deferred 451 4.0.0 mailer prog died with signal 9");
+});
+
+test("it has no descriptor of the queue, nor any other of ours", async (t) => {
+  const site = await temporarySite(t);
+  const { store } = await openQueue(site, { clock: systemClock, log: silentLog });
+  t.after(() => store.close());
+  assert.notDeepEqual(inheritedDescriptors(), [], "LMDB leaves its file open for children");
+  const out = join(site.root, "out");
+  await run(t, `found=$(readlink /proc/$$/fd/*); echo "$found" >${out}; cat >/dev/null`);
+  const open = readFileSync(out, "utf8").trim().split("\n");
+  assert.ok(open.length > 3);
+  for (const link of open) assert.match(link, /^(?:pipe:.*|socket:.*|\/dev\/null)$/);
 });
 
 test("a program that cannot be started at all only defers the message", async (t) => {
