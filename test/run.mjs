@@ -4,8 +4,9 @@
  *     npm test                 everything
  *     npm test -- PATTERN …    the files whose path contains one of the patterns
  *
- * Each file runs in a process group of its own, two at a time; a file that exceeds its time is ended with
- * everything it started. The last line is `N passed, N failed`, with `, N skipped` when there are any. A test
+ * Each file runs in a process group of its own, as many at a time as there are processors, two at most, and one more
+ * for scenarios, which mostly wait; those with a time limit of their own come first. A file that exceeds its time is
+ * ended with everything it started. The last line is `N passed, N failed`, with `, N skipped` when there are any. A test
  * that is skipped for want of a program says `needs PROGRAM (Debian package NAME)`; with CI=true or
  * MAILHOST_REQUIRE_ALL=1 that counts as a failure.
  */
@@ -42,8 +43,14 @@ function allFiles() {
     ...testFiles(join(root, "test")).map((file) => ({ file, limit: SCENARIO_LIMIT })),
   ].map(({ file, limit }) => {
     const own = /^\/\/ time limit: (\d+) s$/m.exec(readFileSync(join(root, file), "utf8"));
-    return { file, limit: own ? Number(own[1]) * 1000 : limit };
+    return { file, limit: own ? Number(own[1]) * 1000 : limit, own: own !== null };
   });
+}
+
+/** A long one that begins last would keep everybody waiting. */
+function longestFirst(a, b) {
+  const own = ({ entry }) => (entry.own ? 0 : 1);
+  return own(a) - own(b) || a.number - b.number;
 }
 
 const groups = new Set();
@@ -160,7 +167,7 @@ process.on("SIGTERM", interrupted);
 const scratch = mkdtempSync(join(tmpdir(), "mailhost-test-"));
 const counts = { passed: 0, failed: 0, skipped: 0 };
 const wanting = new Set();
-const queue = files.map((entry, number) => ({ entry, number }));
+const queue = files.map((entry, number) => ({ entry, number })).toSorted(longestFirst);
 const isScenario = ({ entry }) => entry.file.startsWith("test/");
 const lane = async (wanted) => {
   for (;;) {
@@ -170,9 +177,9 @@ const lane = async (wanted) => {
     report(await runFile(entry, scratch, number), counts, wanting);
   }
 };
-const lanes = (wanted) => Promise.all(Array.from({ length: CONCURRENCY }, () => lane(wanted)));
-await lanes((item) => !isScenario(item));
-await lanes(isScenario);
+const lanes = (wanted, count) => Promise.all(Array.from({ length: count }, () => lane(wanted)));
+await lanes((item) => !isScenario(item), CONCURRENCY);
+await lanes(isScenario, CONCURRENCY + 1);
 rmSync(scratch, { recursive: true, force: true });
 
 if (wanting.size > 0) {
