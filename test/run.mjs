@@ -8,7 +8,7 @@
  * for scenarios, which mostly wait; those with a time limit of their own come first. A file that exceeds its time is
  * ended with everything it started. The last line is `N passed, N failed`, with `, N skipped` when there are any. A test
  * that is skipped for want of a program says `needs PROGRAM (Debian package NAME)`; with CI=true or
- * MAILHOST_REQUIRE_ALL=1 that counts as a failure.
+ * MAILHOST_REQUIRE_ALL=1 that counts as a failure. What this machine or user cannot have says so in other words.
  */
 import { spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";

@@ -57,7 +57,7 @@ const send = (host: MailHost, to: string, subject: string) =>
 
 function needsRoot(t: TestContext): boolean {
   if (process.getuid?.() === 0) return false;
-  t.skip("needs root, for mounts of its own and users' rights");
+  t.skip("root alone can do this: it takes mounts of its own and users' rights");
   return true;
 }
 

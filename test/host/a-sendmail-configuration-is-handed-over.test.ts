@@ -124,7 +124,9 @@ describe("a host on Sendmail's files", () => {
   });
 
   const folder = "/usr/share/sendmail/cf";
-  const m4 = existsSync(`${folder}/m4/cf.m4`) ? needs("m4") : { skip: "needs Debian package sendmail-cf" };
+  const m4 = existsSync(`${folder}/m4/cf.m4`)
+    ? needs("m4")
+    : { skip: "needs cf.m4 (Debian package sendmail-cf)" };
   test("sendmail.cf, built by Sendmail's own m4 files", m4, async (t) => {
     const site = await siteWithFiles(t);
     const mc = configMc(site)

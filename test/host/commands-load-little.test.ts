@@ -10,7 +10,7 @@ import { type TestContext, test } from "node:test";
 import { pathToFileURL } from "node:url";
 import { eventually } from "../harness/eventually.ts";
 import { prepareSite, startOn } from "../harness/host.ts";
-import { asUser, IS_ROOT, SENDMAIL } from "../harness/local-users.ts";
+import { asUser, SENDMAIL } from "../harness/local-users.ts";
 import { needs, runProgram } from "../harness/programs.ts";
 
 /** What no program that sends a message should wait for. */
@@ -85,7 +85,6 @@ test("a message of root or of the daemon's user", async (t) => {
 });
 
 test("a user's message", needs("setpriv"), async (t) => {
-  if (!IS_ROOT) return;
   const site = await prepareSite(t, { users: ["wang"] });
   const host = await startOn(t, site);
   const { options, modules } = noting(t);

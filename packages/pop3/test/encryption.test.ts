@@ -20,7 +20,7 @@ function certificate(t: TestContext): { readonly tls?: SecureContext } {
   try {
     execFileSync("openssl", [...request.split(" "), "-keyout", key, "-out", cert], { stdio: "ignore" });
   } catch {
-    t.skip("openssl is not installed");
+    t.skip("needs openssl (Debian package openssl)");
     return {};
   }
   return { tls: createSecureContext({ cert: readFileSync(cert), key: readFileSync(key) }) };

@@ -64,14 +64,13 @@ describe("mailhost check", () => {
   });
 
   test("settings that let strangers relay are named, the open relay as an error", async (t) => {
-    const hostname = "hostname: mail.linuxaid.com.cn\n";
     const open = await check(
-      makeSite(t, { "mailhost.yaml": `${hostname}policy: {promiscuousRelay: true}\n` }),
+      makeSite(t, { "mailhost.yaml": `${SETTINGS}policy: {promiscuousRelay: true}\n` }),
     );
     assert.equal(open.code, 78);
     assert.match(open.errors.join("\n"), /^relaying: OPEN RELAY: policy\.promiscuousRelay is on/m);
     const trusting = await check(
-      makeSite(t, { "mailhost.yaml": `${hostname}policy: {relayLocalFrom: true}\n` }),
+      makeSite(t, { "mailhost.yaml": `${SETTINGS}policy: {relayLocalFrom: true}\n` }),
     );
     assert.equal(trusting.code, 0);
     assert.match(trusting.warnings.join("\n"), /^relaying: policy\.relayLocalFrom lets whoever/m);
@@ -125,7 +124,10 @@ describe("mailhost check", () => {
   });
 
   test("a table that the daemons cannot read is named with what lets them", async (t) => {
-    if (process.getuid?.() !== 0) return;
+    if (process.getuid?.() !== 0) {
+      t.skip("root alone can do this");
+      return;
+    }
     const site = makeSite(t, { access: "127.0.0.1 RELAY\n", virtusertable: "a@b.example c\n" });
     writeFileSync(site.settingsFile, `${SETTINGS}run: {user: mail, group: mail}\n`);
     for (const name of ["access", "virtusertable"]) chmodSync(join(site.etcMail, name), 0o600);

@@ -227,11 +227,11 @@ describe("mailhost start", () => {
 
 /** Why the change of user cannot be tried here; false when it can. */
 function cannotBecomeMail(): string | false {
-  if (process.getuid?.() !== 0) return "needs root";
-  if (findGroup(readSystemLists().group, "mail") === undefined) return "needs the group mail";
+  if (process.getuid?.() !== 0) return "root alone can do this";
+  if (findGroup(readSystemLists().group, "mail") === undefined) return "this system has no group mail";
   for (const file of [import.meta.dirname, process.execPath]) {
     for (let dir = dirname(file); dir !== "/"; dir = dirname(dir)) {
-      if ((statSync(dir).mode & 0o001) === 0) return `needs ${dir} open to everybody`;
+      if ((statSync(dir).mode & 0o001) === 0) return `${dir} is not open to everybody`;
     }
   }
   return false;

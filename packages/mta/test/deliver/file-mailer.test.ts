@@ -97,7 +97,7 @@ test("a file that another program has locked waits", async (t) => {
 
 test("root writes as the default user, who may do only what it may", async (t) => {
   if (process.getuid?.() !== 0) {
-    t.skip("needs root");
+    t.skip("root alone can do this");
     return;
   }
   const { path, deliver } = await rig(t, "65534:65534");
