@@ -119,7 +119,9 @@ function recipientLines(recipient: QueueRecipient): string[] {
   if (recipient.lastReply !== undefined)
     lines.push(`    (reason: ${reasonOf(recipient, recipient.lastReply)})`);
   const { givenAs } = recipient;
-  if (givenAs !== undefined && givenAs.toLowerCase() !== recipient.address.toLowerCase()) {
+  // A program or file never is the address that was given.
+  const led = isProgramOrFile(recipient.target) || givenAs?.toLowerCase() !== recipient.address.toLowerCase();
+  if (givenAs !== undefined && led) {
     lines.push(`    (expanded from: <${oneLine(givenAs)}>)`);
   }
   return lines;
