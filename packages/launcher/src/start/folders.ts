@@ -135,9 +135,26 @@ function makeFolder(folder: Folder, identity: Identity | undefined): void {
     if (folder.gid !== undefined) chownSync(folder.path, 0, folder.gid);
     else if (folder.ours && identity !== undefined) chownSync(folder.path, identity.uid, identity.gid);
     // After the change of owner, which clears the set-group-id bit; and whatever the umask is.
-    chmodSync(folder.path, folder.mode);
+    setMode(folder.path, folder.mode);
   } catch (error) {
     throw new UserError(`cannot make the folder ${folder.path}: ${reasonOf(error)}`, exitCodeOf(error));
+  }
+}
+
+/**
+ * Changes a folder's mode, the set-group-id bit included: from whoever is not in the folder's group and has no CAP_FSETID, as
+ * root in a container with few powers, the system takes that bit and says nothing. So root is in the group for the moment.
+ */
+function setMode(path: string, mode: number): void {
+  chmodSync(path, mode);
+  const { gid, mode: now } = statSync(path);
+  const group = process.getegid?.();
+  if ((now & 0o7777) === mode || process.getuid?.() !== 0 || group === undefined) return;
+  process.setegid?.(gid);
+  try {
+    chmodSync(path, mode);
+  } finally {
+    process.setegid?.(group);
   }
 }
 
@@ -147,7 +164,7 @@ function openToAll({ path, mode }: Folder, identity: Identity | undefined): void
     const at = statSync(path);
     if (identity !== undefined && (at.uid !== identity.uid || at.gid !== identity.gid))
       chownSync(path, identity.uid, identity.gid);
-    if ((at.mode & 0o7777) !== mode || identity !== undefined) chmodSync(path, mode);
+    if ((at.mode & 0o7777) !== mode || identity !== undefined) setMode(path, mode);
   } catch (error) {
     throw new UserError(`cannot open the folder ${path} to its users: ${reasonOf(error)}`, exitCodeOf(error));
   }

@@ -13,7 +13,7 @@
  */
 import { randomBytes } from "node:crypto";
 import { constants } from "node:fs";
-import { type FileHandle, open, rename, rm } from "node:fs/promises";
+import { type FileHandle, open, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { errnoOf, messageOf, UserError } from "@mailhost/common/errors";
 import { EX_IOERR, EX_TEMPFAIL, EX_USAGE } from "@mailhost/common/sysexits";
@@ -110,6 +110,17 @@ export function dropHead(request: SubmissionRequest): Buffer {
   return Buffer.from(`${DROP_MARK}${line}\n`);
 }
 
+/** A file that the daemon's group cannot read would be set aside, after its owner was told that it is on its way. */
+async function requireDaemonsGroup(handle: FileHandle, dropDir: string, path: string): Promise<void> {
+  if ((await handle.stat()).gid === (await stat(dropDir)).gid) return;
+  await handle.close();
+  await rm(path, { force: true });
+  throw new UserError(
+    `${dropDir}: is not set-group-id, so the daemon cannot read what is put there; \`mailhost start\`, once as root, makes it so`,
+    EX_TEMPFAIL,
+  );
+}
+
 async function openNew(path: string, dropDir: string): Promise<FileHandle> {
   try {
     const handle = await open(
@@ -119,8 +130,10 @@ async function openNew(path: string, dropDir: string): Promise<FileHandle> {
     );
     // Whatever the umask: the group is the daemon's, by the folder's set-group-id bit, and has to read it.
     await handle.chmod(0o640);
+    await requireDaemonsGroup(handle, dropDir, path);
     return handle;
   } catch (error) {
+    if (error instanceof UserError) throw error;
     const code = errnoOf(error);
     const advice =
       code === "ENOENT" || code === "EACCES"
