@@ -133,8 +133,8 @@ const DELIVERIES: readonly KnownDifference[] = [
   {
     row: "`From ` and Return-Path of a mailbox name a local sender without its domain",
     what: /^(?:deliveries|header (?:return-path|x-from-line))$/,
-    sendmail: /from (?:\w+)(?:\n|$)|<MAILER-DAEMON|X-From-Line: keeper$/im,
-    mailhost: /from \w[\w.-]*@|from MAILER-DAEMON|^return-path: <>$|keeper@/im,
+    sendmail: /from [\w+]+(?:\n|$)|<MAILER-DAEMON|X-From-Line: keeper$/im,
+    mailhost: /from \w[\w.+-]*@|from MAILER-DAEMON|^return-path: <>$|keeper@/im,
   },
   {
     row: "a client that is quarantined by `Connect:` is delivered",
@@ -148,7 +148,7 @@ const DELIVERIES: readonly KnownDifference[] = [
     what: /^deliveries$/,
     sendmail: /^host /,
     mailhost: /^host /,
-    case: /^mailertable: several hosts$|^mail for <mixed>$|^virtual: several/,
+    case: /^mailertable: several hosts$|^mail for <mixed>$|^\d+: <.*> n\d/,
   },
   {
     row: "a list with an owner takes NOTIFY and RET for itself",
@@ -253,10 +253,17 @@ const REPORTS: readonly KnownDifference[] = [
 /** The log. */
 const LOG: readonly KnownDifference[] = [
   {
-    row: "`ctladdr=` has the user that virtusertable leads to",
+    row: "`ctladdr=` has the user that virtusertable or domaintable leads to",
     what: /^log to ctladdr$/,
     sendmail: /^<alice@linuxaid\.com\.cn> \(2004\/2004\)$/,
     mailhost: /^<alice@linuxaid\.com\.cn> \(2001\/2001\)$/,
+  },
+  {
+    row: "`ctladdr=` has the user that virtusertable or domaintable leads to",
+    what: /^log to ctladdr$/,
+    sendmail: /^(?:<alice@pc\.linuxaid\.com\.cn> \(2001\/2001\))?$/,
+    mailhost: /^(?:<carol@virtual\.example> \(2003\/2003\))?$/,
+    site: /^domaintable$/,
   },
   {
     row: "`to=` in the log names a recipient as its alias does",
@@ -275,7 +282,6 @@ const LOG: readonly KnownDifference[] = [
     what: /^log other$/,
     sendmail: /SYSERR\(root\): rewrite|^$/,
     mailhost: /QID: rewrite|^$/,
-    case: /self@|loop1@/,
   },
 ];
 

@@ -18,6 +18,7 @@ import { Connection, type Endpoint } from "../harness/connection.ts";
 import { eventually } from "../harness/eventually.ts";
 import { type MboxEntry, readMbox } from "../harness/mbox-reader.ts";
 import { type Ran, runProgram } from "../harness/programs.ts";
+import { soon } from "./run-cases.ts";
 
 /** Where Debian's package puts the program; /usr/sbin/sendmail may be another's. */
 export const SENDMAIL = "/usr/libexec/sendmail/sendmail";
@@ -126,6 +127,7 @@ export class RealSendmail {
   readonly dir: string;
   #daemon: ChildProcess | undefined;
   #logger: ChildProcess | undefined;
+  #marks = 0;
 
   readonly #accounts: readonly string[];
 
@@ -138,7 +140,7 @@ export class RealSendmail {
   async openLog(): Promise<void> {
     const script = new URL("syslog-socket.pl", import.meta.url).pathname;
     const logger = spawn("perl", [script, "/dev/log", join(this.dir, "log/maillog")], {
-      stdio: ["ignore", "pipe", "inherit"],
+      stdio: ["pipe", "pipe", "inherit"],
     });
     this.#logger = logger;
     await new Promise((ready) => logger.stdout.once("data", ready));
@@ -212,7 +214,7 @@ export class RealSendmail {
   }
 
   closeLog(): void {
-    this.#logger?.kill();
+    this.#logger?.stdin?.end();
   }
 
   log(): string {
@@ -224,6 +226,14 @@ export class RealSendmail {
   removeSite(files: Readonly<Record<string, string>>): void {
     for (const name of Object.keys(files)) rmSync(join("/", name), { force: true });
     for (const name of readdirSync("/etc/mail")) if (name.endsWith(".db")) rmSync(`/etc/mail/${name}`);
+  }
+
+  /** Resolves when all that it has told the log so far is there. */
+  async logIsWritten(): Promise<void> {
+    this.#marks += 1;
+    const mark = `mark ${this.#marks}`;
+    this.#logger!.stdin!.write(`${mark}\n`);
+    await soon(() => this.log().includes(`\n${mark}\n`), mark);
   }
 
   mailbox(user: string): MboxEntry[] {

@@ -14,6 +14,8 @@ export interface Side {
   command(argv: readonly string[], input: string): Promise<Ran>;
   /** The log so far. */
   log(): string;
+  /** Resolves when all that was told the log so far is there. */
+  logIsWritten(): Promise<void>;
   /** Resolves when nothing is on its way any more. */
   settled(): Promise<void>;
   /** Everything that came out, with the text in which a case's mark may be found. */
@@ -37,7 +39,7 @@ export async function runCases(side: Side, cases: readonly Case[]): Promise<Obse
     else raw.replies = await converse(side, one, number);
     const shown = [...raw.replies.map((r) => r.reply), raw.ran?.stdout ?? ""].join("\n");
     for (const [id] of shown.matchAll(/\b[0-9A-Za-x]{8}\d{6}\b/g)) raw.ids.add(id);
-    raw.log = await refusalLines(side, from, raw);
+    raw.log = await refusalLines(side, from);
     raws.push(raw);
   }
   await side.settled();
@@ -62,29 +64,31 @@ export async function runCases(side: Side, cases: readonly Case[]): Promise<Obse
   });
 }
 
-/** How long a line of the log may be on its way (ms). */
-const LOG_PATIENCE = 60;
-
 /**
  * Lines about what was refused, which bear no queue id that a client gets to know: they are the case's by their time. The
- * log is written by another process than the one that answers, so as many lines are awaited as there were refusals.
+ * log is written by another process than the one that answers, so it is waited for.
  */
-async function refusalLines(side: Side, from: number, raw: Raw): Promise<string[]> {
-  const expected = raw.replies.filter(
-    ({ to, reply }) => /^(?:MAIL|RCPT) /i.test(to) && /^(?:4|55[0-4])/.test(reply),
-  ).length;
-  const end = Date.now() + LOG_PATIENCE;
-  let before = -1;
-  for (;;) {
-    const text = side.log().slice(from);
-    const lines = text.split("\n").flatMap((line) => {
+async function refusalLines(side: Side, from: number): Promise<string[]> {
+  await side.logIsWritten();
+  return side
+    .log()
+    .slice(from)
+    .split("\n")
+    .flatMap((line) => {
       const shown = logText(line);
       return shown !== undefined && isRefusal(shown) ? [shown] : [];
     });
-    const quiet = text.length === before && lines.length >= expected;
-    if (quiet || Date.now() > end) return lines;
-    before = text.length;
-    await new Promise((resume) => setTimeout(resume, 3));
+}
+
+/**
+ * Waits for what comes within milliseconds, and must not cost more.
+ *
+ * @throws after 10 s
+ */
+export async function soon(there: () => boolean, what: string): Promise<void> {
+  for (const end = Date.now() + 10_000; !there(); ) {
+    if (Date.now() > end) throw new Error(`waited 10 s for ${what}`);
+    await new Promise((resume) => setTimeout(resume, 1));
   }
 }
 

@@ -2,6 +2,7 @@
  * The two hosts as {@link Side}s: the real Sendmail, and mailhost started from the built commands on a root of its own.
  */
 import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { Connection, type Endpoint } from "../harness/connection.ts";
 import { eventually } from "../harness/eventually.ts";
 import { type MailHost, prepareSite, type Scope, startOn } from "../harness/host.ts";
 import { readMbox } from "../harness/mbox-reader.ts";
@@ -9,7 +10,7 @@ import type { Sink } from "../harness/sink.ts";
 import type { SiteCases } from "./cases.ts";
 import { type Delivery, fromMbox, fromSink } from "./observed.ts";
 import { configMc, type McVariant, type RealSendmail } from "./real-sendmail.ts";
-import type { Side } from "./run-cases.ts";
+import { type Side, soon } from "./run-cases.ts";
 
 type Found = { readonly text: string; readonly delivery: Delivery };
 
@@ -26,7 +27,8 @@ export async function startReal(real: RealSendmail, site: SiteCases, sinks: read
     command: ([name, ...args], input) => real.run(name!, args, input),
     log: () => real.log(),
     // It delivers while the client waits; only what it answers with 4xx stays.
-    settled: () => Promise.resolve(),
+    logIsWritten: () => real.logIsWritten(),
+    settled: () => real.logIsWritten(),
     delivered: () => [...inMailboxes("/var/mail"), ...inSinks(sinks), ...inFiles(site.written ?? [])],
   };
 }
@@ -42,6 +44,8 @@ const OURS: McVariant = {
     "MAILHOST_SETTING(`queue.interval', `20m')",
   ],
 };
+
+const SMTP: Endpoint = { host: "192.0.2.1", port: 2525 };
 
 /** Starts mailhost on the same: the same .mc, built by mailhost, and the same tables. */
 export async function startOurs(
@@ -65,10 +69,11 @@ export async function startOurs(
   prepared.write("etc/mail/sendmail.cf", built.stdout);
   const host = await startOn(scope, prepared);
   return {
-    smtp: { host: "192.0.2.1", port: 2525 },
+    smtp: SMTP,
     smtp6: { host: "2001:db8::25", port: 2525 },
     command: ([name, ...args], input) => host.command(name as "sendmail", args, input),
     log: () => host.log(),
+    logIsWritten: marker(host),
     settled: () => untilQuiet(host),
     delivered: () => [
       // The .mc says procmail, which writes where the system has its mailboxes.
@@ -78,6 +83,22 @@ export async function startOurs(
       ...inFiles(site.written ?? []),
     ],
     stop: () => host.stop(),
+  };
+}
+
+/** Has a line written to the log and waits for it: ETRN leaves one. */
+function marker(host: MailHost): () => Promise<void> {
+  let marks = 0;
+  return async () => {
+    marks += 1;
+    // A queue group that there is not: it is logged, and no queue is run.
+    const mark = `#mark-${marks}`;
+    const connection = await Connection.open(SMTP, { from: "127.0.0.1" });
+    await connection.readLine();
+    await connection.write(`ETRN ${mark}\r\n`);
+    await connection.readLine();
+    connection.close();
+    await soon(() => host.log().includes(`ETRN ${mark}\n`), `${mark} in the log`);
   };
 }
 

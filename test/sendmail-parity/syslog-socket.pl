@@ -1,5 +1,6 @@
 #!/usr/bin/perl
-# Takes what programs write to /dev/log and appends it to a file, a line each; Node has no datagram sockets of this kind.
+# Takes what programs write to /dev/log and appends it to a file, a line each; Node has no datagram sockets of this kind. A
+# line on standard input is written too, after everything that was sent to the socket before.
 #
 #     syslog-socket.pl SOCKET FILE
 use strict;
@@ -11,9 +12,26 @@ bind($socket, sockaddr_un($path)) or die "$path: $!";
 chmod 0666, $path;
 open(my $log, '>>', $file) or die "$file: $!";
 $log->autoflush(1);
-print "ready\n";
-STDOUT->flush();
-while (defined recv($socket, my $line, 65536, 0)) {
-    $line =~ s/[\0\n]+$//;
-    print $log "$line\n";
+syswrite(STDOUT, "ready\n");
+
+# Writes what waits in the socket.
+sub drain {
+    while (defined recv($socket, my $line, 65536, MSG_DONTWAIT)) {
+        $line =~ s/[\0\n]+$//;
+        print $log "$line\n";
+    }
+}
+
+my $input = '';
+while (1) {
+    my $ready = '';
+    vec($ready, fileno($socket), 1) = 1;
+    vec($ready, fileno(STDIN), 1) = 1;
+    select($ready, undef, undef, undef);
+    if (vec($ready, fileno(STDIN), 1)) {
+        last unless sysread(STDIN, $input, 4096, length $input);
+        drain();
+        while ($input =~ s/^(.*\n)//) { print $log $1 }
+    }
+    drain();
 }

@@ -108,6 +108,8 @@ const NAMES = [
 const RECORD = `#!/bin/sh
 umask 0
 # Writes what it was called with and what it was given.
+# Both programs at once write one after the other.
+exec 9>>/home/written/lock; flock 9
 { echo "From program Mon Jun  4 09:00:00 2001"; echo "X-Arguments: $#:$*"; cat; echo; } >>/home/written/program
 `;
 const FAIL = "#!/bin/sh\ncat >/dev/null\necho said by the program\nexit $1\n";
