@@ -86,27 +86,34 @@ function quoted(text: string): string {
 function splitItems(text: string): { items: string[]; open: boolean } {
   const items: string[] = [];
   let item = "";
+  // The item's first sign. To look for it anew at each sign that follows would take for ever in an item of megabytes.
+  let first = "";
+  const append = (more: string) => {
+    if (first === "") first = more.trim().charAt(0);
+    item += more;
+  };
   let isQuoted = false;
   let angle = false;
   let comment = 0;
   for (let i = 0; i < text.length; i++) {
     const c = text[i]!;
     if (c === "\\" && i + 1 < text.length) {
-      if (comment === 0) item += c + text[i + 1];
+      if (comment === 0) append(c + text[i + 1]);
       i++;
     } else if (comment > 0) {
       comment += c === "(" ? 1 : c === ")" ? -1 : 0;
     } else if (c === '"') {
       isQuoted = !isQuoted;
-      item += c;
-    } else if (!isQuoted && c === "(" && !/^\s*[|/]/.test(item)) {
+      append(c);
+    } else if (!isQuoted && c === "(" && first !== "|" && first !== "/") {
       comment = 1;
     } else if (!isQuoted && !angle && c === ",") {
       items.push(item);
       item = "";
+      first = "";
     } else {
-      if (!isQuoted && (c === "<" || c === ">") && !/^\s*\|/.test(item)) angle = c === "<";
-      item += c;
+      if (!isQuoted && (c === "<" || c === ">") && first !== "|") angle = c === "<";
+      append(c);
     }
   }
   const all = [...items, item].map((i) => i.trim()).filter((i) => i !== "");

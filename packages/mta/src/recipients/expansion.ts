@@ -19,6 +19,9 @@ export const MAX_TARGETS = 10_000;
 /** Octets of all the lists that one recipient may read. */
 export const MAX_LIST_BYTES = 4 * 1024 * 1024;
 
+/** Octets of one file that a user, and not the administrator, names: reading it keeps everybody else waiting. */
+export const MAX_USER_FILE_BYTES = 512 * 1024;
+
 /** How an item was come to. */
 export interface Way {
   /** Names and lists that led here, each `alias NAME`, `forward USER` or `include PATH`. */

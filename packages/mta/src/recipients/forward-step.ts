@@ -5,7 +5,7 @@
  * the user; one that cannot be read now makes the recipient wait. Programs run as the user, who must have a login shell.
  */
 import type { Account } from "@mailhost/common/accounts/accounts";
-import type { Expansion, Way } from "./expansion.ts";
+import { type Expansion, MAX_USER_FILE_BYTES, type Way } from "./expansion.ts";
 import { readListLines } from "./list-lines.ts";
 import { shellFault } from "./login-shells.ts";
 import { expandLines } from "./target-step.ts";
@@ -47,7 +47,7 @@ async function readForward(
     const read = await lists.read(path, {
       who: { uid, ...(account.gid === undefined ? {} : { gid: account.gid }) },
       owned: true,
-      limit: expansion.bytesLeft,
+      limit: Math.min(expansion.bytesLeft, MAX_USER_FILE_BYTES),
     });
     if (read.kind === "absent") continue;
     if (read.kind === "later") {

@@ -7,7 +7,7 @@
  */
 import type { Account } from "@mailhost/common/accounts/accounts";
 import { isGroupMember, readSystemLists } from "@mailhost/common/daemon/identity";
-import type { Expansion, Way } from "./expansion.ts";
+import { type Expansion, MAX_USER_FILE_BYTES, type Way } from "./expansion.ts";
 import type { Reader } from "./file-safety.ts";
 import { readListLines } from "./list-lines.ts";
 import { shellFault } from "./login-shells.ts";
@@ -32,7 +32,7 @@ export async function expandInclude(expansion: Expansion, path: string, way: Way
   const read = await parts.lists.read(path, {
     ...(who === undefined ? {} : { who }),
     owned: false,
-    limit: expansion.bytesLeft,
+    limit: way.owner === undefined ? expansion.bytesLeft : Math.min(expansion.bytesLeft, MAX_USER_FILE_BYTES),
   });
   if (read.kind === "later") {
     expansion.fail(way, 451, "4.2.4", `Cannot open ${path}: ${read.reason}`);

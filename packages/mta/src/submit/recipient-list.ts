@@ -97,5 +97,9 @@ function closingBracket(text: string, start: number): number | undefined {
 }
 
 function unfolded(text: string): string {
-  return text.replace(/\s*\r?\n\s*/g, "").trim();
+  // Line by line: one expression for blanks on both sides of a line end would try each run of blanks over and over.
+  return text
+    .split("\n")
+    .map((line) => line.trim())
+    .join("");
 }
