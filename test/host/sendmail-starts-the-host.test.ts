@@ -1,7 +1,8 @@
 /** The host started as Sendmail was: `sendmail -bd -q20m`. */
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { test } from "node:test";
+import { cleanUpLater } from "../harness/clean-ups.ts";
 import { eventually } from "../harness/eventually.ts";
 import { prepareSite } from "../harness/host.ts";
 import { isMailhost } from "../harness/host-process.ts";
@@ -16,7 +17,7 @@ async function end(pidFile: string): Promise<void> {
 test("-bd comes back when the host is there; a second one says that it is", async (t) => {
   const site = await prepareSite(t, { users: ["wang"] });
   const started = await site.command("sendmail", ["-bd", "-q20m"]);
-  t.after(() => end(site.path("run/mailhost.pid")).catch(() => undefined));
+  cleanUpLater(t, () => end(site.path("run/mailhost.pid")).catch(() => undefined));
   assert.deepEqual([started.code, started.stderr], [0, ""]);
   assert.match(site.log(), /starting daemon \([^)]*\): SMTP\+queueing@00:20:00/);
   assert.equal((await site.command("sendmail", ["wang"], "Subject: x\n\nx\n")).code, 0);
@@ -41,8 +42,32 @@ test("-q1s alone delivers what waits and opens no port", async (t) => {
   const site = await prepareSite(t, { users: ["wang"] });
   assert.equal((await site.command("sendmail", ["wang"], "Subject: x\n\nx\n")).code, 0);
   assert.equal((await site.command("sendmail", ["-q1s"])).code, 0);
-  t.after(() => end(site.path("run/mailhost.pid")).catch(() => undefined));
+  cleanUpLater(t, () => end(site.path("run/mailhost.pid")).catch(() => undefined));
   await site.arrived("wang");
   assert.match(site.log(), /mailhost ready *$/m);
   await end(site.path("run/mailhost.pid"));
 });
+
+test("-q where no daemon runs delivers what waits, opens no port, and leaves nobody behind", async (t) => {
+  const site = await prepareSite(t, { users: ["wang"], zone: { "far.example": { a: ["127.0.0.73"] } } });
+  cleanUpLater(t, () => end(site.path("run/mailhost.pid")).catch(() => undefined));
+  assert.equal((await site.command("sendmail", ["wang"], "Subject: x\n\nx\n")).code, 0);
+  assert.equal((await site.command("sendmail", ["a@far.example"], "Subject: y\n\nx\n")).code, 0);
+  const ran = await site.command("sendmail", ["-q"]);
+  assert.deepEqual([ran.code, ran.stderr], [0, ""]);
+  assert.equal(site.mailbox("wang").length, 1);
+  const listed = await site.command("mailq", []);
+  assert.match(listed.stdout, /Deferred: /);
+  assert.match(site.log(), /mailhost ready *$/m);
+  assert.equal(existsSync(site.path("run/mailhost.sock")), false);
+  await eventually(
+    () => !existsSync(site.path("run/mailhost.pid")) || !isMailhostIn(site.path("run/mailhost.pid")),
+    {
+      what: "the end of the host",
+    },
+  );
+});
+
+function isMailhostIn(pidFile: string): boolean {
+  return isMailhost(Number.parseInt(readFileSync(pidFile, "utf8"), 10));
+}

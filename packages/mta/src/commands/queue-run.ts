@@ -14,11 +14,17 @@ import { logQuarantined, logUnquarantined } from "../log/message-log.ts";
 import { isSelected, type QueueSelection } from "../queue/selection.ts";
 import { mayNot } from "./queue-permission.ts";
 import { changeQueue, viewQueue } from "./queue-view.ts";
-import type { SendmailStreams } from "./sendmail.ts";
+import type { HostStarter, SendmailStreams } from "./sendmail.ts";
 import type { SendmailFlags } from "./sendmail-flags.ts";
+import { mayWriteQueue } from "./sendmail-submit.ts";
 
 /** Does it. @returns the exit code */
-export async function runQueue(site: Site, flags: SendmailFlags, streams: SendmailStreams): Promise<number> {
+export async function runQueue(
+  site: Site,
+  flags: SendmailFlags,
+  streams: SendmailStreams,
+  starter?: HostStarter,
+): Promise<number> {
   const { queue, quarantine } = flags;
   if (mayNot("restrictqrun", site, loadSettings(site)))
     throw new UserError("You do not have permission to process the queue", EX_NOPERM);
@@ -34,6 +40,11 @@ export async function runQueue(site: Site, flags: SendmailFlags, streams: Sendma
   if (flags.verbose) await showSelected(site, selection, streams);
   const answer = await sendControl(site, "run-queue", undefined, more);
   if (answer?.ok === true) return EX_OK;
+  // Sendmail's command runs the queue itself. A socket that we may not open has a daemon behind it.
+  if (answer === undefined && starter !== undefined && mayWriteQueue(site)) {
+    const { runQueueAlone } = await import("./queue-run-alone.ts");
+    return runQueueAlone(site, selection, starter, systemClock);
+  }
   streams.stderr(answer?.error ?? "no daemon is running; start it with `mailhost start`");
   return answer === undefined ? EX_UNAVAILABLE : EX_TEMPFAIL;
 }

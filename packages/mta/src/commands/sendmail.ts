@@ -127,7 +127,7 @@ async function runMode(
   const { interval } = queue;
   if (interval !== undefined) return startHost(site, flags, setting);
   if (queue.once || queue.quarantined || queue.lost || quarantineOnly(flags))
-    return (await import("./queue-run.ts")).runQueue(site, flags, streams);
+    return (await import("./queue-run.ts")).runQueue(site, flags, streams, setting.starter);
   const { submitMessage } = await import("./sendmail-submit.ts");
   return submitMessage({
     site,
