@@ -18,7 +18,7 @@ interface Counts {
 }
 
 test("programs, files, other hosts, refusals, discards, and root's messages without a daemon", async (t) => {
-  const sink = await startSink("127.0.0.61");
+  const sink = await startSink("127.0.0.61", 0);
   t.after(() => sink.close());
   const host = await startHost(t, {
     users: ["wang"],

@@ -55,8 +55,8 @@ test("the drop folder keeps its set-group-id bit, without which nothing in it ca
   const node = [process.execPath, "--conditions=@mailhost/source", "--import", "tsx", "--input-type=module"];
   // Root as it is in a container: not in the group, and without the power over that bit.
   const powerless = US === 0 ? ["setpriv", "--bounding-set=-fsetid", "--clear-groups"] : [];
-  const [command = "", ...args] = [...powerless, ...node, "--eval", script];
-  const ran = spawnSync(command, args, { encoding: "utf8" });
+  // env runs whatever comes first.
+  const ran = spawnSync("env", [...powerless, ...node, "--eval", script], { encoding: "utf8" });
   assert.equal(ran.status, 0, ran.stderr);
   assert.equal((lstatSync(site.dropDir).mode & 0o7777).toString(8), "3733");
   assert.equal(lstatSync(site.dropDir).gid, gid);
