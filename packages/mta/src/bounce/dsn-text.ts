@@ -118,10 +118,9 @@ function recipientLines(recipient: QueueRecipient): string[] {
   const lines = [named(recipient)];
   if (recipient.lastReply !== undefined)
     lines.push(`    (reason: ${reasonOf(recipient, recipient.lastReply)})`);
-  const { givenAs } = recipient;
+  const { address, target, givenAs = address } = recipient;
   // A program or file never is the address that was given.
-  const led = isProgramOrFile(recipient.target) || givenAs?.toLowerCase() !== recipient.address.toLowerCase();
-  if (givenAs !== undefined && led) {
+  if (isProgramOrFile(target) || givenAs.toLowerCase() !== address.toLowerCase()) {
     lines.push(`    (expanded from: <${oneLine(givenAs)}>)`);
   }
   return lines;
