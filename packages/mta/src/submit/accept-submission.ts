@@ -40,6 +40,8 @@ export interface Submission {
   readonly fullName?: string;
   /** Recipients that nobody can deliver to: told to the caller, who waits for it, or to the sender by a report. */
   readonly errorsTo: "caller" | "sender";
+  /** The message itself was refused: each recipient is told of as undeliverable, and the content is its header alone. */
+  readonly refusal?: SmtpReply;
   /** Name of the drop file, kept with the entry so that it is taken once. */
   readonly drop?: string;
 }
@@ -51,6 +53,8 @@ export interface Submitted {
   readonly exitCode: number;
   /** What to tell the caller, in Sendmail's words. */
   readonly complaints: readonly string[];
+  /** Why the message itself was not taken. */
+  readonly refusal?: SmtpReply;
 }
 
 /** Takes the message in. Resolves when it is on stable storage, or refused. */
@@ -69,11 +73,14 @@ export async function acceptSubmission(parts: Acceptance, submission: Submission
   const header = submittedHeader(submission, parts.book, sender, parts.clock);
   const taken = await takeMessage(submission.content, {
     store: parts.store,
-    maxSize: settings.smtp.maxMessageSize,
-    maxHops: Math.max(0, settings.smtp.maxHops - (request.hops ?? 0)),
+    maxSize: submission.refusal === undefined ? settings.smtp.maxMessageSize : Number.POSITIVE_INFINITY,
+    maxHops:
+      submission.refusal === undefined
+        ? Math.max(0, settings.smtp.maxHops - (request.hops ?? 0))
+        : Number.POSITIVE_INFINITY,
     ...header,
   });
-  if (taken.kind === "refused") return refused(taken.reply);
+  if (taken.kind === "refused") return { ...refused(taken.reply), refusal: taken.reply };
   const { writer, seen } = taken;
   try {
     const found = await recipientsOf(parts, submission, taken);
@@ -130,7 +137,7 @@ interface Found {
 /** The recipients that can be delivered to; a report tells the sender of the others when nobody waits for the exit code. */
 async function recipientsOf(
   { book }: Acceptance,
-  { request, errorsTo }: Submission,
+  { request, errorsTo, refusal }: Submission,
   { seen }: Extract<Taken, { kind: "stored" }>,
 ): Promise<Found> {
   if (request.fromHeader && seen.overflow)
@@ -144,6 +151,11 @@ async function recipientsOf(
     : request.recipients;
   if (written.length === 0)
     return { accepted: [], exitCode: EX_DATAERR, complaints: ["No recipient addresses found in header"] };
+  if (refusal !== undefined) {
+    const target = { kind: "error", reply: refusal } as const;
+    const told = written.map((address) => ({ address, resolved: [{ address, target }] }));
+    return { accepted: told, exitCode: refusalCode(refusal), complaints: [refusalText(refusal)] };
+  }
   const accepted: Omit<AcceptedRecipient, "parameters">[] = [];
   const complaints: string[] = [];
   let exitCode: number = EX_OK;

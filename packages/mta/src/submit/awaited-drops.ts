@@ -88,6 +88,22 @@ function fitting(lines: readonly string[]): readonly string[] {
   return some.length === lines.length ? lines : [...some, `and ${lines.length - some.length} more`];
 }
 
+/** Most of a header that a report is about, octets. */
+const HEADER_LIMIT = 64 * 1024;
+
+/** The header alone, and no more of it than a report shows. */
+async function* headerOf(drop: OpenDrop): AsyncGenerator<Buffer> {
+  let head = Buffer.alloc(0);
+  for await (const piece of stdinMessage(drop.content(), true)) {
+    head = Buffer.concat([head, piece]);
+    const end = head.indexOf("\r\n\r\n");
+    if (end < 0 && head.length < HEADER_LIMIT) continue;
+    head = head.subarray(0, end >= 0 ? end + 4 : head.lastIndexOf("\r\n", HEADER_LIMIT) + 2);
+    break;
+  }
+  yield head;
+}
+
 /** Has an opened file accepted, as its owner's message, and closes it. */
 export async function submitDrop(
   { accept, userOf }: Pick<CollectorParts, "accept" | "userOf">,
@@ -96,15 +112,20 @@ export async function submitDrop(
   errorsTo: Submission["errorsTo"],
 ): Promise<Submitted> {
   const { name: user, fullName } = userOf(drop.uid);
+  const submission: Submission = {
+    request: drop.request,
+    content: stdinMessage(drop.content(), true),
+    user,
+    ...(fullName === undefined ? {} : { fullName }),
+    errorsTo,
+    drop: name,
+  };
   try {
-    return await accept({
-      request: drop.request,
-      content: stdinMessage(drop.content(), true),
-      user,
-      ...(fullName === undefined ? {} : { fullName }),
-      errorsTo,
-      drop: name,
-    });
+    const result = await accept(submission);
+    const { refusal } = result;
+    if (errorsTo === "caller" || refusal === undefined || refusal.code < 500) return result;
+    // Too large, or a loop: nobody waits to be told, so that the sender gets a report about the header.
+    return await accept({ ...submission, content: headerOf(drop), refusal });
   } finally {
     await drop.close();
   }

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import test from "node:test";
 import { fileURLToPath } from "node:url";
-import { entryLines, printMailq, run } from "../../src/commands/mailq.ts";
+import { entryLines, printMailq, type QueueMoment, run } from "../../src/commands/mailq.ts";
+import type { QueueEntry } from "../../src/queue/queue-entry.ts";
 import { enqueue, entryOf, remote, temporaryQueue, temporarySite } from "../queue/queue-samples.ts";
 
 const REPLY = { code: 451, enhanced: "4.4.1", text: "Connection refused by mx.far.example." };
@@ -48,6 +49,22 @@ test("-v shows the priority; control characters are not printed", () => {
   const [line] = entryLines(entry, { verbose: true });
   assert.match(line!, /^6AONqJ00001234 {5}1000 {6}31000 /);
   assert.match(line!, /<a\?\[31m@b>$/);
+});
+
+test("the marks behind an id: under way, kept back, too busy, too young", () => {
+  const entry = entryOf({ attempts: 1, lastAttemptAt: 1_000_000 });
+  const quiet = { underWay: new Set<string>(), busy: false, minAge: 0, now: 1_000_001 };
+  const mark = (moment: Partial<QueueMoment>, over: Partial<QueueEntry> = {}) =>
+    entryLines({ ...entry, ...over }, {}, { ...quiet, ...moment })[0]!.charAt(entry.id.length);
+  const underWay = new Set([entry.id]);
+  assert.equal(mark({}), " ");
+  assert.equal(mark({ underWay, busy: true }), "*");
+  assert.equal(mark({ busy: true }), "X");
+  assert.equal(mark({ busy: true }, { held: "by hand" }), "?");
+  assert.equal(mark({}, { quarantine: "spam" }), "?");
+  assert.equal(mark({ minAge: 600_000 }), "-");
+  assert.equal(mark({ minAge: 600_000, now: 1_600_000 }), " ");
+  assert.equal(mark({ minAge: 600_000 }, { attempts: 0, lastAttemptAt: 0 }), " ");
 });
 
 test("a wrong argument is a usage error", async () => {

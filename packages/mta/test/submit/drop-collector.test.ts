@@ -291,6 +291,43 @@ test("a file that cannot be queued now stays and loses nothing", async (t) => {
   assert.equal(host.entries().length, 1);
 });
 
+test("a message that is refused for good goes back to its sender, its header with it", async (t) => {
+  const host = await rig(t);
+  await host.drop(
+    { recipients: [], fromHeader: true },
+    `To: joe, amy@far.example\r\nSubject: large\r\n\r\n${"x".repeat(1500)}\r\n`,
+  );
+  await host.drop({ recipients: ["joe"] }, `${"Received: by x\r\n".repeat(40)}\r\nhello\r\n`);
+  await host.collect();
+  assert.deepEqual(host.files(), []);
+  const told = host
+    .entries()
+    .map(({ sender, recipients }) => [
+      sender,
+      recipients.map(({ address, target }) => [
+        address,
+        target.kind === "error" ? target.reply.text : target.kind,
+      ]),
+    ]);
+  const large = "Message exceeds maximum fixed size (1024)";
+  assert.deepEqual(
+    told.toSorted((a, b) => b[1]!.length - a[1]!.length),
+    [
+      [
+        "joe@mail.linuxaid.com.cn",
+        [
+          ["joe", large],
+          ["amy@far.example", large],
+        ],
+      ],
+      ["joe@mail.linuxaid.com.cn", [["joe", "Too many hops 40 (30 max)"]]],
+    ],
+  );
+  const text = await textOf(host, host.entries().find(({ recipients }) => recipients.length === 2)!);
+  assert.match(text, /^Subject: large\r$/m);
+  assert.doesNotMatch(text, /xxx/);
+});
+
 test("what is no submission is set aside with the reason, and the rest goes on", async (t) => {
   const host = await rig(t);
   const at = (letter: string) => join(host.dir, letter.repeat(32));
@@ -302,7 +339,6 @@ test("what is no submission is set aside with the reason, and the rest goes on",
   symlinkSync("/etc/passwd", at("5"));
   writeFileSync(at("6"), `${DROP_MARK}${request}\r\nhi\r\n`);
   linkSync(at("6"), join(host.dir, "another-name"));
-  writeFileSync(at("7"), `${DROP_MARK}${request}\r\n${"x".repeat(1500)}\r\n`);
   writeFileSync(at("8"), `${DROP_MARK}{"recipients":[],"fromHeader":true}\n\r\nhi\r\n`);
   writeFileSync(at("9"), `${DROP_MARK}{"recipients":["joe"],"fromHeader":false}`);
   writeFileSync(join(host.dir, `.${"a".repeat(32)}`), "unfinished");
@@ -323,7 +359,6 @@ test("what is no submission is set aside with the reason, and the rest goes on",
     "4": "no regular file",
     "5": "a symbolic link",
     "6": "it has 2 names, so that its owner may not be who put it here",
-    "7": "from joe: Message exceeds maximum fixed size (1024)",
     "8": "from joe: No recipient addresses found in header",
     "9": "its request has no end",
   });
