@@ -11,6 +11,7 @@ import { errnoOf, UserError } from "@mailhost/common/errors";
 import type { Site } from "@mailhost/common/site";
 import { EX_CANTCREAT, EX_OK, EX_USAGE } from "@mailhost/common/sysexits";
 import type { LocalUser } from "../submit/local-user.ts";
+import { listedAddresses } from "../submit/recipient-list.ts";
 import type { SubmissionRequest } from "../submit/submission-request.ts";
 import type { RunOptions } from "./run-options.ts";
 import type { SendmailFlags } from "./sendmail-flags.ts";
@@ -117,12 +118,17 @@ async function leaveForDaemon(
   return EX_OK;
 }
 
+/** An argument may be a list, as in a header; a source route has commas of its own, and a program may have. */
+function argumentAddresses(argument: string): string[] {
+  return argument.includes(",") && !/^["<]?[@|]/.test(argument) ? listedAddresses(argument) : [argument];
+}
+
 /** What the flags ask for, as data. */
 export function requestOf(flags: SendmailFlags): SubmissionRequest {
   const given = <K extends string, V>(name: K, value: V | undefined) =>
     (value === undefined ? {} : { [name]: value }) as { [k in K]?: V };
   return {
-    recipients: flags.recipients,
+    recipients: flags.recipients.flatMap(argumentAddresses),
     fromHeader: flags.recipientsInHeader,
     ...given("sender", flags.sender),
     ...given("fullName", flags.fullName),
