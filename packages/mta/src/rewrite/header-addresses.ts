@@ -4,6 +4,7 @@
  *
  * What cannot be read as an address for sure is not one: a phrase without brackets, a source route, a group's name.
  */
+import { afterComment, afterQuoted, closingBracket } from "../inbound/header-tokens.ts";
 
 /** An address in a text: its place and its text. */
 export interface AddressSpan {
@@ -93,37 +94,6 @@ function afterWord(text: string, start: number): number {
     else at++;
   }
   return Math.min(Math.max(at, start + 1), text.length);
-}
-
-function afterQuoted(text: string, start: number): number {
-  for (let at = start + 1; at < text.length; at++) {
-    if (text[at] === "\\") at++;
-    else if (text[at] === '"') return at + 1;
-  }
-  return text.length;
-}
-
-/** Comments nest and may hold quoted pairs. */
-function afterComment(text: string, start: number): number {
-  let depth = 0;
-  for (let at = start; at < text.length; at++) {
-    const c = text[at];
-    if (c === "\\") at++;
-    else if (c === "(") depth++;
-    else if (c === ")" && --depth === 0) return at + 1;
-  }
-  return text.length;
-}
-
-/** The place of the `>` that closes a `<`, quoted ones passed over. */
-function closingBracket(text: string, start: number): number | undefined {
-  for (let at = start + 1; at < text.length; at++) {
-    const c = text[at];
-    if (c === '"') at = afterQuoted(text, at) - 1;
-    else if (c === "\\") at++;
-    else if (c === ">") return at;
-  }
-  return undefined;
 }
 
 function trimmed(text: string, from: number, to: number): AddressSpan {

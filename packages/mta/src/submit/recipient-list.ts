@@ -2,6 +2,7 @@
  * The addresses in To, Cc and Bcc fields, for `sendmail -t` (RFC 5322 section 3.4). Unlike a reader that looks for what it
  * can rewrite, nothing is passed over: what cannot be an address is given too, for the caller to be told of it. Pure.
  */
+import { afterComment, afterQuoted, closingBracket } from "../inbound/header-tokens.ts";
 
 /** The addresses of one field, in their order, without brackets, names and comments. */
 export function listedAddresses(text: string): string[] {
@@ -63,37 +64,6 @@ function afterWord(text: string, start: number): number {
     else at++;
   }
   return Math.min(Math.max(at, start + 1), text.length);
-}
-
-function afterQuoted(text: string, start: number): number {
-  for (let at = start + 1; at < text.length; at++) {
-    if (text[at] === "\\") at++;
-    else if (text[at] === '"') return at + 1;
-  }
-  return text.length;
-}
-
-/** Comments nest and may hold quoted pairs. */
-function afterComment(text: string, start: number): number {
-  let depth = 0;
-  for (let at = start; at < text.length; at++) {
-    const c = text[at];
-    if (c === "\\") at++;
-    else if (c === "(") depth++;
-    else if (c === ")" && --depth === 0) return at + 1;
-  }
-  return text.length;
-}
-
-/** The place of the `>` that closes a `<`, quoted ones passed over. */
-function closingBracket(text: string, start: number): number | undefined {
-  for (let at = start + 1; at < text.length; at++) {
-    const c = text[at];
-    if (c === "\\") at++;
-    else if (c === '"') at = afterQuoted(text, at) - 1;
-    else if (c === ">") return at;
-  }
-  return undefined;
 }
 
 function unfolded(text: string): string {
