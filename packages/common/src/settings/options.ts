@@ -4,6 +4,7 @@
  */
 import { hostname } from "node:os";
 import type { Option } from "./option.ts";
+import { POP3_OPTIONS } from "./pop3-options.ts";
 import { SENDMAIL_OPTIONS } from "./sendmail-options.ts";
 import type { ListenAddress } from "./settings.ts";
 
@@ -277,6 +278,7 @@ const ROWS: readonly Option[] = [
     doc: "Sendmail's LogLevel: 4 rejects, 9 deliveries, 10 sessions, 14 protocol.",
   },
 
+  ...POP3_OPTIONS.map((row): Option => ({ ...row, expert: true })),
   ...SENDMAIL_OPTIONS.map((row): Option => ({ ...row, expert: true })),
 ];
 

@@ -3,6 +3,7 @@
  * object, and nothing else in the product reads a settings file.
  */
 
+import type { MailboxSettings, PopperSettings } from "./pop3-settings.ts";
 import type {
   DomainSettings,
   LocalSettings,
@@ -81,7 +82,7 @@ export interface Settings {
     readonly servers: readonly ListenAddress[];
     readonly timeout: number;
   };
-  readonly pop3: {
+  readonly pop3: PopperSettings & {
     readonly listen: readonly ListenAddress[];
     readonly pop3s: readonly ListenAddress[];
     /** A `Stats:` line at the end of each session (popper -s). */
@@ -91,6 +92,7 @@ export interface Settings {
     readonly maxConnectionsPerClient: number;
     readonly proxyProtocol: readonly string[];
   };
+  readonly mailbox: MailboxSettings;
   readonly drac: {
     readonly enabled: boolean;
     readonly lifetime: number;
