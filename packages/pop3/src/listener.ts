@@ -14,6 +14,7 @@ import { readProxyHeader } from "./connection/proxy-header.ts";
 import { err } from "./protocol/reply.ts";
 import type { Services } from "./services.ts";
 import { Session } from "./session.ts";
+import { ENGLISH } from "./texts/english.ts";
 
 /** How long the end of a connection may take, ms: a client that reads nothing must not keep it. */
 const FAREWELL = 5000;
@@ -119,14 +120,14 @@ export class Listener {
     connection: Connection,
   ): Promise<Socket> {
     const services = this.#services;
-    if (place === undefined) return turnAway(socket, "Too many sessions; try again later.");
+    if (place === undefined) return turnAway(socket, ENGLISH.tooManySessions);
     const who = await this.#clientOf(socket);
     const secureContext = kind === "pop3s" ? this.#tls() : undefined;
     const secure = secureContext !== undefined;
     if (who === undefined || this.#stopping || (kind === "pop3s" && !secure)) return socket.destroy();
     const trusted = !who.hidden && (isLoopback(who.ip) || isRelayNetwork(who.ip, services.tables.access));
     if (!trusted && !place.countFor(who.ip, services.settings().pop3.maxConnectionsPerClient)) {
-      return turnAway(socket, "Too many sessions from your address; try again later.");
+      return turnAway(socket, ENGLISH.tooManySessionsFromYou);
     }
     const stream = secure ? encrypted(socket, secureContext) : socket;
     connection.session = new Session(stream, services, { ...who, secure, trusted });

@@ -15,6 +15,8 @@ import { type ClientLine, CommandReader } from "./protocol/command.ts";
 import { err, ok } from "./protocol/reply.ts";
 import type { Services } from "./services.ts";
 import type { SessionState } from "./session-state.ts";
+import { ENGLISH } from "./texts/english.ts";
+import type { Texts } from "./texts/texts.ts";
 import { logDropped, logStats, logTimeout } from "./verbs/session-log.ts";
 import { VERBS, type Verb } from "./verbs/table.ts";
 import type { Turn } from "./verbs/turn.ts";
@@ -31,6 +33,7 @@ export class Session {
   readonly #output: Output;
   #state: SessionState = { kind: "authorization" };
   #failures = 0;
+  readonly #texts: Texts = ENGLISH;
   #renewedAt = Number.NEGATIVE_INFINITY;
 
   constructor(socket: Socket, services: Services, client: Client) {
@@ -50,7 +53,7 @@ export class Session {
   async run(): Promise<void> {
     const { log, settings } = this.#services;
     try {
-      await this.#output.line(ok(`mailhost POP3 server at ${settings().hostname} starting.`));
+      await this.#output.line(ok(this.#texts.greeting(settings().hostname)));
       await this.#output.flush();
       await this.#converse();
       if (!this.#socket.destroyed) this.#socket.end();
@@ -85,18 +88,18 @@ export class Session {
 
   async #carryOut(line: ClientLine): Promise<void> {
     const state = this.#state;
-    if (line.kind === "too-long") return await this.#output.line(err("Line too long."));
+    if (line.kind === "too-long") return await this.#output.line(err(this.#texts.lineTooLong));
     const verb = VERBS.get(line.verb);
     // RFC 1939 gives the wrong state no reply of its own.
     if (verb === undefined || state.kind === "over" || (verb.state !== "any" && verb.state !== state.kind)) {
-      return await this.#output.line(err(`Unknown command: "${line.typed.toLowerCase()}".`));
+      return await this.#output.line(err(this.#texts.unknownCommand(line.typed.toLowerCase())));
     }
     const words = wordsOf(verb, line.argument);
     const fault = wordsFault(verb, words);
     if (fault !== undefined) {
-      return await this.#output.line(
-        err(`Too ${fault} arguments for the ${line.verb.toLowerCase()} command.`),
-      );
+      const { tooFewArguments, tooManyArguments } = this.#texts;
+      const text = fault === "few" ? tooFewArguments : tooManyArguments;
+      return await this.#output.line(err(text(line.verb.toLowerCase())));
     }
     this.#state = await this.#dispatch(verb, this.#turn(words), state);
   }
@@ -113,6 +116,7 @@ export class Session {
       services: this.#services,
       client: this.#client,
       output: this.#output,
+      texts: this.#texts,
       words,
       mayUsePassword: () => this.#mayUsePassword(),
       pause: (ms) => this.#pause(ms),

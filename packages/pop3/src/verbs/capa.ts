@@ -15,8 +15,8 @@ export async function capa<State extends Authorization | Transaction>(
   state: State,
   verbs: Iterable<Verb>,
 ): Promise<State> {
-  const { output } = turn;
-  await output.line(ok("Capability list follows"));
+  const { output, texts } = turn;
+  await output.line(ok(texts.capabilityList));
   for (const verb of verbs) for (const line of verb.capabilities?.(turn) ?? []) await output.line(line);
   for (const line of ALWAYS) await output.line(line);
   await output.line(".");

@@ -10,36 +10,30 @@ import { openMaildrop } from "../maildrop/open.ts";
 import { err, ok } from "../protocol/reply.ts";
 import { maildropContext, type Services } from "../services.ts";
 import type { Authorization, SessionState, Transaction } from "../session-state.ts";
-import { messageCount } from "./message-number.ts";
 import { logFailedLogin, logLogin } from "./session-log.ts";
 import type { Turn } from "./turn.ts";
 
-const NEEDS_TLS = err(
-  "You must use TLS/SSL to send a password from outside the local network: connect to the pop3s port",
-  "AUTH",
-);
-
 /** USER name. */
 export async function user(turn: Turn): Promise<Authorization> {
-  const { output, words } = turn;
+  const { output, texts, words } = turn;
   if (!turn.mayUsePassword()) {
-    await output.line(NEEDS_TLS);
+    await output.line(err(texts.needsTls, "AUTH"));
     return { kind: "authorization" };
   }
   const name = words[0] ?? "";
-  await output.line(ok(`Password required for ${name}.`));
+  await output.line(ok(texts.passwordRequired(name)));
   return { kind: "authorization", user: name };
 }
 
 /** PASS password, which may hold spaces. */
 export async function pass(turn: Turn, state: Authorization): Promise<SessionState> {
-  const { services, client, output } = turn;
+  const { services, client, output, texts } = turn;
   if (state.user === undefined) {
-    await output.line(err("Say USER first."));
+    await output.line(err(texts.sayUserFirst));
     return state;
   }
   if (!turn.mayUsePassword()) {
-    await output.line(NEEDS_TLS);
+    await output.line(err(texts.needsTls, "AUTH"));
     return { kind: "authorization" };
   }
   await output.flush();
@@ -65,16 +59,16 @@ function mailboxName(services: Services, user: string): string {
 }
 
 async function refuse(turn: Turn, user: string): Promise<SessionState> {
-  const { services, client, output } = turn;
+  const { services, client, output, texts } = turn;
   const failures = turn.loginFailed();
   logFailedLogin(turn, user);
   await turn.pause(services.penalties.failed(client.ip, failures));
-  await output.line(err(`Password supplied for "${user}" is incorrect.`, "AUTH"));
+  await output.line(err(texts.wrongPassword(user), "AUTH"));
   return failures < FAILURES_PER_CONNECTION ? { kind: "authorization" } : { kind: "over" };
 }
 
 async function open(turn: Turn, name: string): Promise<SessionState> {
-  const { services, output } = turn;
+  const { services, output, texts } = turn;
   const opened = await openMaildrop(maildropContext(services), name);
   switch (opened.kind) {
     case "open": {
@@ -82,22 +76,19 @@ async function open(turn: Turn, name: string): Promise<SessionState> {
       logLogin(turn, name);
       turn.renewRelay(name);
       const { count, octets } = opened.drop;
-      const messages = messageCount(count, "visible ");
-      await greet(turn, state, ok(`${name} has ${messages} (0 hidden) in ${octets} octets.`));
+      await greet(turn, state, ok(texts.mailboxOpen(name, count, octets)));
       return state;
     }
     case "in-use":
-      await output.line(err("Maildrop lock busy!  Is another session active?", "IN-USE"));
+      await output.line(err(texts.mailboxInUse, "IN-USE"));
       return { kind: "authorization" };
     case "locked":
-      await output.line(err("Maildrop is locked by another program; try again.", "IN-USE"));
+      await output.line(err(texts.mailboxLocked, "IN-USE"));
       return { kind: "authorization" };
     case "failed":
       services.log.write("error", `the mailbox of ${name} can not be opened: ${opened.reason}`);
       await output.line(
-        opened.permanent
-          ? err("Your mailbox can not be opened; tell the postmaster.", "SYS/PERM")
-          : err("Your mailbox can not be opened now; try again later.", "SYS/TEMP"),
+        opened.permanent ? err(texts.mailboxBroken, "SYS/PERM") : err(texts.mailboxUnavailable, "SYS/TEMP"),
       );
       return { kind: "authorization" };
   }

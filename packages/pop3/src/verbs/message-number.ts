@@ -4,6 +4,7 @@
 import type { IndexedMessage } from "../maildrop/mailbox-index.ts";
 import type { Maildrop } from "../maildrop/maildrop.ts";
 import { err } from "../protocol/reply.ts";
+import type { Texts } from "../texts/texts.ts";
 
 /** A message that may be used, or the reply that says why not. */
 export type Found =
@@ -17,15 +18,17 @@ export interface Refusals {
   deleted(number: string): string;
 }
 
-/** Qpopper's words for all verbs but UIDL. */
-export const REFUSALS: Refusals = {
-  noNumber: (word) => `Unknown message number: ${word}`,
-  none: (number) => `Message ${number} does not exist.`,
-  deleted: (number) => `Message ${number} has been deleted.`,
-};
+/** The refusals of all verbs but UIDL. */
+export function numberRefusals(texts: Texts): Refusals {
+  return {
+    noNumber: texts.unknownMessageNumber,
+    none: texts.noSuchMessage,
+    deleted: texts.alreadyDeleted,
+  };
+}
 
 /** Finds the message that a word means. */
-export function findMessage(drop: Maildrop, word: string, refusals: Refusals = REFUSALS): Found {
+export function findMessage(drop: Maildrop, word: string, refusals: Refusals): Found {
   const refused = (text: string): Found => ({ kind: "refused", reply: err(text) });
   if (!/^[0-9]{1,10}$/.test(word)) return refused(refusals.noNumber(word, drop.highest));
   const number = Number(word);
@@ -38,9 +41,4 @@ export function findMessage(drop: Maildrop, word: string, refusals: Refusals = R
     case "none":
       return refused(refusals.none(String(number)));
   }
-}
-
-/** `3 messages`, `1 message`, `3 visible messages`. */
-export function messageCount(count: number, adjective = ""): string {
-  return `${count} ${adjective}${count === 1 ? "message" : "messages"}`;
 }

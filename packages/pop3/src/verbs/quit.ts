@@ -12,9 +12,9 @@ import type { Turn } from "./turn.ts";
 
 /** QUIT. */
 export async function quit(turn: Turn, state: Authorization | Transaction): Promise<Over> {
-  const { services, output } = turn;
+  const { services, output, texts } = turn;
   const over: Over = { kind: "over" };
-  const goodbye = ok(`Pop server at ${services.settings().hostname} signing off.`);
+  const goodbye = ok(texts.signingOff(services.settings().hostname));
   if (state.kind === "authorization") {
     await output.line(goodbye);
     return over;
@@ -29,6 +29,6 @@ export async function quit(turn: Turn, state: Authorization | Transaction): Prom
   }
   logStats(turn, user, drop, false);
   services.log.write("error", `POP mailbox update for ${user} failed! ${updated.reason}`);
-  await output.line(err(`POP mailbox update for ${user} failed! Nothing was deleted.`, "SYS/TEMP"));
+  await output.line(err(texts.updateFailed(user), "SYS/TEMP"));
   return over;
 }

@@ -12,17 +12,14 @@ import { MailboxChanged, openMessage, topOf } from "../maildrop/read-message.ts"
 import { MessageEncoder } from "../protocol/message-encoder.ts";
 import { err, ok } from "../protocol/reply.ts";
 import type { Transaction } from "../session-state.ts";
-import { findMessage } from "./message-number.ts";
+import { findMessage, numberRefusals } from "./message-number.ts";
 import type { Turn } from "./turn.ts";
-
-const CHANGED = err("mailbox was changed by another program; log in again", "SYS/TEMP");
-const UNREADABLE = err("mailbox can not be read; try again later", "SYS/TEMP");
 
 /** RETR n. */
 export async function retr(turn: Turn, state: Transaction): Promise<Transaction> {
-  const { output, words } = turn;
+  const { output, texts, words } = turn;
   const { drop } = state;
-  const found = findMessage(drop, words[0] ?? "");
+  const found = findMessage(drop, words[0] ?? "", numberRefusals(texts));
   if (found.kind === "refused") {
     await output.line(found.reply);
     return state;
@@ -32,34 +29,34 @@ export async function retr(turn: Turn, state: Transaction): Promise<Transaction>
   if (pieces === undefined) return state;
   drop.lastSeen = Math.max(drop.lastSeen, number);
   turn.renewRelay(state.user);
-  await output.line(ok(`${message.octets} octets`));
+  await output.line(ok(texts.octets(message.octets)));
   await send(turn, state, pieces, message.octets);
   return state;
 }
 
 /** TOP n lines (RFC 1939 section 7). */
 export async function top(turn: Turn, state: Transaction): Promise<Transaction> {
-  const { output, words } = turn;
+  const { output, texts, words } = turn;
   const [number = "", lines = ""] = words;
-  const found = findMessage(state.drop, number);
+  const found = findMessage(state.drop, number, numberRefusals(texts));
   if (found.kind === "refused") {
     await output.line(found.reply);
     return state;
   }
   if (!/^[0-9]{1,10}$/.test(lines)) {
-    await output.line(err(`Unknown number of lines: ${lines}`));
+    await output.line(err(texts.unknownLineCount(lines)));
     return state;
   }
   const pieces = await openPieces(turn, state, found.message);
   if (pieces === undefined) return state;
-  await output.line(ok("Message follows"));
+  await output.line(ok(texts.topFollows));
   await send(turn, state, topOf(pieces, found.message, Number(lines)), undefined);
   return state;
 }
 
 /** The message, when it can be read from the mbox; else the refusal is sent. */
 async function openPieces(
-  { output, services }: Turn,
+  { output, services, texts }: Turn,
   { drop, user }: Transaction,
   message: IndexedMessage,
 ): Promise<AsyncIterable<Buffer> | undefined> {
@@ -72,11 +69,11 @@ async function openPieces(
       "warn",
       `${drop.paths.mbox}: changed by another program during the session of ${user}`,
     );
-    await output.line(CHANGED);
+    await output.line(err(texts.mailboxChanged, "SYS/TEMP"));
   } catch (error) {
     if (error instanceof ClientGone) throw error;
     services.log.write("error", `${drop.paths.mbox}: can not be read: ${messageOf(error)}`);
-    await output.line(UNREADABLE);
+    await output.line(err(texts.mailboxUnreadable, "SYS/TEMP"));
   }
   return undefined;
 }

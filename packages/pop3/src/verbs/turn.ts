@@ -4,12 +4,15 @@
 import type { Client } from "../connection/client.ts";
 import type { Output } from "../connection/output.ts";
 import type { Services } from "../services.ts";
+import type { Texts } from "../texts/texts.ts";
 
 /** One command's turn. */
 export interface Turn {
   readonly services: Services;
   readonly client: Client;
   readonly output: Output;
+  /** What is said to people, in the session's language. */
+  readonly texts: Texts;
   /** The words behind the verb; for verbs that take all, one text as it was typed. */
   readonly words: readonly string[];
   /** Whether this client may send its password on this connection. */

@@ -1,0 +1,56 @@
+/**
+ * The texts in English: Qpopper's words wherever it has some, as scripts may look for them.
+ */
+import type { Texts } from "./texts.ts";
+
+/** `3 messages`, `1 message`, `3 visible messages`. */
+function messageCount(count: number, adjective = ""): string {
+  return `${count} ${adjective}${count === 1 ? "message" : "messages"}`;
+}
+
+/** English. */
+export const ENGLISH: Texts = {
+  greeting: (host) => `mailhost POP3 server at ${host} starting.`,
+  signingOff: (host) => `Pop server at ${host} signing off.`,
+  lineTooLong: "Line too long.",
+  unknownCommand: (verb) => `Unknown command: "${verb}".`,
+  tooFewArguments: (verb) => `Too few arguments for the ${verb} command.`,
+  tooManyArguments: (verb) => `Too many arguments for the ${verb} command.`,
+  capabilityList: "Capability list follows",
+
+  passwordRequired: (user) => `Password required for ${user}.`,
+  sayUserFirst: "Say USER first.",
+  needsTls:
+    "You must use TLS/SSL to send a password from outside the local network: connect to the pop3s port",
+  wrongPassword: (user) => `Password supplied for "${user}" is incorrect.`,
+  mailboxOpen: (user, messages, octets) =>
+    `${user} has ${messageCount(messages, "visible ")} (0 hidden) in ${octets} octets.`,
+  mailboxInUse: "Maildrop lock busy!  Is another session active?",
+  mailboxLocked: "Maildrop is locked by another program; try again.",
+  mailboxBroken: "Your mailbox can not be opened; tell the postmaster.",
+  mailboxUnavailable: "Your mailbox can not be opened now; try again later.",
+
+  listing: (messages, octets) => `${messageCount(messages, "visible ")} (${octets} octets)`,
+  uidListing: "uidl command accepted.",
+  lastSeen: (number) => `${number} is the last message seen.`,
+  deleted: (number) => `Message ${number} has been deleted.`,
+  reset: (messages, octets) => `Maildrop has ${messageCount(messages)} (${octets} octets)`,
+  noop: "no big woop",
+  octets: (octets) => `${octets} octets`,
+  topFollows: "Message follows",
+  unknownLineCount: (word) => `Unknown number of lines: ${word}`,
+
+  unknownMessageNumber: (word) => `Unknown message number: ${word}`,
+  unknownListArgument: (word) => `Unknown LIST argument: ${word}`,
+  noSuchMessage: (number) => `Message ${number} does not exist.`,
+  alreadyDeleted: (number) => `Message ${number} has been deleted.`,
+  uidlNotANumber: (highest) => `Parameter must be a number between 1 and ${highest}`,
+  uidlOutOfRange: (number) => `Message ${number} out of range.`,
+  uidlDeleted: (number) => `Message ${number} has been marked for deletion.`,
+
+  mailboxChanged: "mailbox was changed by another program; log in again",
+  mailboxUnreadable: "mailbox can not be read; try again later",
+  updateFailed: (user) => `POP mailbox update for ${user} failed! Nothing was deleted.`,
+  tooManySessions: "Too many sessions; try again later.",
+  tooManySessionsFromYou: "Too many sessions from your address; try again later.",
+};

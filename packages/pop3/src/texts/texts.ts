@@ -1,0 +1,49 @@
+/**
+ * What the server says to people, apart from what programs read: one member a reply. LANG (RFC 6856 section 3) chooses the
+ * language of a session; the compiler sees to it that every language has every text.
+ */
+
+/** The human-readable texts of one language. Names and numbers come as they are shown. */
+export interface Texts {
+  greeting(host: string): string;
+  signingOff(host: string): string;
+  readonly lineTooLong: string;
+  unknownCommand(verb: string): string;
+  tooFewArguments(verb: string): string;
+  tooManyArguments(verb: string): string;
+  readonly capabilityList: string;
+
+  passwordRequired(user: string): string;
+  readonly sayUserFirst: string;
+  readonly needsTls: string;
+  wrongPassword(user: string): string;
+  mailboxOpen(user: string, messages: number, octets: number): string;
+  readonly mailboxInUse: string;
+  readonly mailboxLocked: string;
+  readonly mailboxBroken: string;
+  readonly mailboxUnavailable: string;
+
+  listing(messages: number, octets: number): string;
+  readonly uidListing: string;
+  lastSeen(number: number): string;
+  deleted(number: number): string;
+  reset(messages: number, octets: number): string;
+  readonly noop: string;
+  octets(octets: number): string;
+  readonly topFollows: string;
+  unknownLineCount(word: string): string;
+
+  unknownMessageNumber(word: string): string;
+  unknownListArgument(word: string): string;
+  noSuchMessage(number: string): string;
+  alreadyDeleted(number: string): string;
+  uidlNotANumber(highest: number): string;
+  uidlOutOfRange(number: string): string;
+  uidlDeleted(number: string): string;
+
+  readonly mailboxChanged: string;
+  readonly mailboxUnreadable: string;
+  updateFailed(user: string): string;
+  readonly tooManySessions: string;
+  readonly tooManySessionsFromYou: string;
+}
