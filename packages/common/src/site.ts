@@ -24,6 +24,10 @@ export interface Site {
   readonly dropDir: string;
   /** One mbox a user: `var/spool/mail`. */
   readonly spoolDir: string;
+  /** The mbox of a mailbox, `var/spool/mail/NAME` unless the settings place it elsewhere (mbox/mailbox-layout.ts). */
+  readonly mailboxFile: (name: string) => string;
+  /** The folders below the spool that hold mboxes. */
+  readonly mailboxFolders: () => readonly string[];
   /** DRAC table, POP3 index, mbox journals: `var/lib/mailhost`. */
   readonly stateDir: string;
   /** `var/log/mail.log`. */
@@ -46,6 +50,7 @@ export function siteAt(root: string): Site {
   const top = resolve(root);
   const etcMail = join(top, "etc/mail");
   const runDir = join(top, "run");
+  const spoolDir = join(top, "var/spool/mail");
   return {
     root: top,
     etcMail,
@@ -54,7 +59,9 @@ export function siteAt(root: string): Site {
     sendmailCf: join(etcMail, "sendmail.cf"),
     queueDir: join(top, "var/spool/mqueue"),
     dropDir: join(top, "var/spool/clientmqueue"),
-    spoolDir: join(top, "var/spool/mail"),
+    spoolDir,
+    mailboxFile: (name) => join(spoolDir, name),
+    mailboxFolders: () => [spoolDir],
     stateDir: join(top, "var/lib/mailhost"),
     logFile: join(top, "var/log/mail.log"),
     runDir,

@@ -7,7 +7,8 @@ test("every path hangs below the root", () => {
   assert.equal(site.root, "/srv/mail");
   assert.equal(site.settingsFile, "/srv/mail/etc/mail/mailhost.yaml");
   assert.equal(site.controlSocket, "/srv/mail/run/mailhost.sock");
-  for (const path of Object.values(site)) assert.ok(path.startsWith("/srv/mail"));
+  const paths = Object.values(site).flatMap((path) => (typeof path === "function" ? path("wang") : path));
+  for (const path of paths) assert.ok(path.startsWith("/srv/mail"), path);
   assert.equal(siteAt(DEFAULT_ROOT).spoolDir, "/var/spool/mail");
 });
 

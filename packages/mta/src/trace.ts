@@ -8,6 +8,7 @@ import { systemClock } from "@mailhost/common/clock";
 import { type DracTable, openDracTable } from "@mailhost/common/drac/drac-table";
 import { messageOf, type SmtpReply, UserError } from "@mailhost/common/errors";
 import type { Log } from "@mailhost/common/log/log";
+import { placeMailboxes } from "@mailhost/common/mbox/mailbox-layout";
 import { mailboxPaths } from "@mailhost/common/mbox/mailboxes";
 import { loadSettings } from "@mailhost/common/settings/load";
 import type { Settings } from "@mailhost/common/settings/settings";
@@ -85,7 +86,7 @@ export async function traceCommand(
   const tables = openSiteTables(site, { log, settings });
   const drac = openDrac(site, settings, notes);
   try {
-    const tracer = new Tracer(site, settings, tables, drac);
+    const tracer = new Tracer(placeMailboxes(site, settings), settings, tables, drac);
     await tracer.run(
       ip,
       args.mailFrom === undefined ? undefined : sender.value.address,

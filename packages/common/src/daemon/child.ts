@@ -9,6 +9,7 @@
 import { type Clock, delay, systemClock } from "../clock.ts";
 import { messageOf, UserError } from "../errors.ts";
 import type { Log } from "../log/log.ts";
+import { placeMailboxes } from "../mbox/mailbox-layout.ts";
 import type { Settings } from "../settings/settings.ts";
 import { type Site, siteAt } from "../site.ts";
 import { EX_OK, EX_SOFTWARE, EX_USAGE } from "../sysexits.ts";
@@ -79,7 +80,7 @@ export async function runDaemon(name: "mta" | "pop3", tag: string, start: StartD
     // The launcher went away, or changed its mind, before it had said anything.
     process.exit(EX_OK);
   }
-  const site = siteAt(first.root);
+  const site = placeMailboxes(siteAt(first.root), first.settings);
   const log = openReopeningLog(site, tag, first.settings);
   endOnStrayFaults(name, log);
   let daemon: Daemon;

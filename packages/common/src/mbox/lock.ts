@@ -15,7 +15,7 @@ import type { Dotlock, DotlockParts } from "./dotlock.ts";
 import { breakStaleDotlock, takeDotlock } from "./dotlock.ts";
 import { journalIsEmpty } from "./journal.ts";
 import { tryKernelLock } from "./kernel-lock.ts";
-import type { MailboxPaths } from "./mailboxes.ts";
+import { type MailboxPaths, makeMailboxFolder } from "./mailboxes.ts";
 import { asMboxError, MboxError } from "./mbox-error.ts";
 import { isStillAt, MBOX_MODE, openMbox } from "./open-mbox.ts";
 import { replayJournal } from "./replay.ts";
@@ -123,6 +123,7 @@ async function tryLock(
   const create = options.create === true ? mode : undefined;
   const parts: DotlockParts = { fileSystem, clock, log };
   if (create === undefined && !(await exists(fileSystem, paths.mbox))) return "no mbox";
+  if (create !== undefined && paths.folder !== undefined) await makeMailboxFolder(paths.folder);
   const take = () => (options.dotlock === "if possible" ? dotlockIfPossible : takeDotlock)(paths, parts);
   let dotlock = await take();
   if (dotlock === undefined) {

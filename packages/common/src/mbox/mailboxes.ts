@@ -4,7 +4,9 @@
  * A mailbox's name is the account's name in lower case and becomes a file name in four folders, so a name that could
  * lead out of them, or be taken for a lock, is refused here, before any path is made of it.
  */
-import { join } from "node:path";
+import { chmod, mkdir, stat } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { errnoOf } from "../errors.ts";
 import type { Site } from "../site.ts";
 import { MboxError } from "./mbox-error.ts";
 
@@ -16,6 +18,8 @@ export interface MailboxPaths {
   readonly mbox: string;
   /** The dotlock, `var/spool/mail/NAME.lock`. */
   readonly lock: string;
+  /** The sub-folder of the spool that is made along with the mailbox (hash-spool). */
+  readonly folder?: string;
   /** What is being done to the mbox, `var/lib/mailhost/journal/NAME`; empty or missing when nothing is. */
   readonly journal: string;
   /** Locked by the one POP3 session of the mailbox, `var/lib/mailhost/sessions/NAME`. */
@@ -47,14 +51,36 @@ export function mailboxPaths(site: Site, name: string): MailboxPaths {
   if (fault !== undefined) {
     throw new MboxError("permission", site.spoolDir, `${fault} is no mailbox: ${JSON.stringify(name)}`);
   }
-  const mbox = join(site.spoolDir, name);
+  const mbox = site.mailboxFile(name);
+  const folder = dirname(mbox);
   return {
     name,
     mbox,
     lock: `${mbox}.lock`,
+    ...(folder !== site.spoolDir && folder.startsWith(`${site.spoolDir}/`) && { folder }),
     journal: join(journalFolder(site), name),
     session: join(site.stateDir, "sessions", name),
   };
+}
+
+/**
+ * Makes a sub-folder of the spool, with those above it, as open to other mail programs as the spool is.
+ *
+ * @throws errors of the system
+ */
+export async function makeMailboxFolder(folder: string): Promise<void> {
+  try {
+    await mkdir(folder);
+  } catch (error) {
+    const errno = errnoOf(error);
+    if (errno === "EEXIST") return;
+    if (errno !== "ENOENT") throw error;
+    await makeMailboxFolder(dirname(folder));
+    await makeMailboxFolder(folder);
+    return;
+  }
+  // The umask may have taken permissions away; a set-gid bit of the spool gives it its group.
+  await chmod(folder, (await stat(dirname(folder))).mode & 0o7777);
 }
 
 /** The folder of all journals. */

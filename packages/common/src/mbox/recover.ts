@@ -41,9 +41,11 @@ export async function recoverAllMailboxes(
     const paths = mailboxPaths(site, name);
     await attempt(paths, () => replayLeftJournal(paths, parts));
   }
-  for (const name of await names(fileSystem, site.spoolDir, ".lock")) {
-    const paths = mailboxPaths(site, name);
-    await attempt(paths, () => breakLeftLock(paths, parts));
+  for (const folder of site.mailboxFolders()) {
+    for (const name of await names(fileSystem, folder, ".lock")) {
+      const paths = mailboxPaths(site, name);
+      await attempt(paths, () => breakLeftLock(paths, parts));
+    }
   }
   return mended;
 }

@@ -7,6 +7,7 @@ import { sendControl } from "@mailhost/common/daemon/control";
 import { type Identity, wantedIdentity } from "@mailhost/common/daemon/identity";
 import { LISTENER_KINDS } from "@mailhost/common/daemon/launcher-messages";
 import { silentLog } from "@mailhost/common/log/log";
+import { placeMailboxes } from "@mailhost/common/mbox/mailbox-layout";
 import { type LoadedSettings, loadSettingsWithNotes } from "@mailhost/common/settings/load";
 import type { Settings } from "@mailhost/common/settings/settings";
 import { formatListenAddress } from "@mailhost/common/settings/units";
@@ -22,7 +23,8 @@ import { checkRelaying } from "./relaying.ts";
 import { checkWaitingMessages } from "./waiting-messages.ts";
 
 /** Runs every check; the settings first, as nothing else makes sense with broken ones. */
-export async function checkHost(site: Site): Promise<Finding[]> {
+export async function checkHost(givenSite: Site): Promise<Finding[]> {
+  let site = givenSite;
   let loaded: LoadedSettings;
   let settings: Settings;
   let identity: Identity;
@@ -30,6 +32,7 @@ export async function checkHost(site: Site): Promise<Finding[]> {
   try {
     loaded = loadSettingsWithNotes(site);
     settings = loaded.settings;
+    site = placeMailboxes(site, settings);
     identity = identityOf(site, settings);
   } catch (error) {
     return [findingOf("settings", error)];

@@ -15,8 +15,8 @@ const START = "From ";
 /** Reads the first octets of every mailbox. */
 export function checkMailboxes(site: Site): Finding[] {
   const about = "mailboxes";
-  const findings = filesIn(site.spoolDir).flatMap((name): Finding[] => {
-    const path = join(site.spoolDir, name);
+  const paths = site.mailboxFolders().flatMap((folder) => filesIn(folder).map((name) => join(folder, name)));
+  const findings = paths.flatMap((path): Finding[] => {
     try {
       const start = startOf(path);
       if (start === "" || start === START) return [];

@@ -4,6 +4,7 @@
 import { chownSync } from "node:fs";
 import * as usersFile from "@mailhost/common/accounts/users-file";
 import { wantedIdentity } from "@mailhost/common/daemon/identity";
+import { placeMailboxes } from "@mailhost/common/mbox/mailbox-layout";
 import { loadSettings } from "@mailhost/common/settings/load";
 import type { Site } from "@mailhost/common/site";
 import { EX_OK } from "@mailhost/common/sysexits";
@@ -42,11 +43,14 @@ export async function userCommand(site: Site, args: UserArguments, terminal: Ter
       giveToDaemons(site);
       terminal.out(`new password for ${args.name}`);
       return EX_OK;
-    case "remove":
+    case "remove": {
+      // A home is known only while the account is.
+      const mailbox = placeMailboxes(site, loadSettings(site)).mailboxFile(args.name);
       await usersFile.removeUser(site, args.name);
       giveToDaemons(site);
-      terminal.out(`removed ${args.name}; the mailbox ${site.spoolDir}/${args.name} stays if there is one`);
+      terminal.out(`removed ${args.name}; the mailbox ${mailbox} stays if there is one`);
       return EX_OK;
+    }
   }
 }
 

@@ -12,6 +12,7 @@ import { becomeIdentity, type Identity, wantedIdentity } from "@mailhost/common/
 import type { PidFile } from "@mailhost/common/daemon/pid-file";
 import { openReopeningLog, type ReopeningLog } from "@mailhost/common/daemon/reopening-log";
 import { messageOf } from "@mailhost/common/errors";
+import { placeMailboxes } from "@mailhost/common/mbox/mailbox-layout";
 import { type LoadedSettings, loadSettingsWithNotes } from "@mailhost/common/settings/load";
 import type { Settings } from "@mailhost/common/settings/settings";
 import { type Site, sitePath } from "@mailhost/common/site";
@@ -61,13 +62,14 @@ const STOP_MARGIN = 2000;
  * @throws UserError when it cannot start; nothing of it is left running then
  */
 export async function startHost(
-  site: Site,
+  givenSite: Site,
   entries: DaemonEntries,
   terminal: Pick<Terminal, "out" | "err">,
   change: SettingsChange = asTheyAre,
 ): Promise<number> {
-  const loaded = loadSettingsWithNotes(site);
+  const loaded = loadSettingsWithNotes(givenSite);
   const settings = change(loaded.settings);
+  const site = placeMailboxes(givenSite, settings);
   const uid = process.getuid?.() ?? 0;
   const identity = wantedIdentity(site, settings.run, uid);
   prepareRunFolder(site, identity);

@@ -66,7 +66,7 @@ export async function deliverToFile(
 /** A mailbox of ours has one journal, whoever appends to it: what one leaves half done the next of any kind mends. */
 function journalOf(path: string, site: Site): { readonly journalFolder: string; readonly journal?: string } {
   const name = basename(path);
-  const isMailbox = dirname(path) === site.spoolDir && mailboxNameFault(name) === undefined;
+  const isMailbox = mailboxNameFault(name) === undefined && site.mailboxFile(name) === path;
   return isMailbox
     ? { journalFolder: journalFolder(site), journal: mailboxPaths(site, name).journal }
     : { journalFolder: join(site.stateDir, "file-journal") };
