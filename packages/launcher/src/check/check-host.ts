@@ -43,6 +43,7 @@ export async function checkHost(givenSite: Site): Promise<Finding[]> {
     ...(await checkTables(site, settings)),
     ...checkPermissions(site, settings, { identity, source: loaded.source }),
     ...checkWaitingMessages(site),
+    ...checkHomes(settings, identity),
     ...checkMailboxes(site),
     ...checkTls(site, settings),
     ...(await checkPorts(site, settings)),
@@ -57,6 +58,13 @@ function checkSource({ source, notes, ignored }: LoadedSettings): Finding[] {
     ...(ignored === undefined ? [] : [finding("warning", `${ignored}: not read, as ${source} is there`)]),
     ...notes.map((note) => finding("warning", noteText(note))),
   ];
+}
+
+/** Homes are their owners' alone: only root can deliver into them. */
+function checkHomes({ mailbox }: Settings, { uid, user }: Identity): Finding[] {
+  if (mailbox.homeFile === "" || uid === 0) return [];
+  const text = `mailbox.homeFile: ${user} can not write into other users' homes; say run: { user: root }, or leave mailboxes in ${mailbox.folder}`;
+  return [{ level: "error", about: "mailboxes", text }];
 }
 
 function identityOf(site: Site, settings: Settings): Identity {

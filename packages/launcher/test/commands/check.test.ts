@@ -168,6 +168,16 @@ describe("mailhost check", () => {
     );
   });
 
+  test("mailboxes in homes that the daemons can not write into", {
+    skip: process.getuid?.() !== 0 && "needs root",
+  }, async (t) => {
+    const inHomes = (run: string) => `mailbox: { homeFile: Mailbox }\n${run}`;
+    const named = makeSite(t, { "mailhost.yaml": inHomes("run: { user: nobody }\n") });
+    assert.match((await check(named)).errors.join("\n"), /mailbox\.homeFile: nobody can not write/);
+    const root = makeSite(t, { "mailhost.yaml": inHomes("run: { user: root }\n") });
+    assert.doesNotMatch((await check(root)).errors.join("\n"), /homeFile/);
+  });
+
   test("a port in use and hashes that anybody can read", async (t) => {
     const taken = createServer();
     await new Promise<void>((resolve) => taken.listen(0, "127.0.0.1", resolve));
