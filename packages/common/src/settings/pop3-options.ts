@@ -84,6 +84,7 @@ const POPPER: readonly Option[] = [
     '(v%0) POP login by user "%1" at (%2) %3',
   ),
   path("pop3.traceFile", "Where what is said in sessions is written, passwords left out (tracefile)."),
+  flag("pop3.timing", false, "Write a line with the times that logins and their ends took (timing)."),
   flag("pop3.reverseLookup", false, "Name the client's host in log lines (reverse-lookup)."),
   text(
     "pop3.mailCommand",

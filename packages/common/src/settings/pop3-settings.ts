@@ -41,6 +41,8 @@ export interface PopperSettings {
   readonly logLogin: string;
   /** `tracefile`: what is said in each session is written there; empty: nowhere. Relative to the site root. */
   readonly traceFile: string;
+  /** `timing`: a log line says how long the parts of a session took. */
+  readonly timing: boolean;
   /** `reverse-lookup`: log lines name the client's host. */
   readonly reverseLookup: boolean;
   /** `mail-command`: the program that XTND XMIT pipes a message into; absent: our own sendmail -t. */
