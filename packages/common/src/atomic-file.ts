@@ -16,6 +16,8 @@ export interface ReplaceOptions {
   readonly mode?: number;
   /** Files whose owner (and mode) the new one takes over, first that exists; the file itself when left out. */
   readonly models?: readonly string[];
+  /** Who the new file is to belong to, when root makes it; rules over `models`. */
+  readonly owner?: { readonly uid: number; readonly gid: number };
   /** Called when the new content is on disk, before the rename; throwing leaves the old file as it was. */
   readonly beforeRename?: () => void;
 }
@@ -57,7 +59,7 @@ async function replace(
     const handle = await open(temporary, "wx", 0o600);
     try {
       await write(handle);
-      await takeOver(handle, options.models ?? [file], options.mode);
+      await takeOver(handle, file, options);
       await handle.sync();
     } finally {
       await handle.close();
@@ -81,11 +83,13 @@ async function syncFolder(folder: string): Promise<void> {
 }
 
 /** By the descriptor: in a folder that is not root's, the name may have become a link to something else. */
-async function takeOver(handle: FileHandle, models: readonly string[], mode?: number): Promise<void> {
+async function takeOver(handle: FileHandle, file: string, options: ReplaceOptions): Promise<void> {
+  const { models = [file], mode, owner } = options;
   let model: Stats | undefined;
   for (const path of models) model ??= await statOf(path);
   await handle.chmod(mode ?? (model === undefined ? 0o644 : model.mode & 0o666));
-  if (model !== undefined && process.getuid?.() === 0) await handle.chown(model.uid, model.gid);
+  const { uid, gid } = owner ?? model ?? {};
+  if (uid !== undefined && gid !== undefined && process.getuid?.() === 0) await handle.chown(uid, gid);
 }
 
 async function statOf(path: string): Promise<Stats | undefined> {

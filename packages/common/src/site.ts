@@ -16,6 +16,8 @@ export interface Site {
   readonly settingsFile: string;
   /** Accounts with no system account, `name:hash` a line, mode 0600: `etc/mail/users`. */
   readonly usersFile: string;
+  /** Secrets for APOP and CRAM-MD5, mode 0600: `etc/mail/popauth.db`. */
+  readonly popauthFile: string;
   /** Sendmail's own settings, read where there is no mailhost.yaml: `etc/mail/sendmail.cf`. */
   readonly sendmailCf: string;
   /** The queue: `var/spool/mqueue`. */
@@ -56,6 +58,7 @@ export function siteAt(root: string): Site {
     etcMail,
     settingsFile: join(etcMail, "mailhost.yaml"),
     usersFile: join(etcMail, "users"),
+    popauthFile: join(etcMail, "popauth.db"),
     sendmailCf: join(etcMail, "sendmail.cf"),
     queueDir: join(top, "var/spool/mqueue"),
     dropDir: join(top, "var/spool/clientmqueue"),

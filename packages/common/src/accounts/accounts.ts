@@ -6,8 +6,9 @@
  */
 import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { ConfigError, errnoOf, messageOf } from "../errors.ts";
+import type { ConfigError } from "../errors.ts";
 import type { Site } from "../site.ts";
+import { followFile } from "./followed-file.ts";
 import { parsePasswd } from "./passwd-file.ts";
 import { readUsers } from "./users-reading.ts";
 
@@ -40,12 +41,6 @@ export interface SiteAccounts extends Accounts {
   faults(): ConfigError[];
 }
 
-/** A file's content, read again when the file has changed. */
-interface Followed<T> {
-  current(): T;
-  faults(): readonly ConfigError[];
-}
-
 /**
  * Opens the accounts of a site.
  *
@@ -59,12 +54,12 @@ export function openAccounts(
   onFault: (fault: ConfigError) => void = () => undefined,
 ): SiteAccounts {
   const nobody: ReadonlyMap<string, string> = new Map();
-  const users = follow(site.usersFile, nobody, onFault, () => {
+  const users = followFile(site.usersFile, nobody, onFault, () => {
     const read = readUsers(site.usersFile);
     return { value: read.users, faults: read.faults };
   });
   const passwd = passwdFile(site);
-  const system = follow(passwd, new Map<string, Account>(), onFault, () => ({
+  const system = followFile(passwd, new Map<string, Account>(), onFault, () => ({
     value: parsePasswd(readFileSync(passwd, "utf8")),
     faults: [],
   }));
@@ -110,52 +105,4 @@ function ownOnly(own: boolean, name: string): Account | undefined {
 function passwdFile(site: Site): string {
   const own = join(site.root, "etc/passwd");
   return statSync(own, { throwIfNoEntry: false }) === undefined ? "/etc/passwd" : own;
-}
-
-function follow<T>(
-  file: string,
-  empty: T,
-  onFault: (fault: ConfigError) => void,
-  read: () => { value: T; faults: readonly ConfigError[] },
-): Followed<T> {
-  let seen = "";
-  let settled = false;
-  let value = empty;
-  let faults: readonly ConfigError[] = [];
-  const refresh = () => {
-    const mark = markOf(file);
-    if (mark.signature === seen && settled) return;
-    seen = mark.signature;
-    // A file changed this instant may change again within the same tick of the file system's clock.
-    settled = Math.abs(Date.now() - mark.changedAt) >= 50;
-    const known = new Set(faults.map((f) => f.message));
-    try {
-      ({ value, faults } = mark.absent ? { value: empty, faults: [] } : read());
-    } catch (error) {
-      faults = [
-        error instanceof ConfigError
-          ? error
-          : new ConfigError(file, 0, `cannot be read: ${messageOf(error)}`),
-      ];
-    }
-    for (const fault of faults) if (!known.has(fault.message)) onFault(fault);
-  };
-  return {
-    current() {
-      refresh();
-      return value;
-    },
-    faults: () => faults,
-  };
-}
-
-function markOf(file: string): { signature: string; changedAt: number; absent: boolean } {
-  try {
-    const found = statSync(file, { throwIfNoEntry: false });
-    if (found === undefined) return { signature: "-", changedAt: 0, absent: true };
-    const { ino, size, mode, mtimeMs, ctimeMs } = found;
-    return { signature: [ino, size, mode, mtimeMs, ctimeMs].join("."), changedAt: ctimeMs, absent: false };
-  } catch (error) {
-    return { signature: errnoOf(error) ?? "unknown", changedAt: 0, absent: false };
-  }
 }

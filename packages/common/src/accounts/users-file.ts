@@ -4,22 +4,16 @@
  * Comments and empty lines are kept by every change. A change replaces the file whole, under a lock, so that two
  * administrators at once lose nothing.
  */
-import { setTimeout } from "node:timers/promises";
-import { lock } from "proper-lockfile";
 import { replaceFile } from "../atomic-file.ts";
-import { errnoOf, messageOf, UserError } from "../errors.ts";
+import { messageOf, UserError } from "../errors.ts";
 import type { Site } from "../site.ts";
-import { EX_CANTCREAT, EX_DATAERR, EX_NOUSER, EX_TEMPFAIL, EX_USAGE } from "../sysexits.ts";
+import { EX_CANTCREAT, EX_DATAERR, EX_NOUSER, EX_USAGE } from "../sysexits.ts";
+import { lockAccountFile } from "./account-file-lock.ts";
 import { accountNameFault } from "./account-name.ts";
 import { hashPassword, passwordFault } from "./password.ts";
 import { nameOf, readLines, readUsers } from "./users-reading.ts";
 
 export { readUsers, type UsersRead } from "./users-reading.ts";
-
-/** Another change is waited for about 15 s: a lock left by a killed command is taken over after 10. */
-const LOCK_TRIES = 300;
-/** Pause between two tries, ms, give or take a half. */
-const LOCK_PAUSE = 50;
 
 /**
  * Adds an account.
@@ -83,40 +77,18 @@ async function checkedHash(name: string, password: string): Promise<string> {
 /** Replaces the lines of the file under its lock. */
 async function change(site: Site, edit: (lines: string[]) => string[]): Promise<void> {
   const file = site.usersFile;
-  let lost: Error | undefined;
-  const release = await lockFile(file, (error) => {
-    lost = error;
-  });
+  const lock = await lockAccountFile(file);
   try {
     const lines = edit(readLines(file));
     await replaceFile(file, lines.map((line) => `${line}\n`).join(""), {
       mode: 0o600,
       models: [file, site.etcMail],
-      beforeRename: () => {
-        if (lost !== undefined) throw lost;
-      },
+      beforeRename: () => lock.check(),
     });
   } catch (error) {
     if (error instanceof UserError) throw error;
     throw new UserError(`${file} cannot be written: ${messageOf(error)}`, EX_CANTCREAT);
   } finally {
-    if (lost === undefined) await release();
-  }
-}
-
-/** Takes the lock, waiting for another command to be done with it; any other failure is told at once. */
-async function lockFile(file: string, onCompromised: (error: Error) => void): Promise<() => Promise<void>> {
-  for (let tries = 1; ; tries++) {
-    try {
-      return await lock(file, { realpath: false, stale: 10_000, retries: 0, onCompromised });
-    } catch (error) {
-      if (errnoOf(error) !== "ELOCKED") {
-        throw new UserError(`${file} cannot be locked: ${messageOf(error)}`, EX_CANTCREAT);
-      }
-      if (tries === LOCK_TRIES) {
-        throw new UserError(`${file} is being changed by another command; try again`, EX_TEMPFAIL);
-      }
-      await setTimeout(LOCK_PAUSE * (0.5 + Math.random()));
-    }
+    await lock.release();
   }
 }
