@@ -1,0 +1,66 @@
+/**
+ * How far everybody is with the bulletins: `var/lib/mailhost/bulletins.mdb`, LMDB, for any number of processes.
+ *
+ * Unlike the index it can not be made again: without it people would get bulletins that they have had. What is written is on
+ * stable storage.
+ */
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { committed } from "@mailhost/common/lmdb-commit";
+import { checkLmdbFile } from "@mailhost/common/lmdb-file";
+import type { Site } from "@mailhost/common/site";
+import { open, type RootDatabase } from "lmdb";
+
+/** Somebody's progress. */
+export interface Progress {
+  /** The number of the last bulletin that needs no more looking at. */
+  readonly last: number;
+  /** Ids of bulletins that were about to be put into the mailbox. They may be there, or not. */
+  readonly pending?: readonly string[];
+}
+
+/** Progress by the name of a mailbox, which is used by the holder of its lock only. */
+export interface ProgressStore {
+  /** @throws when the store can not be read */
+  read(name: string): Progress | undefined;
+  /** @throws when it is not on stable storage */
+  write(name: string, progress: Progress): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** The file of a site's progress. */
+export function progressFile(site: Site): string {
+  return join(site.stateDir, "bulletins.mdb");
+}
+
+/** The store of a site. It is opened when it is first needed, and tried again when that failed. */
+export function openProgressStore(site: Site): ProgressStore {
+  const path = progressFile(site);
+  let opened: RootDatabase<Progress, string> | undefined;
+  const env = () => {
+    if (opened !== undefined) return opened;
+    mkdirSync(site.stateDir, { recursive: true, mode: 0o750 });
+    const state = checkLmdbFile(path);
+    if (state.kind === "damaged") {
+      throw new Error(
+        `${path}: ${state.reason}; move it away: everybody then gets the latest bulletins as somebody new does`,
+      );
+    }
+    opened = open<Progress, string>({ path, noSubdir: true, encoding: "json", eventTurnBatching: false });
+    return opened;
+  };
+  return {
+    read: (name) => env().get(name),
+    write: async (name, progress) => {
+      const database = env();
+      await committed(database.put(name, progress));
+      // A commit is in the file, and what a power loss must not take back is flushed.
+      await database.flushed;
+    },
+    async close() {
+      const closing = opened;
+      opened = undefined;
+      await closing?.close();
+    },
+  };
+}
