@@ -33,10 +33,10 @@ interface Board {
   readonly site: Site;
   readonly logged: string[];
   readonly progress: ProgressStore;
-  put(name: string, subject?: string): void;
+  readonly put: (name: string) => void;
   /** What a login does; returns what is in the mailbox, as `UID SUBJECT`. */
-  login(user?: string): Promise<string[]>;
-  mbox(user?: string): string;
+  readonly login: (user?: string) => Promise<string[]>;
+  readonly mbox: (user?: string) => string;
 }
 
 function board(
@@ -72,11 +72,11 @@ function board(
     logged,
     progress,
     mbox,
-    put(name, subject = name) {
+    put(name) {
       const path = join(folder, name);
       writeFileSync(
         path,
-        `${FROM}To: everybody\nX-UIDL: of the file\nStatus: RO\nSubject: ${subject}\n\nRead this.\n`,
+        `${FROM}To: everybody\nX-UIDL: of the file\nStatus: RO\nSubject: ${name}\n\nRead this.\n`,
       );
       utimesSync(path, TIME, TIME);
     },
