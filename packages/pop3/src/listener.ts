@@ -5,10 +5,12 @@
  * per client: a company behind one address must be able to fetch its mail.
  */
 import { createServer, type Server, type Socket } from "node:net";
-import { type SecureContext, TLSSocket } from "node:tls";
+import type { Duplex } from "node:stream";
+import type { SecureContext } from "node:tls";
 import { messageOf } from "@mailhost/common/errors";
 import { normalizeIp } from "@mailhost/common/ip-address";
 import { type Client, isLoopback, isRelayNetwork } from "./connection/client.ts";
+import { encrypt } from "./connection/encrypt.ts";
 import { type Place, SessionLimits } from "./connection/limits.ts";
 import { readProxyHeader } from "./connection/proxy-header.ts";
 import { err } from "./protocol/reply.ts";
@@ -118,7 +120,7 @@ export class Listener {
     kind: PortKind,
     place: Place | undefined,
     connection: Connection,
-  ): Promise<Socket> {
+  ): Promise<Duplex> {
     const services = this.#services;
     if (place === undefined) return turnAway(socket, ENGLISH.tooManySessions);
     const who = await this.#clientOf(socket);
@@ -129,10 +131,15 @@ export class Listener {
     if (!trusted && !place.countFor(who.ip, services.settings().pop3.maxConnectionsPerClient)) {
       return turnAway(socket, ENGLISH.tooManySessionsFromYou);
     }
-    const stream = secure ? encrypted(socket, secureContext) : socket;
-    connection.session = new Session(stream, services, { ...who, secure, trusted });
-    await connection.session.run();
-    return stream;
+    const session = new Session({
+      stream: secure ? encrypt(socket, secureContext) : socket,
+      services,
+      client: { ...who, secure, trusted },
+      tls: this.#tls,
+    });
+    connection.session = session;
+    await session.run();
+    return session.stream;
   }
 
   /** The client's address: the peer's own, or the one that a forwarder of ours names. */
@@ -151,7 +158,7 @@ export class Listener {
   }
 
   /** Reads what the client still sends, so that our last words are not lost in a reset, but not for long. */
-  #farewell(socket: Socket): Promise<void> {
+  #farewell(socket: Duplex): Promise<void> {
     return new Promise((resolve) => {
       if (socket.closed) return resolve();
       const timer = this.#services.clock.after(FAREWELL, () => socket.destroy());
@@ -166,11 +173,4 @@ export class Listener {
 
 function turnAway(socket: Socket, text: string): Socket {
   return socket.end(`${err(text, "SYS/TEMP")}\r\n`);
-}
-
-/** The TLS side of a connection; what the PROXY header left in the socket is read first. */
-function encrypted(socket: Socket, secureContext: SecureContext): Socket {
-  const stream = new TLSSocket(socket, { isServer: true, secureContext });
-  stream.on("error", () => socket.destroy());
-  return stream;
 }

@@ -4,14 +4,17 @@
  * Commands are carried out one after the other, and no more is read from the client while one is. A session that ends
  * without QUIT, however it ends, deletes nothing (RFC 1939 section 6).
  */
-import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
+import type { SecureContext } from "node:tls";
 import type { Timer } from "@mailhost/common/clock";
 import { messageOf } from "@mailhost/common/errors";
 import type { Client } from "./connection/client.ts";
+import { encrypt } from "./connection/encrypt.ts";
 import { IdleTimer } from "./connection/idle-timer.ts";
+import { Input, type MessageSink, type MessageTaken } from "./connection/input.ts";
 import { ClientGone, Output } from "./connection/output.ts";
 import { MailboxChanged } from "./maildrop/read-message.ts";
-import { type ClientLine, CommandReader } from "./protocol/command.ts";
+import type { ClientLine } from "./protocol/command.ts";
 import { err, ok } from "./protocol/reply.ts";
 import type { Services } from "./services.ts";
 import type { SessionState } from "./session-state.ts";
@@ -19,29 +22,45 @@ import { ENGLISH } from "./texts/english.ts";
 import type { Texts } from "./texts/texts.ts";
 import { logDropped, logStats, logTimeout } from "./verbs/session-log.ts";
 import { VERBS, type Verb } from "./verbs/table.ts";
-import type { Turn } from "./verbs/turn.ts";
+import type { SessionOptions, Turn } from "./verbs/turn.ts";
 
 /** A fetch renews the relay permission at most this often, ms, or four times in its lifetime: each is a write to disk. */
 const RENEWAL = 60_000;
 
-/** One client's session. */
-export class Session {
-  readonly #socket: Socket;
-  readonly #services: Services;
-  readonly #client: Client;
+/** What a session is made of. */
+export interface SessionParts {
+  /** The connection: a socket, or any other stream with both directions. Half-open ones must be allowed. */
+  readonly stream: Duplex;
+  readonly services: Services;
+  readonly client: Client;
+  /** The certificate for STLS, when there is one. */
+  readonly tls?: () => SecureContext | undefined;
+}
+
+/** One client's session; it is also what its verbs work with ({@link Turn}). */
+export class Session implements Turn {
+  readonly services: Services;
+  readonly output: Output;
+  texts: Texts = ENGLISH;
+  words: readonly string[] = [];
+  readonly #tls: () => SecureContext | undefined;
   readonly #idle: IdleTimer;
-  readonly #output: Output;
+  readonly #input: Input;
+  #stream: Duplex;
+  #client: Client;
+  #options: SessionOptions | undefined;
   #state: SessionState = { kind: "authorization" };
   #failures = 0;
-  readonly #texts: Texts = ENGLISH;
   #renewedAt = Number.NEGATIVE_INFINITY;
 
-  constructor(socket: Socket, services: Services, client: Client) {
-    this.#socket = socket;
-    this.#services = services;
+  constructor({ stream, services, client, tls = () => undefined }: SessionParts) {
+    this.#stream = stream;
+    this.services = services;
     this.#client = client;
-    this.#idle = new IdleTimer(services.clock, services.settings().pop3.timeout, () => this.#timedOut());
-    this.#output = new Output(socket, this.#idle);
+    this.#tls = tls;
+    this.#idle = new IdleTimer(services.clock, services.settings().pop3.timeout, this.#timedOut);
+    this.output = new Output(stream, this.#idle);
+    this.#input = new Input(stream, this.#idle);
   }
 
   /** Whether a mailbox is open. */
@@ -49,108 +68,149 @@ export class Session {
     return this.#state.kind === "transaction";
   }
 
+  /** The connection as it is now: its encrypted side after STLS. */
+  get stream(): Duplex {
+    return this.#stream;
+  }
+
+  get client(): Client {
+    return this.#client;
+  }
+
+  get options(): SessionOptions {
+    return this.#options ?? this.services.settings().pop3;
+  }
+
+  setOptions(options: SessionOptions): void {
+    this.#options = options;
+    this.#idle.setLimit(options.timeout);
+  }
+
   /** Serves the client until the session is over or the client is gone. Never rejects. */
   async run(): Promise<void> {
-    const { log, settings } = this.#services;
+    const { log, settings } = this.services;
     try {
-      await this.#output.line(ok(this.#texts.greeting(settings().hostname)));
-      await this.#output.flush();
+      await this.output.line(ok(this.texts.greeting(settings().hostname)));
+      await this.output.flush();
       await this.#converse();
-      if (!this.#socket.destroyed) this.#socket.end();
+      if (!this.#stream.destroyed) this.#stream.end();
     } catch (error) {
-      this.#socket.destroy();
+      this.#stream.destroy();
       if (error instanceof MailboxChanged) {
         log.write("warn", `a fetch by ${this.#user()} was cut off: ${error.message}`);
       } else if (!(error instanceof ClientGone) && !isConnectionError(error)) {
         log.write("error", `session of ${this.#user()} at ${this.#client.ip}: ${messageOf(error)}`);
       }
     } finally {
-      this.#idle.disarm();
+      this.#idle.stop();
+      this.#input.detach();
       await this.#leave();
     }
   }
 
   async #converse(): Promise<void> {
-    const reader = new CommandReader();
-    this.#idle.arm();
-    // Leaving the loop must not destroy the socket: the last reply may still be on its way.
-    for await (const chunk of this.#socket.iterator({ destroyOnReturn: false })) {
-      this.#idle.disarm();
-      for (const line of reader.take(chunk as Buffer)) {
+    for (;;) {
+      const line = this.#input.command();
+      if (line !== undefined) {
         await this.#carryOut(line);
-        if (this.#state.kind === "over") return await this.#output.flush();
+        if (this.#state.kind === "over") return await this.output.flush();
         this.#idle.touch();
+        continue;
       }
-      await this.#output.flush();
-      this.#idle.arm();
+      await this.output.flush();
+      if (!(await this.#input.more())) return;
     }
   }
 
   async #carryOut(line: ClientLine): Promise<void> {
     const state = this.#state;
-    if (line.kind === "too-long") return await this.#output.line(err(this.#texts.lineTooLong));
+    if (line.kind === "too-long") return await this.output.line(err(this.texts.lineTooLong));
     const verb = VERBS.get(line.verb);
     // RFC 1939 gives the wrong state no reply of its own.
     if (verb === undefined || state.kind === "over" || (verb.state !== "any" && verb.state !== state.kind)) {
-      return await this.#output.line(err(this.#texts.unknownCommand(line.typed.toLowerCase())));
+      return await this.output.line(err(this.texts.unknownCommand(line.typed.toLowerCase())));
     }
     const words = wordsOf(verb, line.argument);
     const fault = wordsFault(verb, words);
     if (fault !== undefined) {
-      const { tooFewArguments, tooManyArguments } = this.#texts;
+      const { tooFewArguments, tooManyArguments } = this.texts;
       const text = fault === "few" ? tooFewArguments : tooManyArguments;
-      return await this.#output.line(err(text(line.verb.toLowerCase())));
+      return await this.output.line(err(text(line.verb.toLowerCase())));
     }
-    this.#state = await this.#dispatch(verb, this.#turn(words), state);
+    this.#state = await this.#dispatch(verb, words, state);
   }
 
-  #dispatch(verb: Verb, turn: Turn, state: Exclude<SessionState, { kind: "over" }>): Promise<SessionState> {
-    if (verb.state === "any") return verb.run(turn, state);
-    if (verb.state === "authorization" && state.kind === "authorization") return verb.run(turn, state);
-    if (verb.state === "transaction" && state.kind === "transaction") return verb.run(turn, state);
+  #dispatch(
+    verb: Verb,
+    words: readonly string[],
+    state: Exclude<SessionState, { kind: "over" }>,
+  ): Promise<SessionState> {
+    this.words = words;
+    if (verb.state === "any") return verb.run(this, state);
+    if (verb.state === "authorization" && state.kind === "authorization") return verb.run(this, state);
+    if (verb.state === "transaction" && state.kind === "transaction") return verb.run(this, state);
     return Promise.resolve(state);
-  }
-
-  #turn(words: readonly string[]): Turn {
-    return {
-      services: this.#services,
-      client: this.#client,
-      output: this.#output,
-      texts: this.#texts,
-      words,
-      mayUsePassword: () => this.#mayUsePassword(),
-      pause: (ms) => this.#pause(ms),
-      loginFailed: () => ++this.#failures,
-      renewRelay: (user) => this.#renewRelay(user),
-    };
   }
 
   /**
    * tls.allowPlaintextAuth (DESIGN section 3). Where no client could have TLS, because there is no certificate, passwords
    * are taken as they come: else nobody from outside could log in, and DRAC would open for nobody.
    */
-  #mayUsePassword(): boolean {
+  mayUsePassword(): boolean {
     const { secure, trusted } = this.#client;
-    return secure || trusted || this.#services.settings().tls.allowPlaintextAuth || !this.#services.hasTls();
+    return secure || trusted || this.services.settings().tls.allowPlaintextAuth || !this.services.hasTls();
   }
 
-  #pause(ms: number): Promise<void> {
+  pause(ms: number): Promise<void> {
     return new Promise((resolve) => {
-      if (this.#socket.destroyed) return resolve();
+      if (this.#stream.destroyed) return resolve();
       const done = () => {
         timer.cancel();
-        this.#socket.off("close", done);
+        this.#stream.off("close", done);
         resolve();
       };
-      const timer: Timer = this.#services.clock.after(ms, done);
-      this.#socket.on("close", done);
+      const timer: Timer = this.services.clock.after(ms, done);
+      this.#stream.on("close", done);
     });
   }
 
-  #renewRelay(user: string): void {
-    const { clock, log, settings } = this.#services;
+  loginFailed(): number {
+    return ++this.#failures;
+  }
+
+  canStartTls(): boolean {
+    return !this.#client.secure && this.#tls() !== undefined;
+  }
+
+  async startTls(reply: string): Promise<boolean> {
+    const secureContext = this.canStartTls() ? this.#tls() : undefined;
+    if (secureContext === undefined) return false;
+    await this.output.flush();
+    this.#input.detach();
+    // Nothing is awaited from here on: the client's hello must find the encrypted side in place.
+    this.#stream.write(`${reply}\r\n`);
+    const encrypted = encrypt(this.#stream, secureContext);
+    this.#stream = encrypted;
+    this.#client = { ...this.#client, secure: true };
+    this.output.attach(encrypted);
+    this.#input.attach(encrypted);
+    return true;
+  }
+
+  async readLine(): Promise<Buffer | "too-long"> {
+    await this.output.flush();
+    return await this.#input.line();
+  }
+
+  async readMessage(sink: MessageSink, most: number): Promise<MessageTaken> {
+    await this.output.flush();
+    return await this.#input.message(sink, most);
+  }
+
+  renewRelay(user: string): void {
+    const { clock, log, settings } = this.services;
     const { ip, hidden } = this.#client;
-    const drac = this.#services.drac();
+    const drac = this.services.drac();
     // A hidden address may be everybody's.
     const often = Math.min(RENEWAL, settings().drac.lifetime / 4);
     if (drac === undefined || hidden || clock.now() - this.#renewedAt < often) return;
@@ -161,10 +221,10 @@ export class Session {
     );
   }
 
-  #timedOut(): void {
-    logTimeout({ services: this.#services, client: this.#client }, this.#user());
-    this.#socket.destroy();
-  }
+  readonly #timedOut = (): void => {
+    logTimeout({ services: this.services, client: this.#client }, this.#user());
+    this.#stream.destroy();
+  };
 
   #user(): string {
     if (this.#state.kind === "transaction") return this.#state.user;
@@ -176,11 +236,11 @@ export class Session {
     const state = this.#state;
     this.#state = { kind: "over" };
     if (state.kind !== "transaction") return;
-    const where = { services: this.#services, client: this.#client };
+    const where = { services: this.services, client: this.#client };
     logDropped(where, state.user);
     logStats(where, state.user, state.drop, false);
     await state.drop.close().catch((error: unknown) => {
-      this.#services.log.write(
+      this.services.log.write(
         "error",
         `the mailbox of ${state.user} was not given back: ${messageOf(error)}`,
       );

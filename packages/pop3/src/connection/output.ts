@@ -4,7 +4,7 @@
  * Lines are gathered, so that the replies to a pipelined batch leave in few packets (RFC 2449 section 6.6); whoever
  * has to wait for something else flushes first.
  */
-import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
 import type { IdleTimer } from "./idle-timer.ts";
 
 /** Octets gathered before they are sent. */
@@ -17,16 +17,21 @@ export class ClientGone extends Error {
 
 /** Sends lines and bytes to one client. */
 export class Output {
-  readonly #socket: Socket;
   readonly #idle: IdleTimer;
+  #socket: Duplex;
   #text: string[] = [];
   /** Goes before the text. */
   #chunks: Buffer[] = [];
   #length = 0;
 
-  constructor(socket: Socket, idle: IdleTimer) {
+  constructor(socket: Duplex, idle: IdleTimer) {
     this.#socket = socket;
     this.#idle = idle;
+  }
+
+  /** Goes on over another stream; what was gathered is sent before. */
+  attach(socket: Duplex): void {
+    this.#socket = socket;
   }
 
   /** Adds a line, its CR LF excluded. Resolves when the next may be added. */
@@ -74,7 +79,7 @@ export class Output {
   }
 }
 
-function drainOrClose(socket: Socket): Promise<void> {
+function drainOrClose(socket: Duplex): Promise<void> {
   return new Promise((resolve) => {
     if (socket.destroyed) return resolve();
     const done = () => {

@@ -1,10 +1,16 @@
 /**
  * What a verb's handler works with while it carries out one command.
  */
+
+import type { Settings } from "@mailhost/common/settings/settings";
 import type { Client } from "../connection/client.ts";
+import type { MessageSink, MessageTaken } from "../connection/input.ts";
 import type { Output } from "../connection/output.ts";
 import type { Services } from "../services.ts";
 import type { Texts } from "../texts/texts.ts";
+
+/** The POP3 settings that hold for one session. */
+export type SessionOptions = Settings["pop3"];
 
 /** One command's turn. */
 export interface Turn {
@@ -23,4 +29,34 @@ export interface Turn {
   loginFailed(): number;
   /** Lets the client's address relay for a while (DRAC), as often as that is worth a write. */
   renewRelay(user: string): void;
+
+  /** The POP3 settings of this session: the site's, unless {@link setOptions} replaced them. */
+  readonly options: SessionOptions;
+  /** Replaces the settings for the rest of this session, as a user's own options do at the login. */
+  setOptions(options: SessionOptions): void;
+  /** Whether STLS is possible: there is a certificate, and the connection is not encrypted yet. */
+  canStartTls(): boolean;
+  /**
+   * Sends a reply and encrypts the connection (RFC 2595 section 4). What the client had sent behind the command is dropped
+   * unread. Afterwards `client.secure` is true; the caller returns a fresh authorization state.
+   *
+   * @returns false, with nothing sent or dropped, where {@link canStartTls} is false
+   */
+  startTls(reply: string): Promise<boolean>;
+  /**
+   * One raw line of the client, without its line end; sends what was gathered first. `too-long` for a line of more than
+   * 64 KiB, which is skipped.
+   *
+   * @throws ClientGone when the client ended before the end of the line
+   */
+  readLine(): Promise<Buffer | "too-long">;
+  /**
+   * Takes a message that the client sends, up to the line with only a dot, dot-stuffing undone, line ends as they came; sends what
+   * was gathered first.
+   *
+   * @param sink gets the message piece by piece; more is read from the client when it resolves
+   * @param most octets that the sink is given at most
+   * @throws ClientGone when the client ended before the dot; what the sink throws, once the rest of the message is read
+   */
+  readMessage(sink: MessageSink, most: number): Promise<MessageTaken>;
 }
