@@ -1,6 +1,6 @@
 /**
  * Reads `etc/mail/mailhost.yaml` into {@link Settings}, checked against the table of options; where there is none,
- * `etc/mail/sendmail.cf`.
+ * `etc/mail/sendmail.cf`. The Qpopper configuration file that either names is read too; what they say themselves rules.
  *
  * All faults of a file are collected, each with its line, so that one run shows them all.
  */
@@ -11,18 +11,27 @@ import type { Site } from "../site.ts";
 import { assemble } from "./assemble.ts";
 import { nearest } from "./nearest.ts";
 import { OPTIONS } from "./options.ts";
+import { layQpopperFile } from "./qpopper/qpopper-layer.ts";
 import { readOption } from "./read-option.ts";
 import { settingsFromCf } from "./sendmail/load-cf.ts";
 import type { Note } from "./sendmail/model.ts";
 import type { Settings } from "./settings.ts";
+
+/** Something that a postmaster should know of his settings. */
+export interface LoadNote extends Note {
+  /** Nothing need be done. */
+  readonly harmless?: true;
+}
 
 /** The settings of a site, and what is to be said of them. */
 export interface LoadedSettings {
   readonly settings: Settings;
   /** The file that they are from; undefined: there is none, and all are defaults. */
   readonly source: string | undefined;
-  /** What a `sendmail.cf` says and is not carried over, or works otherwise than it may seem. */
-  readonly notes: readonly Note[];
+  /** What a `sendmail.cf` or a Qpopper file says and is not carried over, or works otherwise than it may seem. */
+  readonly notes: readonly LoadNote[];
+  /** The Qpopper configuration file that `pop3.configFile` names, and those within it; full names. */
+  readonly qpopperFiles: readonly string[];
   /** A `sendmail.cf` that is there as well, and does not count. */
   readonly ignored: string | undefined;
 }
@@ -45,14 +54,28 @@ export function loadSettingsWithNotes(site: Site): LoadedSettings {
   const file = site.settingsFile;
   const text = readIfThere(file);
   const cf = existsSync(site.sendmailCf) ? site.sendmailCf : undefined;
-  if (text !== undefined)
-    return { settings: parseSettings(text, file), source: file, notes: [], ignored: cf };
+  if (text !== undefined) {
+    const { values, lines } = readYaml(text, file);
+    const given = new Map([...lines].map(([path, line]) => [path, { file, line }]));
+    const { notes, files } = layQpopperFile(site, values, given);
+    return { settings: assemble(values), source: file, notes, ignored: cf, qpopperFiles: files };
+  }
   const sendmail = cf === undefined ? undefined : readIfThere(cf);
   if (cf !== undefined && sendmail !== undefined) {
-    const { settings, notes } = settingsFromCf(site, sendmail, cf);
-    return { settings, source: cf, notes, ignored: undefined };
+    const reading = settingsFromCf(site, sendmail, cf);
+    const values = new Map(reading.values);
+    const { notes, files } = layQpopperFile(site, values, reading.origins);
+    const settings = files.length === 0 ? reading.settings : assemble(values);
+    return {
+      settings,
+      source: cf,
+      notes: [...reading.notes, ...notes],
+      ignored: undefined,
+      qpopperFiles: files,
+    };
   }
-  return { settings: parseSettings("", file), source: undefined, notes: [], ignored: undefined };
+  const settings = parseSettings("", file);
+  return { settings, source: undefined, notes: [], ignored: undefined, qpopperFiles: [] };
 }
 
 function readIfThere(file: string): string | undefined {
@@ -65,12 +88,22 @@ function readIfThere(file: string): string | undefined {
 }
 
 /**
- * Reads the text of a settings file.
+ * Reads the text of a settings file, and no other file.
  *
  * @param file its name, for messages
  * @throws ConfigError as {@link loadSettings}
  */
 export function parseSettings(text: string, file: string): Settings {
+  return assemble(readYaml(text, file).values);
+}
+
+/** Every setting by path, and the lines of those that the text gives. */
+interface YamlReading {
+  readonly values: Map<string, unknown>;
+  readonly lines: ReadonlyMap<string, number>;
+}
+
+function readYaml(text: string, file: string): YamlReading {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
   const faults: ConfigError[] = document.errors.map(
@@ -83,6 +116,7 @@ export function parseSettings(text: string, file: string): Settings {
   const fault = (node: unknown, reason: string) => faults.push(new ConfigError(file, lineOf(node), reason));
 
   const values = new Map<string, unknown>(OPTIONS.map((o) => [o.path, o.default()]));
+  const given = new Map<string, number>();
   const visit = (node: unknown, prefix: string): void => {
     if (!isMap(node)) {
       fault(
@@ -99,6 +133,7 @@ export function parseSettings(text: string, file: string): Settings {
       const option = OPTIONS.find((o) => o.path === path);
       if (option !== undefined) {
         const read = readOption(option, value);
+        given.set(path, lineOf(key));
         if (read.ok) values.set(path, read.value);
         else fault(value ?? key, `${path}: expected ${read.expected}, found ${shown(value)}`);
       } else if (OPTIONS.some((o) => o.path.startsWith(`${path}.`))) {
@@ -116,7 +151,7 @@ export function parseSettings(text: string, file: string): Settings {
     visit(document.contents, "");
   }
   if (faults.length > 0) throw joined(faults);
-  return assemble(values);
+  return { values, lines: given };
 }
 
 function joined(faults: readonly ConfigError[]): ConfigError {

@@ -18,6 +18,8 @@ const TICK = 1000;
 
 interface Remembered {
   readonly key: string;
+  /** The Qpopper files that were read too, each with its mark; they may be anywhere. */
+  readonly also: Readonly<Record<string, string>>;
   readonly settings: Settings;
 }
 
@@ -30,10 +32,12 @@ export async function rememberedSettings(site: Site): Promise<Settings> {
   const file = join(site.stateDir, "settings.cache");
   const key = keyOf(site);
   const known = key === undefined ? undefined : readRemembered(file);
-  if (known !== undefined && known.key === key) return known.settings;
+  if (known !== undefined && known.key === key && isAsItWas(known.also)) return known.settings;
   const { loadSettingsWithNotes } = await import("./load.ts");
-  const { settings, source } = loadSettingsWithNotes(site);
-  if (key !== undefined && isWhole(site, source)) await remember(file, { key, settings });
+  const { settings, source, qpopperFiles } = loadSettingsWithNotes(site);
+  const also = marksOf(qpopperFiles);
+  if (key !== undefined && also !== undefined && isWhole(site, source))
+    await remember(file, { key, also, settings });
   return settings;
 }
 
@@ -43,12 +47,32 @@ function keyOf(site: Site): string | undefined {
   const program = fileURLToPath(new URL(import.meta.url));
   const names = listed(site.etcMail).map((name) => join(site.etcMail, name));
   for (const path of [program, ...names.filter((name) => !name.endsWith(".db")), site.settingsFile]) {
-    const at = statSync(path, { throwIfNoEntry: false, bigint: true });
-    if (at === undefined || !at.isFile()) continue;
-    if (Date.now() - Number(at.ctimeMs) < TICK) return undefined;
-    marks.push(`${path} ${at.ino} ${at.size} ${at.mtimeNs} ${at.ctimeNs}`);
+    const mark = markOf(path);
+    if (mark === "changing") return undefined;
+    if (mark !== "no file") marks.push(`${path} ${mark}`);
   }
   return marks.join("\n");
+}
+
+/** What tells one state of a file from another. */
+function markOf(path: string): string {
+  const at = statSync(path, { throwIfNoEntry: false, bigint: true });
+  if (at === undefined || !at.isFile()) return "no file";
+  if (Date.now() - Number(at.ctimeMs) < TICK) return "changing";
+  return `${at.ino} ${at.size} ${at.mtimeNs} ${at.ctimeNs}`;
+}
+
+function marksOf(paths: readonly string[]): Record<string, string> | undefined {
+  const marks = Object.fromEntries(paths.map((path) => [path, markOf(path)]));
+  return Object.values(marks).includes("changing") ? undefined : marks;
+}
+
+function isAsItWas(also: Remembered["also"]): boolean {
+  try {
+    return Object.entries(also).every(([path, mark]) => markOf(path) === mark);
+  } catch {
+    return false;
+  }
 }
 
 function listed(dir: string): string[] {

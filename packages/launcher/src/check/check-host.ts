@@ -50,13 +50,14 @@ export async function checkHost(givenSite: Site): Promise<Finding[]> {
   ];
 }
 
-/** Which file rules, and what of a sendmail.cf is not carried over. */
-function checkSource({ source, notes, ignored }: LoadedSettings): Finding[] {
+/** Which file rules, and what of a sendmail.cf or Qpopper file is not carried over. */
+function checkSource({ source, notes, ignored, qpopperFiles }: LoadedSettings): Finding[] {
   const finding = (level: Finding["level"], text: string): Finding => ({ level, about: "settings", text });
   return [
     finding("ok", source === undefined ? "there is no file: all defaults" : `${source} rules`),
     ...(ignored === undefined ? [] : [finding("warning", `${ignored}: not read, as ${source} is there`)]),
-    ...notes.map((note) => finding("warning", noteText(note))),
+    ...qpopperFiles.map((file) => finding("ok", `${file}: read as pop3.configFile says`)),
+    ...notes.map((note) => finding(note.harmless === true ? "ok" : "warning", noteText(note))),
   ];
 }
 

@@ -205,11 +205,8 @@ function statementOf(line: Line): Statement {
 
 function unknownOption(name: string): string {
   const guess = nearest(name, OPTION_NAMES);
-  const meant = guess === undefined ? "" : `; did you mean ${guess}?`;
-  return `${name}: unknown option${meant} Valid options are: ${OPTION_NAMES.join(", ")}`.replace(
-    "option Valid",
-    "option; valid",
-  );
+  const meant = guess === undefined ? "" : `, did you mean ${guess}?`;
+  return `${name}: unknown option${meant} (valid options are: ${OPTION_NAMES.join(", ")})`;
 }
 
 /** Applies a value; returns what is wrong with it. */
