@@ -8,7 +8,9 @@ import type { Log } from "@mailhost/common/log/log";
 import type { Settings } from "@mailhost/common/settings/settings";
 import type { Site } from "@mailhost/common/site";
 import type { SiteTables } from "@mailhost/common/tables/site-tables";
+import type { HostNames } from "./connection/host-names.ts";
 import type { LoginPenalties } from "./auth/login-penalties.ts";
+import type { TraceFiles } from "./connection/trace-files.ts";
 import type { IndexStore } from "./maildrop/index-store.ts";
 import type { MaildropContext } from "./maildrop/open.ts";
 
@@ -24,11 +26,15 @@ export interface Services {
   readonly tables: Pick<SiteTables, "access" | "localHostNames">;
   readonly store: IndexStore;
   readonly penalties: LoginPenalties;
+  /** Looks for clients' names where pop3.reverseLookup is on; absent: nowhere. */
+  readonly hostNames?: HostNames;
+  /** Where sessions are traced; absent: nowhere. */
+  readonly traces?: TraceFiles;
   readonly log: Log;
   readonly clock: Clock;
 }
 
 /** What opening and updating a mailbox needs of them. */
 export function maildropContext({ site, store, clock, log, settings }: Services): MaildropContext {
-  return { site, store, clock, log, lockTimeout: settings().lockTimeout };
+  return { site, store, clock, log, lockTimeout: settings().lockTimeout, preparations: [] };
 }

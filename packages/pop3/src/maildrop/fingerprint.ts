@@ -8,7 +8,7 @@
 import { createHash } from "node:crypto";
 import type { FileHandle } from "node:fs/promises";
 import { readWhole } from "@mailhost/common/fs/whole-io";
-import type { IndexedMessage } from "./mailbox-index.ts";
+import type { MessageTable } from "./message-table.ts";
 
 /** Bytes looked at of the start and the end, and of each message. */
 const EDGE = 4096;
@@ -24,11 +24,7 @@ export const FINGERPRINT_LENGTH = 16;
  * @param messages the messages that are believed to be in it
  * @throws errors of the system
  */
-export async function fingerprint(
-  file: FileHandle,
-  size: number,
-  messages: readonly IndexedMessage[],
-): Promise<Buffer> {
+export async function fingerprint(file: FileHandle, size: number, messages: MessageTable): Promise<Buffer> {
   const hash = createHash("sha256");
   const buffer = Buffer.alloc(EDGE);
   const add = async (at: number, length: number) => {
@@ -38,9 +34,9 @@ export async function fingerprint(
   };
   await add(0, EDGE);
   await add(Math.max(0, size - EDGE), EDGE);
-  const step = Math.max(1, Math.floor(messages.length / SAMPLES));
-  for (let i = step; i < messages.length; i += step) await add(messages[i]!.start, SAMPLE);
-  const last = messages[messages.length - 1];
-  if (last !== undefined) await add(last.start, SAMPLE);
+  const { count } = messages;
+  const step = Math.max(1, Math.floor(count / SAMPLES));
+  for (let i = step; i < count; i += step) await add(messages.start(i)!, SAMPLE);
+  if (count > 0) await add(messages.start(count - 1)!, SAMPLE);
   return hash.digest().subarray(0, FINGERPRINT_LENGTH);
 }

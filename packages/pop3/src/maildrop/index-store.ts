@@ -14,8 +14,10 @@ import { checkLmdbFile } from "@mailhost/common/lmdb-file";
 import type { Log } from "@mailhost/common/log/log";
 import type { Site } from "@mailhost/common/site";
 import { open, type RootDatabase } from "lmdb";
-import { CHUNK, decodeChunk, decodeHead, encodeChunk, encodeHead } from "./index-codec.ts";
-import type { IndexedMessage, MailboxIndex } from "./mailbox-index.ts";
+import { decodeHead, encodeHead } from "./index-codec.ts";
+import type { MailboxIndex } from "./mailbox-index.ts";
+import { CHUNK, decodeChunk, encodeChunk, type MessageChunk } from "./message-chunk.ts";
+import { MessageTable } from "./message-table.ts";
 
 /** Indexes by mailbox name. A mailbox is used by the holder of its session lock only. */
 export interface IndexStore {
@@ -94,34 +96,36 @@ async function readIndex(env: Env, name: string): Promise<MailboxIndex | "damage
   if (stored === undefined) return undefined;
   const head = decodeHead(stored);
   if (head === undefined) return "damaged";
-  const messages: IndexedMessage[] = [];
-  for (let chunk = 1; messages.length < head.count; chunk++) {
-    const bytes = env.get([name, chunk]);
-    const before = messages.length;
-    if (bytes === undefined || !decodeChunk(bytes, messages, head.identity.size)) return "damaged";
-    if (messages.length === before) return "damaged";
-    if (chunk % CHUNKS_A_TURN === 0) await setImmediate();
+  const { identity, fingerprint, count } = head;
+  const { size } = identity;
+  const chunks: MessageChunk[] = [];
+  let after = 0;
+  for (let from = 0; from < count; from += CHUNK) {
+    const bytes = env.get([name, chunks.length + 1]);
+    const chunk = bytes === undefined ? undefined : decodeChunk(bytes, { from, after, size });
+    if (chunk === undefined || chunk.count !== Math.min(CHUNK, count - from)) return "damaged";
+    chunks.push(chunk);
+    after = chunk.start[chunk.count - 1]! + chunk.length[chunk.count - 1]!;
+    if (chunks.length % CHUNKS_A_TURN === 0) await setImmediate();
   }
-  if (messages.length !== head.count) return "damaged";
-  if (new Set(messages.map((m) => m.uid)).size !== messages.length) return "damaged";
-  return { identity: head.identity, fingerprint: head.fingerprint, messages };
+  return { identity, fingerprint, messages: new MessageTable(chunks) };
 }
 
 async function writeIndex(env: Env, name: string, index: MailboxIndex, unchanged: number): Promise<void> {
   const { identity, fingerprint, messages } = index;
   const stored = env.get([name, HEAD]);
   const before = stored === undefined ? undefined : decodeHead(stored)?.count;
-  const chunks = Math.ceil(messages.length / CHUNK);
+  const chunks = messages.chunks.length;
   // Without a sound head nothing is known of the chunks behind it.
   const first = before === undefined ? 0 : Math.floor(unchanged / CHUNK);
   const values: Buffer[] = [];
   for (let chunk = first; chunk < chunks; chunk++) {
-    values.push(encodeChunk(messages, chunk * CHUNK));
+    values.push(encodeChunk(messages.chunks[chunk]!, chunk * CHUNK));
     if (values.length % CHUNKS_A_TURN === 0) await setImmediate();
   }
   // Within a transaction each write is carried out at once, and only the commit is left to fail.
   const commit = env.transaction(() => {
-    env.putSync([name, HEAD], encodeHead({ identity, fingerprint, count: messages.length }));
+    env.putSync([name, HEAD], encodeHead({ identity, fingerprint, count: messages.count }));
     for (const [i, value] of values.entries()) env.putSync([name, first + i + 1], value);
     const old = Math.ceil((before ?? 0) / CHUNK);
     for (let chunk = chunks; chunk < old; chunk++) env.removeSync([name, chunk + 1]);

@@ -3,6 +3,7 @@
  * for which that is true.
  */
 import type { FileHandle } from "node:fs/promises";
+import type { MessageTable } from "./message-table.ts";
 
 /** One message. Offsets are bytes from the start of the mbox, as in scanMbox. */
 export interface IndexedMessage {
@@ -16,6 +17,8 @@ export interface IndexedMessage {
   readonly digest: string;
   /** Unique id (RFC 1939 section 7), unique in the mailbox. */
   readonly uid: string;
+  /** A mail reader has read it: its Status field has an R. */
+  readonly seen: boolean;
 }
 
 /** What tells one state of a file from another without reading it. */
@@ -34,7 +37,7 @@ export interface MailboxIndex {
   readonly identity: FileIdentity;
   /** {@link fingerprint} of the file, 16 bytes. */
   readonly fingerprint: Buffer;
-  readonly messages: readonly IndexedMessage[];
+  readonly messages: MessageTable;
 }
 
 /** The identity of an open file. */

@@ -11,6 +11,7 @@ import type { MailboxPaths } from "@mailhost/common/mbox/mailboxes";
 import type { SessionLock } from "@mailhost/common/mbox/session-lock";
 import type { FileIdentity, IndexedMessage, MailboxIndex } from "./mailbox-index.ts";
 import { identityOf, isSameFile, isUntouched } from "./mailbox-index.ts";
+import { MessageTable } from "./message-table.ts";
 import { isIntact, isUnchanged } from "./refresh.ts";
 
 /** What a message number leads to. */
@@ -50,12 +51,12 @@ export class Maildrop {
     this.#file = file;
     this.#lock = lock;
     this.#seen = index?.identity;
-    this.#octets = this.#messages.reduce((sum, m) => sum + m.octets, 0);
+    this.#octets = this.#messages.octets;
   }
 
   /** Messages that are not deleted. */
   get count(): number {
-    return this.#messages.length - this.#deleted.size;
+    return this.#messages.count - this.#deleted.size;
   }
 
   /** Octets of the messages that are not deleted. */
@@ -74,31 +75,31 @@ export class Maildrop {
 
   /** The highest number there is, deleted or not. */
   get highest(): number {
-    return this.#messages.length;
+    return this.#messages.count;
   }
 
   /** The message with a number. */
   message(number: number): Numbered {
-    const message = this.#messages[number - 1];
+    const message = this.#messages.at(number - 1);
     if (message === undefined) return { kind: "none" };
     return this.#deleted.has(number) ? { kind: "deleted" } : { kind: "message", message };
   }
 
   /** The messages that are not deleted, with their numbers. */
   *visible(): Generator<readonly [number: number, message: IndexedMessage]> {
-    for (let number = 1; number <= this.#messages.length; number++) {
-      if (!this.#deleted.has(number)) yield [number, this.#messages[number - 1]!];
+    for (let number = 1; number <= this.#messages.count; number++) {
+      if (!this.#deleted.has(number)) yield [number, this.#messages.at(number - 1)!];
     }
   }
 
   /** The messages that are deleted. */
   deleted(): IndexedMessage[] {
-    return [...this.#deleted].map((number) => this.#messages[number - 1]!);
+    return [...this.#deleted].map((number) => this.#messages.at(number - 1)!);
   }
 
   /** Marks a message that {@link message} found. */
   delete(number: number): void {
-    const { octets } = this.#messages[number - 1]!;
+    const octets = this.#messages.octetsOf(number - 1);
     this.#deleted.add(number);
     this.#octets -= octets;
     this.#deletedOctets += octets;
@@ -150,8 +151,8 @@ export class Maildrop {
     }
   }
 
-  get #messages(): readonly IndexedMessage[] {
-    return this.index?.messages ?? [];
+  get #messages(): MessageTable {
+    return this.index?.messages ?? MessageTable.EMPTY;
   }
 
   /** Whether the mailbox's path still leads to the file: another program may have put a new one there. */

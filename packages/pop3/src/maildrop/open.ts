@@ -28,6 +28,19 @@ export interface MaildropContext {
   readonly log: Log;
   /** How long to wait for another program's lock, ms. */
   readonly lockTimeout: number;
+  /** What is done to a mailbox before a session sees it, in their order. */
+  readonly preparations: readonly MailboxPreparation[];
+}
+
+/** Something that puts mail into a mailbox, or puts it right, as it is opened: bulletins, what Qpopper left over. */
+export interface MailboxPreparation {
+  /** Whether there is something to do. Cheap: it is asked at every login, with no lock held. */
+  isNeeded(paths: MailboxPaths, user: string): Promise<boolean>;
+  /**
+   * Does it, under the mailbox's lock, before its index is brought up to date. It is called when it was needed a
+   * moment ago, and looks again.
+   */
+  run(box: LockedMailbox, user: string): Promise<void>;
 }
 
 /** How opening went. */
@@ -48,7 +61,7 @@ export async function openMaildrop(context: MaildropContext, name: string): Prom
     if (lock === undefined) return { kind: "in-use" };
     let drop: Maildrop | undefined;
     try {
-      drop = new Maildrop({ paths, lock, ...(await readMailbox(context, paths)) });
+      drop = new Maildrop({ paths, lock, ...(await readMailbox(context, paths, name)) });
       return { kind: "open", drop };
     } finally {
       if (drop === undefined) await lock.release();
@@ -64,12 +77,19 @@ export async function openMaildrop(context: MaildropContext, name: string): Prom
 async function readMailbox(
   context: MaildropContext,
   paths: MailboxPaths,
+  user: string,
 ): Promise<{ file: FileHandle | undefined; index: MailboxIndex | undefined }> {
-  const { store, clock, log, lockTimeout: timeout } = context;
-  const box = await lockMailbox(paths, { timeout, clock, log });
+  const { store, clock, log, lockTimeout: timeout, preparations } = context;
+  const needed: MailboxPreparation[] = [];
+  for (const preparation of preparations) {
+    if (await preparation.isNeeded(paths, user)) needed.push(preparation);
+  }
+  const create = needed.length > 0;
+  const box = await lockMailbox(paths, { timeout, clock, log, create });
   if (box === undefined) return { file: undefined, index: undefined };
   let file: FileHandle | undefined;
   try {
+    for (const preparation of needed) await preparation.run(box, user);
     const opened = await openToRead(box);
     file = opened;
     const { index, how, unchanged } = await refreshIndex(opened, await store.read(paths.name));
@@ -85,7 +105,7 @@ async function readMailbox(
 
 /** What stands before the first From line is no message: it stays where it is, and an administrator is told. */
 function tellOfJunk({ identity, messages }: MailboxIndex, { mbox }: MailboxPaths, log: Log): void {
-  const junk = messages[0]?.start ?? identity.size;
+  const junk = messages.start(0) ?? identity.size;
   if (junk === 0) return;
   log.write(
     "warn",

@@ -10,6 +10,7 @@ import { scanMbox } from "@mailhost/common/mbox/scan";
 import { fingerprint } from "./fingerprint.ts";
 import type { IndexedMessage, MailboxIndex } from "./mailbox-index.ts";
 import { identityOf, isSameFile, isUntouched } from "./mailbox-index.ts";
+import { MessageTable, MessageTableBuilder } from "./message-table.ts";
 import { assignUids } from "./uids.ts";
 
 /** An index that agrees with the file, and how it came about. */
@@ -32,23 +33,28 @@ export async function refreshIndex(file: FileHandle, before: MailboxIndex | unde
   if (before !== undefined && isSameFile(before.identity, identity)) {
     const { size } = before.identity;
     if (isUntouched(before.identity, identity) && (await isIntact(file, before))) {
-      return { index: before, how: "kept", unchanged: before.messages.length };
+      return { index: before, how: "kept", unchanged: before.messages.count };
     }
-    const grown = identity.size > size && before.messages.length > 0;
+    const grown = identity.size > size && before.messages.count > 0;
     if (grown && (await isIntact(file, before))) {
-      const unchanged = before.messages.length - 1;
-      const last = before.messages[unchanged]!;
-      const kept = before.messages.slice(0, unchanged);
-      const taken = new Set(kept.map((m) => m.uid));
-      const end = await scan(file, last.start, identity.size, [last], taken);
+      const unchanged = before.messages.count - 1;
+      const last = before.messages.last!;
+      const kept = new MessageTableBuilder();
+      kept.copy(before.messages, 0, unchanged);
+      const taken = new Set<string>();
+      for (let i = 0; i < unchanged; i++) taken.add(before.messages.uid(i));
+      const end = await scan(file, last.start, identity.size, MessageTable.of([last]), taken);
       if (end[0]?.start === last.start) {
-        const messages = [...kept, ...end];
+        for (const message of end) kept.add(message);
+        const messages = kept.build();
         const sum = await fingerprint(file, identity.size, messages);
         return { index: { identity, fingerprint: sum, messages }, how: "grown", unchanged };
       }
     }
   }
-  const messages = await scan(file, 0, identity.size, before?.messages ?? [], new Set());
+  const messages = MessageTable.of(
+    await scan(file, 0, identity.size, before?.messages ?? MessageTable.EMPTY, new Set()),
+  );
   const sum = await fingerprint(file, identity.size, messages);
   return { index: { identity, fingerprint: sum, messages }, how: "scanned", unchanged: 0 };
 }
@@ -64,27 +70,28 @@ export async function isUnchanged(file: FileHandle, { identity, messages }: Mail
   let number = 0;
   for await (const spans of scanMbox(file, 0, identity.size)) {
     for (const { start, end, octets, digest } of spans) {
-      const known = messages[number++];
+      const known = messages.at(number++);
       if (known?.start !== start || known.end !== end || known.octets !== octets) return false;
       if (known.digest !== digest.toString("hex")) return false;
     }
   }
-  return number === messages.length;
+  return number === messages.count;
 }
 
 async function scan(
   file: FileHandle,
   from: number,
   to: number,
-  previous: readonly IndexedMessage[],
+  previous: MessageTable,
   taken: Set<string>,
 ): Promise<IndexedMessage[]> {
   const found: Omit<IndexedMessage & { uidl?: string }, "uid">[] = [];
   for await (const spans of scanMbox(file, from, to, true)) {
-    for (const { digest, ...span } of spans) found.push({ ...span, digest: digest.toString("hex") });
+    for (const { digest, ...span } of spans)
+      found.push({ ...span, digest: digest.toString("hex"), seen: false });
   }
   const uids = assignUids(found, previous, taken);
-  return found.map(({ start, head, body, end, octets, digest }, i) => {
-    return { start, head, body, end, octets, digest, uid: uids[i]! };
+  return found.map(({ start, head, body, end, octets, digest, seen }, i) => {
+    return { start, head, body, end, octets, digest, seen, uid: uids[i]! };
   });
 }

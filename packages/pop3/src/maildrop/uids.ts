@@ -30,7 +30,7 @@ export function isPlausibleUid(text: string): boolean {
  */
 export function assignUids(
   messages: readonly Unnamed[],
-  previous: readonly { readonly digest: string; readonly uid: string }[],
+  previous: Iterable<{ readonly digest: string; readonly uid: string }>,
   taken: Set<string>,
 ): string[] {
   const known = new Map<string, string[]>();

@@ -11,9 +11,10 @@ import { lockMailbox } from "@mailhost/common/mbox/lock";
 import type { ByteRange } from "@mailhost/common/mbox/remove";
 import { removeMessages } from "@mailhost/common/mbox/remove";
 import { fingerprint } from "./fingerprint.ts";
-import type { IndexedMessage, MailboxIndex } from "./mailbox-index.ts";
+import type { MailboxIndex } from "./mailbox-index.ts";
 import { identityOf } from "./mailbox-index.ts";
 import type { Maildrop } from "./maildrop.ts";
+import { MessageTable, MessageTableBuilder } from "./message-table.ts";
 import type { MaildropContext } from "./open.ts";
 import { type Refreshed, refreshIndex } from "./refresh.ts";
 
@@ -44,12 +45,12 @@ export async function updateMaildrop(context: MaildropContext, drop: Maildrop): 
 function messagesToRemove(drop: Maildrop, { index, how }: Refreshed): Set<string> {
   const deleted = drop.deleted();
   if (how !== "scanned") return new Set(deleted.map((m) => m.uid));
-  const before = countByDigest(drop.index?.messages ?? []);
+  const before = countByDigest(drop.index?.messages ?? MessageTable.EMPTY);
   const now = countByDigest(index.messages);
   return new Set(deleted.filter((m) => before.get(m.digest) === now.get(m.digest)).map((m) => m.uid));
 }
 
-function countByDigest(messages: readonly IndexedMessage[]): Map<string, number> {
+function countByDigest(messages: MessageTable): Map<string, number> {
   const counts = new Map<string, number>();
   for (const { digest } of messages) counts.set(digest, (counts.get(digest) ?? 0) + 1);
   return counts;
@@ -83,33 +84,30 @@ interface Plan {
   /** Sorted and disjoint, neighbours joined. */
   readonly ranges: ByteRange[];
   /** What stays, where it will be. */
-  readonly survivors: IndexedMessage[];
+  readonly survivors: MessageTable;
   /** So many messages before the first that goes. */
   readonly first: number;
 }
 
 function plan({ messages, identity }: MailboxIndex, uids: ReadonlySet<string>): Plan {
   const ranges: { start: number; end: number }[] = [];
-  const survivors: IndexedMessage[] = [];
-  let first = messages.length;
+  const survivors = new MessageTableBuilder();
+  let first = messages.count;
   let gone = 0;
-  messages.forEach((message, i) => {
-    if (!uids.has(message.uid)) {
-      survivors.push(gone === 0 ? message : moved(message, gone));
-      return;
-    }
+  /** First of the messages that stay and were not put down yet. */
+  let staying = 0;
+  for (let i = 0; i < messages.count; i++) {
+    if (!uids.has(messages.uid(i))) continue;
+    survivors.copy(messages, staying, i, -gone);
+    staying = i + 1;
     first = Math.min(first, i);
-    const { start } = message;
-    const end = messages[i + 1]?.start ?? identity.size;
+    const start = messages.start(i)!;
+    const end = messages.start(i + 1) ?? identity.size;
     const last = ranges[ranges.length - 1];
     if (last?.end === start) last.end = end;
     else ranges.push({ start, end });
     gone += end - start;
-  });
-  return { ranges, survivors, first };
-}
-
-function moved(message: IndexedMessage, by: number): IndexedMessage {
-  const { start, head, body, end } = message;
-  return { ...message, start: start - by, head: head - by, body: body - by, end: end - by };
+  }
+  survivors.copy(messages, staying, messages.count, -gone);
+  return { ranges, survivors: survivors.build(), first };
 }

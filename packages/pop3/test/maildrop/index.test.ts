@@ -57,7 +57,7 @@ function mailbox(t: TestContext, content: string): Mailbox {
       try {
         const { index, how, unchanged } = await refreshIndex(file, await box.store.read("wang"));
         if (how !== "kept") await box.store.write("wang", index, unchanged);
-        return { how, uids: index.messages.map((m) => m.uid) };
+        return { how, uids: [...index.messages].map((m) => m.uid) };
       } finally {
         await file.close();
       }
