@@ -49,7 +49,10 @@ export async function start(parts: DaemonParts): Promise<Daemon> {
   const log = statistics === undefined ? parts.log : countingLog(parts.log, statistics);
   const tables = openSiteTables(site, { log, settings, looks: "once a turn" });
   const accountsOf = ({ accounts: sources }: Settings) =>
-    openAccounts(site, sources, (fault) => log.write("error", `${fault.message}; it changes nothing`));
+    openAccounts(site, sources, {
+      onFault: (fault) => log.write("error", `${fault.message}; it changes nothing`),
+      clock,
+    });
   let accounts: Accounts = accountsOf(settings);
   let drac = openDrac(parts, settings);
   const queue = await openQueue(site, { clock, log });

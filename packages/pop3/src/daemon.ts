@@ -67,8 +67,11 @@ export async function start(parts: DaemonParts): Promise<Daemon> {
   };
 }
 
-function open({ site, log }: DaemonParts, settings: Settings): Accounts {
-  return openAccounts(site, settings.accounts, (fault) => log.write("warn", fault.message));
+function open({ site, log, clock }: DaemonParts, settings: Settings): Accounts {
+  return openAccounts(site, settings.accounts, {
+    onFault: (fault) => log.write("warn", fault.message),
+    clock,
+  });
 }
 
 function openDrac({ site, clock, log }: DaemonParts, settings: Settings): DracTable | undefined {

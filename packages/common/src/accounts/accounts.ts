@@ -6,11 +6,13 @@
  */
 import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { type Clock, systemClock } from "../clock.ts";
 import type { ConfigError } from "../errors.ts";
 import type { Site } from "../site.ts";
 import { followFile } from "./followed-file.ts";
 import { parsePasswd } from "./passwd-file.ts";
 import { readUsers } from "./users-reading.ts";
+import { VerifiedPasswords } from "./verified-passwords.ts";
 
 /** One account. */
 export interface Account {
@@ -29,7 +31,10 @@ export interface Account {
 export interface Accounts {
   /** The account of a name; its case does not matter. */
   find(name: string): Account | undefined;
-  /** The account when the password is right. Unknown names take as long as known ones. */
+  /**
+   * The account when the password is right. Unknown names take as long as known ones; a password that was right a few
+   * minutes ago takes no time.
+   */
   verify(name: string, password: string): Promise<Account | undefined>;
   /** Every name, each once. */
   names(): string[];
@@ -41,17 +46,24 @@ export interface SiteAccounts extends Accounts {
   faults(): ConfigError[];
 }
 
+/** What the accounts work with. */
+export interface AccountsParts {
+  /** Told of faults that come up later, each once. */
+  readonly onFault?: (fault: ConfigError) => void;
+  /** How long a right password is remembered goes by it. */
+  readonly clock?: Clock;
+}
+
 /**
  * Opens the accounts of a site.
  *
  * @param sources where accounts come from, in order; a name in both is the first one's, with the system's uid and home
- * @param onFault told of faults that come up later, each once
  * @throws ConfigError when etc/mail/users cannot be read or its mode is too wide
  */
 export function openAccounts(
   site: Site,
   sources: readonly ("file" | "system")[],
-  onFault: (fault: ConfigError) => void = () => undefined,
+  { onFault = () => undefined, clock = systemClock }: AccountsParts = {},
 ): SiteAccounts {
   const nobody: ReadonlyMap<string, string> = new Map();
   const users = followFile(site.usersFile, nobody, onFault, () => {
@@ -66,6 +78,7 @@ export function openAccounts(
   const usesFile = sources.includes("file");
   const usesSystem = sources.includes("system");
   if (usesFile) readUsers(site.usersFile);
+  const verified = new VerifiedPasswords(clock);
 
   const find = (name: string): Account | undefined => {
     const key = name.toLowerCase();
@@ -80,9 +93,14 @@ export function openAccounts(
     async verify(name, password) {
       const account = find(name);
       const hash = account?.source === "file" ? users.current().get(account.name) : undefined;
+      const credentials =
+        account === undefined || hash === undefined ? undefined : { name: account.name, hash, password };
+      if (credentials !== undefined && verified.has(credentials)) return account;
       // The hashes' library is loaded for the first password: most programs that look for names never see one.
       const { verifyPassword } = await import("./password.ts");
-      return (await verifyPassword(hash, password)) ? account : undefined;
+      if (!(await verifyPassword(hash, password))) return undefined;
+      if (credentials !== undefined) verified.add(credentials);
+      return account;
     },
     names: () => [
       ...new Set([

@@ -112,7 +112,7 @@ test("a changed file is seen at the next access", async (t) => {
 test("a file that others can read is refused at the start; later, the last good one stays", async (t) => {
   const { site } = await fixture(t);
   const faults: string[] = [];
-  const accounts = openAccounts(site, ["file"], (fault) => faults.push(fault.message));
+  const accounts = openAccounts(site, ["file"], { onFault: (fault) => faults.push(fault.message) });
   assert.notEqual(accounts.find("bob"), undefined);
   chmodSync(site.usersFile, 0o640);
   utimesSync(site.usersFile, 1, 1);
