@@ -10,6 +10,8 @@ import { type DracTable, openDracTable } from "@mailhost/common/drac/drac-table"
 import type { Settings } from "@mailhost/common/settings/settings";
 import { openSiteTables } from "@mailhost/common/tables/site-tables";
 import { LoginPenalties } from "./auth/login-penalties.ts";
+import { nameService, openHostNames } from "./connection/host-names.ts";
+import { openTraceFiles } from "./connection/trace-files.ts";
 import { Listener } from "./listener.ts";
 import { openIndexStore } from "./maildrop/index-store.ts";
 import type { Services } from "./services.ts";
@@ -24,6 +26,8 @@ export async function start(parts: DaemonParts): Promise<Daemon> {
   let drac = openDrac(parts, settings);
   const tables = openSiteTables(site, { log, settings: parts.settings });
   const store = openIndexStore(site, { log, clock });
+  const traces = openTraceFiles(site, { log, clock });
+  let names = nameService(settings.dns, log);
   const services: Services = {
     site,
     settings: () => settings,
@@ -33,6 +37,8 @@ export async function start(parts: DaemonParts): Promise<Daemon> {
     tables,
     store,
     penalties: new LoginPenalties(clock),
+    hostNames: openHostNames({ service: () => names, clock }),
+    traces,
     log,
     clock,
   };
@@ -52,6 +58,7 @@ export async function start(parts: DaemonParts): Promise<Daemon> {
       settings = changed;
       tls = newTls;
       accounts = newAccounts;
+      names = nameService(changed.dns, log);
       if (JSON.stringify(before.drac) === JSON.stringify(changed.drac)) return;
       const old = drac;
       drac = undefined;
@@ -60,6 +67,7 @@ export async function start(parts: DaemonParts): Promise<Daemon> {
     },
     async stop() {
       await listener.stop();
+      await traces.close();
       await store.close();
       await drac?.close();
       await tables.close();

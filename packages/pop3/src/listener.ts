@@ -88,7 +88,10 @@ export class Listener {
 
   /** Cuts all connections, whatever they are doing. */
   cut(): void {
-    for (const socket of this.#connections.keys()) socket.destroy();
+    for (const [socket, { session }] of this.#connections) {
+      session?.hangUp();
+      socket.destroy();
+    }
   }
 
   #accept(socket: Socket, kind: PortKind): void {
@@ -134,7 +137,7 @@ export class Listener {
     const session = new Session({
       stream: secure ? encrypt(socket, secureContext) : socket,
       services,
-      client: { ...who, secure, trusted },
+      client: { ...who, secure, trusted, ...this.#hostOf(who) },
       tls: this.#tls,
     });
     connection.session = session;
@@ -155,6 +158,13 @@ export class Listener {
     }
     if (named.kind === "unknown") return { ip: peer, hidden: true };
     return { ip: normalizeIp(named.ip) ?? peer, hidden: false };
+  }
+
+  /** The client's name is looked for while it is greeted. */
+  #hostOf({ ip, hidden }: Pick<Client, "ip" | "hidden">): Pick<Client, "host"> {
+    const { settings, hostNames } = this.#services;
+    if (!settings().pop3.reverseLookup || hidden || hostNames === undefined) return {};
+    return { host: hostNames.of(ip) };
   }
 
   /** Reads what the client still sends, so that our last words are not lost in a reset, but not for long. */

@@ -8,11 +8,12 @@ import type { Duplex } from "node:stream";
 import type { SecureContext } from "node:tls";
 import type { Timer } from "@mailhost/common/clock";
 import { messageOf } from "@mailhost/common/errors";
-import type { Client } from "./connection/client.ts";
+import { type Client, hostOf } from "./connection/client.ts";
 import { encrypt } from "./connection/encrypt.ts";
 import { IdleTimer } from "./connection/idle-timer.ts";
 import { Input, type MessageSink, type MessageTaken } from "./connection/input.ts";
 import { ClientGone, Output } from "./connection/output.ts";
+import { SessionTrace } from "./connection/session-trace.ts";
 import { MailboxChanged } from "./maildrop/read-message.ts";
 import type { ClientLine } from "./protocol/command.ts";
 import { err, ok } from "./protocol/reply.ts";
@@ -20,7 +21,7 @@ import type { Services } from "./services.ts";
 import type { SessionState } from "./session-state.ts";
 import { ENGLISH } from "./texts/english.ts";
 import type { Texts } from "./texts/texts.ts";
-import { logDropped, logStats, logTimeout } from "./verbs/session-log.ts";
+import { type AbortCause, logDropped, logStats, logTimeout, logTiming } from "./verbs/session-log.ts";
 import { VERBS, type Verb } from "./verbs/table.ts";
 import type { SessionOptions, Turn } from "./verbs/turn.ts";
 
@@ -52,6 +53,11 @@ export class Session implements Turn {
   #state: SessionState = { kind: "authorization" };
   #failures = 0;
   #renewedAt = Number.NEGATIVE_INFINITY;
+  #abort: AbortCause = "left";
+  /** What the parts of the session took so far, ms, and when the password was found right. */
+  readonly #times = { auth: 0, init: 0, clean: 0 };
+  #knownAt: number | undefined;
+  #trace: SessionTrace | undefined;
 
   constructor({ stream, services, client, tls = () => undefined }: SessionParts) {
     this.#stream = stream;
@@ -61,6 +67,7 @@ export class Session implements Turn {
     this.#idle = new IdleTimer(services.clock, services.settings().pop3.timeout, this.#timedOut);
     this.output = new Output(stream, this.#idle);
     this.#input = new Input(stream, this.#idle);
+    this.#traceTo("", this.options.traceFile);
   }
 
   /** Whether a mailbox is open. */
@@ -82,15 +89,35 @@ export class Session implements Turn {
   }
 
   setOptions(options: SessionOptions): void {
+    const before = this.options.traceFile;
     this.#options = options;
     this.#idle.setLimit(options.timeout);
+    this.#traceTo(before, options.traceFile);
+  }
+
+  authenticated(): void {
+    this.#knownAt = this.services.clock.now();
+  }
+
+  /** Ends a session that is not over: the server stops. */
+  hangUp(): void {
+    this.#abort = "hangup";
+    this.#stream.destroy();
+  }
+
+  #traceTo(before: string, path: string): void {
+    const { traces } = this.services;
+    if (path === before || traces === undefined) return;
+    this.#trace?.close();
+    this.#trace = path === "" ? undefined : new SessionTrace(traces.open(path, this.#client.ip));
+    this.output.witness = this.#trace;
   }
 
   /** Serves the client until the session is over or the client is gone. Never rejects. */
   async run(): Promise<void> {
-    const { log, settings } = this.services;
+    const { log } = this.services;
     try {
-      await this.output.line(ok(this.texts.greeting(settings().hostname)));
+      await this.output.line(ok(this.#greeting()));
       await this.output.flush();
       await this.#converse();
       if (!this.#stream.destroyed) this.#stream.end();
@@ -105,7 +132,12 @@ export class Session implements Turn {
       this.#idle.stop();
       this.#input.detach();
       await this.#leave();
+      this.#trace?.close();
     }
+  }
+
+  #greeting(): string {
+    return this.options.shy ? this.texts.shyGreeting : this.texts.greeting(this.services.settings().hostname);
   }
 
   async #converse(): Promise<void> {
@@ -124,8 +156,12 @@ export class Session implements Turn {
 
   async #carryOut(line: ClientLine): Promise<void> {
     const state = this.#state;
-    if (line.kind === "too-long") return await this.output.line(err(this.texts.lineTooLong));
+    if (line.kind === "too-long") {
+      this.#trace?.tooLong();
+      return await this.output.line(err(this.texts.lineTooLong));
+    }
     const verb = VERBS.get(line.verb);
+    this.#trace?.command(line, { known: verb !== undefined, loggedIn: this.hasMailbox });
     // RFC 1939 gives the wrong state no reply of its own.
     if (verb === undefined || state.kind === "over" || (verb.state !== "any" && verb.state !== state.kind)) {
       return await this.output.line(err(this.texts.unknownCommand(line.typed.toLowerCase())));
@@ -137,7 +173,32 @@ export class Session implements Turn {
       const text = fault === "few" ? tooFewArguments : tooManyArguments;
       return await this.output.line(err(text(line.verb.toLowerCase())));
     }
+    if (state.kind === "authorization") await this.#beforeLogin(verb, words, state);
+    else {
+      const from = this.options.timing ? this.services.clock.now() : 0;
+      this.#state = await this.#dispatch(verb, words, state);
+      if (this.hasMailbox || !this.options.timing) return;
+      this.#times.clean = this.services.clock.now() - from;
+      logTiming(this, state.user, this.#times, "normal");
+    }
+  }
+
+  /** Carries out a command before the login, and takes the time of the login. */
+  async #beforeLogin(
+    verb: Verb,
+    words: readonly string[],
+    state: Extract<SessionState, { kind: "authorization" }>,
+  ): Promise<void> {
+    // Log lines name the client's host, which is looked for since the client came.
+    await this.#client.host?.settled;
+    const { clock } = this.services;
+    const from = clock.now();
+    this.#knownAt = undefined;
     this.#state = await this.#dispatch(verb, words, state);
+    if (!this.hasMailbox) return;
+    const known = this.#knownAt ?? clock.now();
+    this.#times.auth = known - from;
+    this.#times.init = clock.now() - known;
   }
 
   #dispatch(
@@ -199,12 +260,16 @@ export class Session implements Turn {
 
   async readLine(): Promise<Buffer | "too-long"> {
     await this.output.flush();
-    return await this.#input.line();
+    const line = await this.#input.line();
+    this.#trace?.data(line);
+    return line;
   }
 
   async readMessage(sink: MessageSink, most: number): Promise<MessageTaken> {
     await this.output.flush();
-    return await this.#input.message(sink, most);
+    const taken = await this.#input.message(sink, most);
+    this.#trace?.message(taken.kind === "whole" ? taken.octets : most);
+    return taken;
   }
 
   renewRelay(user: string): void {
@@ -216,13 +281,15 @@ export class Session implements Turn {
     if (drac === undefined || hidden || clock.now() - this.#renewedAt < often) return;
     this.#renewedAt = clock.now();
     drac.record(ip, user).then(
-      () => log.write("debug", `[drac]: login by ${user} from host ${ip} (${ip})`),
+      () => log.write("debug", `[drac]: login by ${user} from host ${hostOf(this.#client)} (${ip})`),
       (error: unknown) => log.write("warn", `[drac]: ${ip} of ${user} was not recorded: ${messageOf(error)}`),
     );
   }
 
   readonly #timedOut = (): void => {
-    logTimeout({ services: this.services, client: this.#client }, this.#user());
+    logTimeout(this, this.#user());
+    this.#abort = "timeout";
+    this.#trace?.event("timeout");
     this.#stream.destroy();
   };
 
@@ -236,15 +303,17 @@ export class Session implements Turn {
     const state = this.#state;
     this.#state = { kind: "over" };
     if (state.kind !== "transaction") return;
-    const where = { services: this.services, client: this.#client };
-    logDropped(where, state.user);
-    logStats(where, state.user, state.drop, false);
+    logDropped(this, state.user, this.#abort);
+    logStats(this, state.user, state.drop, false);
+    const from = this.services.clock.now();
     await state.drop.close().catch((error: unknown) => {
       this.services.log.write(
         "error",
         `the mailbox of ${state.user} was not given back: ${messageOf(error)}`,
       );
     });
+    this.#times.clean = this.services.clock.now() - from;
+    logTiming(this, state.user, this.#times, "error");
   }
 }
 

@@ -4,6 +4,7 @@
 
 import { addressKeys } from "@mailhost/common/tables/address-keys";
 import type { Table } from "@mailhost/common/tables/table";
+import type { HostName } from "./host-names.ts";
 
 /** The other end of a connection. */
 export interface Client {
@@ -15,6 +16,13 @@ export interface Client {
   readonly secure: boolean;
   /** Loopback, or in a RELAY network of the access table. */
   readonly trusted: boolean;
+  /** Its name; absent where names are not looked for. */
+  readonly host?: HostName;
+}
+
+/** The client's host as log lines call it. */
+export function hostOf({ host, ip }: Client): string {
+  return host?.current ?? ip;
 }
 
 /** Whether an address, as normalizeIp spells it, is the host itself. As in Sendmail, the rest of 127/8 is not. */

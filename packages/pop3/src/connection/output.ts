@@ -15,8 +15,16 @@ export class ClientGone extends Error {
   override readonly name = "ClientGone";
 }
 
+/** Is told of all that goes to the client. */
+export interface OutputWitness {
+  line(text: string): void;
+  bytes(octets: number): void;
+}
+
 /** Sends lines and bytes to one client. */
 export class Output {
+  /** Sees what is sent (pop3.traceFile). */
+  witness: OutputWitness | undefined;
   readonly #idle: IdleTimer;
   #socket: Duplex;
   #text: string[] = [];
@@ -36,6 +44,7 @@ export class Output {
 
   /** Adds a line, its CR LF excluded. Resolves when the next may be added. */
   async line(text: string): Promise<void> {
+    this.witness?.line(text);
     this.#text.push(text, "\r\n");
     this.#length += text.length + 2;
     if (this.#length >= GATHERED) await this.flush();
@@ -43,6 +52,7 @@ export class Output {
 
   /** Adds bytes, which are not copied. Resolves when more may be added. */
   async bytes(data: Buffer): Promise<void> {
+    this.witness?.bytes(data.length);
     this.#closeText();
     this.#chunks.push(data);
     this.#length += data.length;

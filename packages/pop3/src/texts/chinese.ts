@@ -6,6 +6,7 @@ import type { Texts } from "./texts.ts";
 /** Chinese. */
 export const CHINESE: Texts = {
   greeting: (host) => `${host} 上的 mailhost POP3 服务器已就绪。`,
+  shyGreeting: "就绪",
   signingOff: (host) => `${host} 上的 POP 服务器再见。`,
   lineTooLong: "命令行太长。",
   unknownCommand: (verb) => `未知命令:"${verb}"。`,

@@ -11,6 +11,7 @@ function messageCount(count: number, adjective = ""): string {
 /** English. */
 export const ENGLISH: Texts = {
   greeting: (host) => `mailhost POP3 server at ${host} starting.`,
+  shyGreeting: "ready",
   signingOff: (host) => `Pop server at ${host} signing off.`,
   lineTooLong: "Line too long.",
   unknownCommand: (verb) => `Unknown command: "${verb}".`,

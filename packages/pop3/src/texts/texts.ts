@@ -6,6 +6,7 @@
 /** The human-readable texts of one language. Names and numbers come as they are shown. */
 export interface Texts {
   greeting(host: string): string;
+  readonly shyGreeting: string;
   signingOff(host: string): string;
   readonly lineTooLong: string;
   unknownCommand(verb: string): string;

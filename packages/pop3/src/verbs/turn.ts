@@ -27,6 +27,8 @@ export interface Turn {
   pause(ms: number): Promise<void>;
   /** Counts a failed login of this connection and returns the number so far. */
   loginFailed(): number;
+  /** The client is who it says; what a login takes from here on is the mailbox's time (pop3.timing). */
+  authenticated(): void;
   /** Lets the client's address relay for a while (DRAC), as often as that is worth a write. */
   renewRelay(user: string): void;
 
