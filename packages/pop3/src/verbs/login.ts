@@ -3,10 +3,12 @@
  *
  * Whatever is wrong, name or password, the answer is the same and as slow (RFC 2449 section 6.4 names the code).
  */
+import type { Account } from "@mailhost/common/accounts/accounts";
 import { domainKey, localPartKey, splitAddress } from "@mailhost/common/address";
 import { messageOf } from "@mailhost/common/errors";
 import { FAILURES_PER_CONNECTION } from "../auth/login-penalties.ts";
 import { openMaildrop } from "../maildrop/open.ts";
+import { applyOwnOptions } from "../options/own-options.ts";
 import { err, ok } from "../protocol/reply.ts";
 import { maildropContext, type Services } from "../services.ts";
 import type { Authorization, SessionState, Transaction } from "../session-state.ts";
@@ -43,10 +45,9 @@ export async function pass(turn: Turn, state: Authorization): Promise<SessionSta
   return await open(turn, account);
 }
 
-/** The account's name when the password is right. A file of accounts that can not be read is nobody's wrong password. */
-async function verify(services: Services, user: string, password: string): Promise<string | undefined> {
-  const account = await services.accounts().verify(mailboxName(services, user), password);
-  return account?.name;
+/** The account when the password is right. A file of accounts that can not be read is nobody's wrong password. */
+function verify(services: Services, user: string, password: string): Promise<Account | undefined> {
+  return services.accounts().verify(mailboxName(services, user), password);
 }
 
 /** `name`, or `name@one-of-our-domains`; any other address is left whole, and nobody is called that. */
@@ -67,8 +68,11 @@ async function refuse(turn: Turn, user: string): Promise<SessionState> {
   return failures < FAILURES_PER_CONNECTION ? { kind: "authorization" } : { kind: "over" };
 }
 
-async function open(turn: Turn, name: string): Promise<SessionState> {
+async function open(turn: Turn, account: Account): Promise<SessionState> {
   const { services, output, texts } = turn;
+  const { name } = account;
+  turn.authenticated();
+  await applyOwnOptions(turn, account);
   const opened = await openMaildrop(maildropContext(services), name);
   switch (opened.kind) {
     case "open": {
