@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { Readable } from "node:stream";
 import { describe, test } from "node:test";
-import { readFirstLine } from "../src/terminal.ts";
+import { readFirstLine } from "../src/password-prompt.ts";
 
 describe("a password on standard input", () => {
   test("is the first line, whatever pieces it comes in", async () => {
