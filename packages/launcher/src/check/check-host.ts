@@ -3,6 +3,7 @@
  */
 import { existsSync } from "node:fs";
 import { userInfo } from "node:os";
+import { bindPort } from "@mailhost/common/daemon/bound-port";
 import { sendControl } from "@mailhost/common/daemon/control";
 import { type Identity, wantedIdentity } from "@mailhost/common/daemon/identity";
 import { LISTENER_KINDS } from "@mailhost/common/daemon/launcher-messages";
@@ -14,7 +15,7 @@ import { formatListenAddress } from "@mailhost/common/settings/units";
 import { type Site, sitePath } from "@mailhost/common/site";
 import { openSiteTables } from "@mailhost/common/tables/site-tables";
 import { noSite } from "../start/folders.ts";
-import { bindPort, listenersOf, NEED_TLS } from "../start/ports.ts";
+import { listenersOf, NEED_TLS } from "../start/ports.ts";
 import { type Finding, findingOf } from "./finding.ts";
 import { checkMailboxes } from "./mailboxes.ts";
 import { noteText } from "./note-text.ts";

@@ -7,6 +7,7 @@
 import { existsSync } from "node:fs";
 import type { Server } from "node:net";
 import { systemClock } from "@mailhost/common/clock";
+import type { BoundPort } from "@mailhost/common/daemon/bound-port";
 import { STOP_LIMIT } from "@mailhost/common/daemon/child";
 import { becomeIdentity, type Identity, wantedIdentity } from "@mailhost/common/daemon/identity";
 import type { PidFile } from "@mailhost/common/daemon/pid-file";
@@ -23,7 +24,7 @@ import { openControlSocket } from "./control-server.ts";
 import { checkFolders, prepareFolders, prepareRunFolder } from "./folders.ts";
 import { lockDaemon, lockInstance } from "./instance-locks.ts";
 import type { ChildPlan } from "./managed-child.ts";
-import { type BoundPort, bindPorts, listenersOf, readyLine } from "./ports.ts";
+import { bindPorts, listenersOf, readyLine } from "./ports.ts";
 import { requireReadableTables } from "./readable-tables.ts";
 import { logSettingsNotes } from "./settings-notes.ts";
 import { type Supervisor, superviseChildren } from "./supervisor.ts";

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { connect } from "node:net";
 import { describe, type TestContext, test } from "node:test";
+import { type BoundPort, bindPort } from "@mailhost/common/daemon/bound-port";
 import { parseSettings } from "@mailhost/common/settings/load";
-import { type BoundPort, bindPort, bindPorts, readyLine } from "../../src/start/ports.ts";
+import { bindPorts, readyLine } from "../../src/start/ports.ts";
 
 const settings = (text: string) => parseSettings(text, "mailhost.yaml");
 const NONE = "smtp: { listen: [], submission: [], smtps: [] }\npop3: { listen: [], pop3s: [] }\n";
