@@ -14,8 +14,10 @@ import { nameService, openHostNames } from "./connection/host-names.ts";
 import { openTraceFiles } from "./connection/trace-files.ts";
 import { Listener } from "./listener.ts";
 import { openIndexStore } from "./maildrop/index-store.ts";
+import { openPreparations } from "./maildrop/preparations.ts";
 import type { Services } from "./services.ts";
 import { readTlsFiles } from "./tls-files.ts";
+import { openMailCommand } from "./transmit/mail-command.ts";
 
 /** Starts the POP3 server on the listeners it was given; resolves when it accepts connections on all of them. */
 export async function start(parts: DaemonParts): Promise<Daemon> {
@@ -28,6 +30,7 @@ export async function start(parts: DaemonParts): Promise<Daemon> {
   const store = openIndexStore(site, { log, clock });
   const traces = openTraceFiles(site, { log, clock });
   let names = nameService(settings.dns, log);
+  const preparations = openPreparations({ site, settings: () => settings, accounts: () => accounts, log });
   const services: Services = {
     site,
     settings: () => settings,
@@ -36,9 +39,11 @@ export async function start(parts: DaemonParts): Promise<Daemon> {
     hasTls: () => tls !== undefined && settings.pop3.pop3s.length > 0,
     tables,
     store,
+    preparations: () => preparations.current(),
     penalties: new LoginPenalties(clock),
     hostNames: openHostNames({ service: () => names, clock }),
     traces,
+    mailCommand: openMailCommand(site, clock),
     log,
     clock,
   };
@@ -69,6 +74,7 @@ export async function start(parts: DaemonParts): Promise<Daemon> {
       await listener.stop();
       await traces.close();
       await store.close();
+      await preparations.close();
       await drac?.close();
       await tables.close();
     },

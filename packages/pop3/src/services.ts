@@ -12,7 +12,8 @@ import type { LoginPenalties } from "./auth/login-penalties.ts";
 import type { HostNames } from "./connection/host-names.ts";
 import type { TraceFiles } from "./connection/trace-files.ts";
 import type { IndexStore } from "./maildrop/index-store.ts";
-import type { MaildropContext } from "./maildrop/open.ts";
+import type { MailboxPreparation, MaildropContext } from "./maildrop/open.ts";
+import type { MailCommand } from "./transmit/mail-command.ts";
 
 /** The parts that sessions share. Functions are for what a reload may replace. */
 export interface Services {
@@ -25,16 +26,28 @@ export interface Services {
   readonly hasTls: () => boolean;
   readonly tables: Pick<SiteTables, "access" | "localHostNames">;
   readonly store: IndexStore;
+  /** What is done to mailboxes as they are opened; absent: nothing. */
+  readonly preparations?: () => readonly MailboxPreparation[];
   readonly penalties: LoginPenalties;
   /** Looks for clients' names where pop3.reverseLookup is on; absent: nowhere. */
   readonly hostNames?: HostNames;
   /** Where sessions are traced; absent: nowhere. */
   readonly traces?: TraceFiles;
+  /** Sends the messages of XTND XMIT; absent: nobody can. */
+  readonly mailCommand?: MailCommand;
   readonly log: Log;
   readonly clock: Clock;
 }
 
 /** What opening and updating a mailbox needs of them. */
-export function maildropContext({ site, store, clock, log, settings }: Services): MaildropContext {
-  return { site, store, clock, log, lockTimeout: settings().lockTimeout, preparations: [] };
+export function maildropContext(services: Services): MaildropContext {
+  const { site, store, clock, log, settings, preparations } = services;
+  return {
+    site,
+    store,
+    clock,
+    log,
+    lockTimeout: settings().lockTimeout,
+    preparations: preparations?.() ?? [],
+  };
 }
