@@ -53,8 +53,21 @@ export interface RemoveRecord extends JournalSubject {
   readonly step: number;
 }
 
+/** The end of the mbox is being replaced by longer bytes; see replace-tail.ts. */
+export interface ReplaceRecord extends JournalSubject {
+  readonly kind: "replace";
+  /** Length of the mbox before, bytes. */
+  readonly length: number;
+  /** Where the new bytes begin. */
+  readonly at: number;
+  /** How many they are; `at + bytes` is the new length, not less than the old. */
+  readonly bytes: number;
+  /** SHA-256 of the new bytes; empty while they are on their way to the journal. */
+  readonly sum: string;
+}
+
 /** What a journal says first. */
-export type JournalRecord = AppendRecord | RemoveRecord;
+export type JournalRecord = AppendRecord | RemoveRecord | ReplaceRecord;
 
 const MAGIC = Buffer.from("MBJ1");
 const DIGEST = 16;

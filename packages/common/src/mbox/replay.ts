@@ -4,6 +4,7 @@
  *
  * - an append is undone: its bytes are taken out again, for the batch was not acknowledged and comes again
  * - a removal whose plan is whole is finished, from the last step that was announced
+ * - a replacement of the mbox's end is finished once its bytes are announced and have their room, else undone
  * - a record that is not whole, or speaks of another file than the one that stands there now, is dropped
  */
 import type { FileHandle } from "node:fs/promises";
@@ -16,6 +17,7 @@ import { bootId, openJournal, readFrame } from "./journal.ts";
 import type { MailboxPaths } from "./mailboxes.ts";
 import { asMboxError } from "./mbox-error.ts";
 import { carryOut, finishRemoval, isUncut, lastStep, SMALL_STEP, startRemoval } from "./remove-steps.ts";
+import { replayReplacement } from "./replacement.ts";
 
 /** An mbox whose journal is to be replayed. */
 export interface ReplayedMailbox {
@@ -60,6 +62,7 @@ async function replay(box: ReplayedMailbox, journal: FileHandle): Promise<string
     return "has been replaced since a change began, left as it is";
   }
   if (append !== undefined) return await undoAppend(box.file, journal, append, stat.size, sameBoot);
+  if (record.kind === "replace") return await replayReplacement(box.file, journal, record);
   return await redoRemoval(box.file, journal, record as RemoveRecord, framed!.length);
 }
 
