@@ -16,7 +16,16 @@ import type { JournalRecord, RemoveRecord } from "./journal.ts";
 import { bootId, openJournal, readFrame } from "./journal.ts";
 import type { MailboxPaths } from "./mailboxes.ts";
 import { asMboxError } from "./mbox-error.ts";
-import { carryOut, finishRemoval, isUncut, lastStep, SMALL_STEP, startRemoval } from "./remove-steps.ts";
+import {
+  carryOut,
+  finishRemoval,
+  isUncut,
+  lastStep,
+  removalOf,
+  SMALL_STEP,
+  startRemoval,
+  withMailBehind,
+} from "./remove-steps.ts";
 import { replayReplacement } from "./replacement.ts";
 
 /** An mbox whose journal is to be replayed. */
@@ -99,17 +108,19 @@ async function redoRemoval(
   recordLength: number,
 ): Promise<string> {
   const { size } = await file.stat();
-  let step = await lastStep(journal, plan, recordLength);
+  const announced = removalOf(file, journal, plan, recordLength);
+  let step = await lastStep(announced);
   if (step?.cut !== undefined) {
-    if (!(await isUncut(file, plan, step.cut))) return "a removal was finished but for its journal";
+    // Mail that came before the cut was announced has moved; the plan does not know of it.
+    const cut = withMailBehind(announced, step.cut.length);
+    if (!(await isUncut(cut, step.cut))) return "a removal was finished but for its journal";
     // New mail came before the cut: it moves too, and the cut comes after it.
     if (size > step.cut.length) step = { number: step.number, offset: step.offset, length: 0 };
   } else if (size < plan.length) {
     return "another program shortened it during a removal, left as it is";
   }
-  const record =
-    size > plan.length ? { ...plan, keep: [...plan.keep, [plan.length, size] as const], length: size } : plan;
-  if (step !== undefined) await carryOut(journal, file, record, recordLength, step);
-  await finishRemoval(file, journal, record, recordLength, step);
+  const removal = withMailBehind(announced, size);
+  if (step !== undefined) await carryOut(removal, step);
+  await finishRemoval(removal, step);
   return `an unfinished removal was finished, ${size} bytes brought down to ${(await file.stat()).size}`;
 }
