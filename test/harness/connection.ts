@@ -120,6 +120,11 @@ export class Connection {
     }
   }
 
+  /** Has these bytes read next. */
+  putBack(bytes: Buffer): void {
+    this.#pending = Buffer.concat([bytes, this.#pending]);
+  }
+
   /** What has come and was not read; for pipelined answers of a length that is known. */
   async readBytes(length: number): Promise<Buffer> {
     while (this.#pending.length < length) await this.#more(`${length} octets`);

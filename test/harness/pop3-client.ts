@@ -14,6 +14,8 @@ export interface Pop3Client {
   login(user: string, password: string): Promise<string>;
   /** A message, byte for byte, dots undone, as octets with CRLF line ends. */
   retrieve(number: number): Promise<Buffer>;
+  /** The header of a message and so many lines of its body, likewise. */
+  top(number: number, lines: number): Promise<Buffer>;
   /** Number of messages, by STAT. */
   count(): Promise<number>;
   /** The unique ids in the order of the messages. */
@@ -56,6 +58,7 @@ export async function openPop3(to: Endpoint, options: ConnectOptions = {}): Prom
       return known.startsWith("+OK") ? command(`PASS ${password}`) : known;
     },
     retrieve: (number) => multiLine(`RETR ${number}`),
+    top: (number, lines) => multiLine(`TOP ${number} ${lines}`),
     count: async () => Number((await must("STAT")).split(" ")[1]),
     uids: async () => (await lines("UIDL")).map((line) => line.split(" ")[1] ?? ""),
     async quit() {
@@ -83,12 +86,8 @@ export async function loggedIn(
 
 /** The body of a multi-line answer (RFC 1939 section 3) without its end mark, dots undone. */
 async function readMultiLine(connection: Connection): Promise<Buffer> {
-  const start = await connection.readBytes(3);
-  if (start.toString("latin1") === ".\r\n") return Buffer.alloc(0);
-  const rest = start.toString("latin1").endsWith("\r\n.")
-    ? await connection.readThrough("\r\n")
-    : await connection.readThrough("\r\n.\r\n");
-  const whole = Buffer.concat([start, rest]).toString("latin1").slice(0, -3);
-  const undone = (whole.startsWith(".") ? whole.slice(1) : whole).replaceAll("\r\n.", "\r\n");
-  return Buffer.from(undone, "latin1");
+  // The end mark begins with the line end before it, which may be that of the status line.
+  connection.putBack(Buffer.from("\r\n"));
+  const whole = (await connection.readThrough("\r\n.\r\n")).toString("latin1");
+  return Buffer.from(whole.slice(0, -3).replaceAll("\r\n.", "\r\n").slice(2), "latin1");
 }
