@@ -22,10 +22,40 @@ const DATE_TAIL = 96;
 const DATE =
   /(?:^| )(?:sun|mon|tue|wed|thu|fri|sat),? +(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec) +\d{1,2} +\d{1,2}:\d\d(?::\d\d)?(?: +[a-z]{1,5}| +[-+]\d{4}){0,2} +\d{2,4}(?: +[a-z]{1,5}| +[-+]\d{4})?(?: +remote from [^ ]+)?[ \t]*\r?$/i;
 
-/** Whether a line that starts with `From ` ends in a date. `line` comes without its line end. */
-export function endsInDate(line: Buffer): boolean {
-  const text = line.toString("latin1", Math.max(5, line.length - DATE_TAIL), line.length);
-  return DATE.test(text);
+/** Whether the line `[start, end)`, which starts with `From ` and comes without its line end, ends in a date. */
+export function endsInDate(bytes: Buffer, start = 0, end = bytes.length): boolean {
+  if (endsInAsctime(bytes, start, end)) return true;
+  return DATE.test(bytes.toString("latin1", Math.max(start + 5, end - DATE_TAIL), end));
+}
+
+/** Length of what {@link asctime} writes. */
+const ASCTIME = 24;
+const DAY_CODES = new Set(DAYS.map((name) => code(Buffer.from(name.toLowerCase()), 0)));
+const MONTH_CODES = new Set(MONTHS.map((name) => code(Buffer.from(name.toLowerCase()), 0)));
+const [SPACE, COLON, ZERO] = [0x20, 0x3a, 0x30];
+/** Where its digits are; the first of the day may be a space. */
+const DIGITS = [9, 11, 12, 14, 15, 17, 18, 20, 21, 22, 23];
+
+/** Whether a line ends as nearly all do: what {@link DATE} says of them, without making text of it. */
+function endsInAsctime(bytes: Buffer, start: number, end: number): boolean {
+  const at = end - ASCTIME;
+  if (at < start + 5 || bytes[at - 1] !== SPACE) return false;
+  if (bytes[at + 3] !== SPACE || bytes[at + 7] !== SPACE || bytes[at + 10] !== SPACE) return false;
+  if (bytes[at + 13] !== COLON || bytes[at + 16] !== COLON || bytes[at + 19] !== SPACE) return false;
+  if (bytes[at + 8] !== SPACE && !isDigit(bytes[at + 8]!)) return false;
+  for (const digit of DIGITS) if (!isDigit(bytes[at + digit]!)) return false;
+  return DAY_CODES.has(code(bytes, at)) && MONTH_CODES.has(code(bytes, at + 4));
+}
+
+function isDigit(byte: number): boolean {
+  return byte >= ZERO && byte <= ZERO + 9;
+}
+
+/** Three letters, capital or not, as a number; other bytes may come out as letters, but as none of a name. */
+function code(bytes: Buffer, at: number): number {
+  const [a, b, c] = [bytes[at]!, bytes[at + 1]!, bytes[at + 2]!];
+  if (a < 0x41 || b < 0x41 || c < 0x41) return 0;
+  return ((a | 0x20) << 16) | ((b | 0x20) << 8) | c | 0x20;
 }
 
 /**

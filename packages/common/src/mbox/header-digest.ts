@@ -1,6 +1,6 @@
 /**
  * What a message's unique id is made of: its `From ` line and header, less the fields that mail readers change, and the
- * octets of its body.
+ * octets of its body; and what these fields say.
  */
 import { hash } from "node:crypto";
 
@@ -8,7 +8,8 @@ import { hash } from "node:crypto";
 export const HEADER_WINDOW = 64 * 1024;
 /** Bytes that are hashed of it, so that fields that readers add do not push others out of the hash. */
 const HASHED = 48 * 1024;
-const DIGEST = 16;
+/** Hexadecimal digits of a digest. */
+const DIGITS = 32;
 
 /** A field that readers change, with its continuation lines. */
 const CHANGING =
@@ -16,13 +17,49 @@ const CHANGING =
 const UIDL = /\nx-uidl[ \t]*:[ \t]*([!-~]{1,70})[ \t]*(?:\r?\n|\r?$)/i;
 /** Tells at a glance that there is none of them. */
 const HINT = /\n(?:status|x-status|x-keywords|x-uid|x-imap|content-length|lines)/i;
+/** Status with an R: read (RFC 4155 does not say; Qpopper, UW and mail(1) do). */
+const SEEN = /\nstatus[ \t]*:[^\n]*r/i;
+const UID = /\nx-uid[ \t]*:[ \t]*([0-9]{1,10})[ \t]*(?:\r?\n|\r?$)/i;
+/** The first message of a folder names its UIDVALIDITY and its last UID. */
+const BASE = /\nx-imap(?:base)?[ \t]*:[ \t]*([0-9]{1,10})[ \t]+[0-9]{1,10}/i;
 
 /** What a header says of its message's identity. */
 export interface HeaderIdentity {
-  /** 16 bytes. */
-  readonly digest: Buffer;
+  /** 32 hexadecimal digits. */
+  readonly digest: string;
+  /** Whether a mail reader has read it. */
+  readonly seen: boolean;
   /** The X-UIDL field, when it is one that POP3 could have given (RFC 1939 section 7). */
   readonly uidl?: string;
+  /** The X-UID field: what an IMAP server called the message. */
+  readonly imapUid?: number;
+  /** The UIDVALIDITY of the folder, where X-IMAPbase or X-IMAP says it. */
+  readonly uidValidity?: number;
+}
+
+/** Where a prefix and a header are put together. */
+const scratch: { bytes: Buffer | undefined } = { bytes: undefined };
+
+/**
+ * Works out the identity of a message whose header is ASCII and has none of the fields that readers change; the same
+ * as {@link headerIdentity} and several times as fast.
+ *
+ * @param head the `From ` line and header, at most {@link HEADER_WINDOW} bytes
+ * @param bodyOctets octets of the body as POP3 sends it
+ */
+export function plainIdentity(head: Buffer, bodyOctets: number): HeaderIdentity {
+  const bytes = (scratch.bytes ??= Buffer.allocUnsafeSlow(HASHED + 32));
+  let end = head.length;
+  while (end > 0 && isSpace(head[end - 1]!)) end--;
+  const at = bytes.write(`${bodyOctets}\n`, "latin1");
+  const length = Math.min(end, HASHED);
+  head.copy(bytes, at, 0, length);
+  return { digest: hash("sha256", bytes.subarray(0, at + length), "hex").slice(0, DIGITS), seen: false };
+}
+
+/** What trimEnd takes off, as far as it is ASCII. */
+function isSpace(byte: number): boolean {
+  return byte === 0x20 || (byte >= 0x09 && byte <= 0x0d);
 }
 
 /**
@@ -34,12 +71,18 @@ export interface HeaderIdentity {
 export function headerIdentity(head: string, bodyOctets: number): HeaderIdentity {
   // Whether the empty line behind it was there, or has come with the next message, makes no difference.
   const text = head.trimEnd();
-  if (!HINT.test(text)) return { digest: digestOf(text, bodyOctets) };
+  if (!HINT.test(text)) return { digest: digestOf(text, bodyOctets), seen: false };
   const digest = digestOf(text.replace(CHANGING, ""), bodyOctets);
-  const uidl = UIDL.exec(text)?.[1];
-  return uidl === undefined ? { digest } : { digest, uidl };
+  const [uidl, imapUid, uidValidity] = [UIDL, UID, BASE].map((field) => field.exec(text)?.[1]);
+  return {
+    digest,
+    seen: SEEN.test(text),
+    ...(uidl === undefined ? {} : { uidl }),
+    ...(imapUid === undefined ? {} : { imapUid: Number(imapUid) }),
+    ...(uidValidity === undefined ? {} : { uidValidity: Number(uidValidity) }),
+  };
 }
 
-function digestOf(text: string, bodyOctets: number): Buffer {
-  return hash("sha256", `${bodyOctets}\n${text.slice(0, HASHED)}`, "buffer").subarray(0, DIGEST);
+function digestOf(text: string, bodyOctets: number): string {
+  return hash("sha256", `${bodyOctets}\n${text.slice(0, HASHED)}`, "hex").slice(0, DIGITS);
 }

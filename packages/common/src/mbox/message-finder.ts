@@ -1,20 +1,19 @@
 /**
  * The scanner's state from block to block: which message is open, where its header ended, what has been counted.
  *
- * Starts of messages, ends of headers and quoted lines are found by native searches; what lies between is only counted.
+ * Bytes are gone through by the kernel; here is what happens once or twice a message.
  */
 import { endsInDate } from "./from-line.ts";
-import { HEADER_WINDOW, headerIdentity } from "./header-digest.ts";
-import type { CountedBuffer } from "./newline-count.ts";
-import { countNewlines } from "./newline-count.ts";
+import { HEADER_WINDOW, type HeaderIdentity, headerIdentity, plainIdentity } from "./header-digest.ts";
 import type { MessageSpan } from "./scan.ts";
+import { BEHIND, SAID, type ScanKernel } from "./scan-kernel.ts";
 
-/** A stretch of the file in memory. */
-export interface ScanBlock extends CountedBuffer {
-  /** Where in the buffer it starts and ends. */
+/** A stretch of the file in the kernel's memory. */
+export interface ScanBlock {
+  /** Where in the memory it starts and ends. */
   readonly start: number;
   readonly end: number;
-  /** Offset in the file of the buffer's first byte. */
+  /** Offset in the file of the memory's first byte. */
   readonly base: number;
   /** Nothing comes behind it. */
   readonly final: boolean;
@@ -22,44 +21,57 @@ export interface ScanBlock extends CountedBuffer {
 
 /** Bytes before a place that tell whether a message can start there; each block brings them again. */
 export const BEFORE = 2;
+/** Bytes behind a place that tell whether it is the start of a field, a quoted line, a `From ` line at all. */
+export const SHORTEST_LOOKAHEAD = 16;
 
 const LF = 10;
-const GREATER = 62;
-const EMPTY_LINE = Buffer.from("\n\n");
 const FROM = Buffer.from("From ");
-const START = Buffer.concat([EMPTY_LINE, FROM]);
-const QUOTED = Buffer.from(">From ");
 
-/** A message whose end has not been found. */
+/** A message whose end has not been found. Offsets are in the file. */
 interface OpenMessage {
   readonly start: number;
   readonly head: number;
-  /** Offset in the file; undefined while the header goes on. */
+  /** Undefined while the header goes on. */
   body: number | undefined;
   /** Counted so far, as POP3 sends it. */
   octets: number;
   /** Of these, the header's. */
   headerOctets: number;
-  /** The `From ` line and header, as far as the window goes. */
-  header: string;
+  /** Bytes of the `From ` line and header that were put aside, for their block is gone. */
+  aside: number;
 }
 
 /** Finds messages in blocks that follow each other. */
 export class MessageFinder {
+  readonly #kernel: ScanKernel;
   readonly #from: number;
   readonly #atStart: boolean;
+  readonly #lookahead: number;
   readonly #fromLine: number;
   /** Offset in the file up to which all is counted. */
   #counted: number;
   #begun = false;
   #open: OpenMessage | undefined;
   #spans: MessageSpan[] = [];
-  /** Whether what has been counted of the line at `#counted` is nothing but `>`. */
-  #onlyQuotes = false;
-  /** Index in the block of the next `>From `, once it has been searched for. */
-  #quoted = -1;
+  /** The `From ` line and header of the open message, as far as they were put aside. */
+  #aside: Buffer | undefined;
 
-  constructor(from: number, atStart: boolean, fromLine: number) {
+  /**
+   * @param from offset in the file of the scan's start, where a message may start if `atStart`
+   * @param lookahead bytes at the end of a block that can not be judged before the next
+   * @param fromLine the longest `From ` line
+   */
+  constructor(
+    kernel: ScanKernel,
+    {
+      from,
+      atStart,
+      lookahead,
+      fromLine,
+    }: { from: number; atStart: boolean; lookahead: number; fromLine: number },
+  ) {
+    this.#kernel = kernel;
+    this.#lookahead = lookahead;
     this.#from = from;
     this.#counted = from;
     this.#atStart = atStart;
@@ -73,126 +85,116 @@ export class MessageFinder {
     return spans;
   }
 
-  /** Bytes at the end of a block that can not be judged before the next. */
-  get lookahead(): number {
-    return Math.max(this.#fromLine, QUOTED.length) + 1;
-  }
-
   /**
    * Looks through a block.
    *
-   * @returns the index in the buffer from which on the next block must bring everything again
+   * @returns the place in the memory from which on the next block must bring everything again
    */
   take(block: ScanBlock): number {
     const { start, end, base, final } = block;
-    const bytes = block.bytes.subarray(0, end);
-    const limit = final ? end : Math.max(start, end - this.lookahead);
-    this.#quoted = -1;
+    const { bytes } = this.#kernel;
+    // Nothing there is taken for what is not in the file.
+    if (final) bytes.fill(0, end, end + BEHIND);
+    const limit = final ? end : Math.max(start, end - this.#lookahead);
     if (!this.#begun && (limit > this.#counted - base || final)) {
       this.#begun = true;
-      this.#tryFirst(bytes, block);
+      bytes.fill(0, start - BEFORE, start);
+      this.#tryFirst(block);
     }
-    let search = Math.max(start, this.#counted - base - BEFORE);
-    while (search < limit) {
-      const hit = bytes.indexOf(START, search);
-      const at = hit + BEFORE;
-      if (hit < 0 || at >= limit) break;
-      search = hit + 1;
-      if (at >= this.#counted - base && this.#tryStart(bytes, at, base, final, block)) {
-        search = this.#counted - base - BEFORE;
-      }
-    }
-    this.#count(bytes, block, limit);
-    if (final) this.#close(bytes, end, base);
+    if (this.#begun) this.#goThrough(block, limit);
+    if (final) this.#close(end, base);
+    else this.#putAside(base);
     return Math.max(start, Math.min(limit, this.#counted - base) - BEFORE);
   }
 
   /** A message may start where the scan does, and behind an empty first line of the file. */
-  #tryFirst(bytes: Buffer, block: ScanBlock): void {
-    const { base, final, start } = block;
-    if (this.#atStart) this.#tryStart(bytes, this.#from - base, base, final, block);
+  #tryFirst(block: ScanBlock): void {
+    const { base, start, end } = block;
+    const { bytes } = this.#kernel;
+    if (this.#atStart) this.#tryStart(this.#from - base, block);
     const second = 1 - base;
-    if (base + start === 0 && this.#from <= 1 && bytes[start] === LF && bytes.length > second) {
-      this.#tryStart(bytes, second, base, final, block);
+    if (base + start === 0 && this.#from <= 1 && bytes[start] === LF && end > second && this.#counted <= 1) {
+      this.#tryStart(second, block);
     }
   }
 
-  /** Starts a message at `at` if its line has the form, ending the one before. */
-  #tryStart(bytes: Buffer, at: number, base: number, final: boolean, block: ScanBlock): boolean {
-    if (!bytes.subarray(at, at + FROM.length).equals(FROM)) return false;
+  /** Counts up to `limit`, ending and starting messages on the way. */
+  #goThrough(block: ScanBlock, limit: number): void {
+    const { base } = block;
+    const { said } = this.#kernel;
+    let at = this.#counted - base;
+    while (at < limit) {
+      const open = this.#open;
+      said[SAID.extra] = 0;
+      if (open !== undefined && open.body === undefined) {
+        const body = this.#kernel.header(at, limit);
+        const stop = body === 0 ? limit : body;
+        open.octets += stop - at + said[SAID.extra]!;
+        open.headerOctets = open.octets;
+        if (body !== 0) open.body = base + body;
+        at = stop;
+        continue;
+      }
+      const stop = this.#kernel.body(at, limit);
+      if (open !== undefined) open.octets += stop - at + said[SAID.extra]!;
+      at = stop;
+      this.#counted = base + at;
+      if (at === limit) break;
+      if (this.#tryStart(at, block)) {
+        at = this.#counted - base;
+        continue;
+      }
+      // The `F` of a line that starts no message.
+      if (open !== undefined) open.octets++;
+      said[SAID.onlyQuotes] = 0;
+      at++;
+    }
+    this.#counted = base + at;
+  }
+
+  /** Starts a message at `at`, up to which all is counted, if its line has the form, ending the one before. */
+  #tryStart(at: number, { base, end, final }: ScanBlock): boolean {
+    const { bytes, said } = this.#kernel;
+    if (at + FROM.length > end || bytes.compare(FROM, 0, FROM.length, at, at + FROM.length) !== 0)
+      return false;
     const found = bytes.indexOf(LF, at);
-    if (found < 0 && !final) return false;
-    const lineEnd = found < 0 ? bytes.length : found;
-    if (lineEnd - at > this.#fromLine || !endsInDate(bytes.subarray(at, lineEnd))) return false;
-    this.#count(bytes, block, at);
-    this.#close(bytes, at, base);
-    const next = Math.min(lineEnd + 1, bytes.length);
+    const whole = found >= 0 && found < end;
+    if (!whole && !final) return false;
+    const lineEnd = whole ? found : end;
+    if (lineEnd - at > this.#fromLine || !endsInDate(bytes, at, lineEnd)) return false;
+    this.#close(at, base);
+    const next = Math.min(lineEnd + 1, end);
     this.#open = {
       start: base + at,
       head: base + next,
       body: undefined,
       octets: 0,
       headerOctets: 0,
-      header: bytes.toString("latin1", at, next),
+      aside: 0,
     };
+    said[SAID.onlyQuotes] = 1;
+    said[SAID.marks] = this.#kernel.mayChange(next);
+    this.#kernel.markBytes(at, next);
     this.#counted = base + next;
-    this.#onlyQuotes = true;
     return true;
   }
 
-  /** Counts up to the index `to`, noticing the header's end. */
-  #count(bytes: Buffer, block: ScanBlock, to: number): void {
-    const { base } = block;
-    const at = this.#counted - base;
-    if (to <= at) return;
-    this.#counted = base + to;
+  /** Keeps what was counted of an open header, for its block goes. */
+  #putAside(base: number): void {
     const open = this.#open;
     if (open === undefined) return;
-    if (open.body !== undefined) {
-      open.octets += this.#octets(bytes, block, at, to);
-      return;
-    }
-    const empty = bytes.indexOf(EMPTY_LINE, Math.max(block.start, at - 1));
-    const ended = empty >= 0 && empty + BEFORE <= to;
-    const headerEnd = ended ? empty + BEFORE : to;
-    const room = Math.max(0, HEADER_WINDOW - open.header.length);
-    open.header += bytes.toString("latin1", at, Math.min(headerEnd, at + room));
-    open.octets += this.#octets(bytes, block, at, headerEnd);
-    open.headerOctets = open.octets;
-    if (!ended) return;
-    open.body = base + headerEnd;
-    open.octets += this.#octets(bytes, block, headerEnd, to);
+    const from = open.start + open.aside;
+    const to = Math.min(open.body ?? this.#counted, open.start + HEADER_WINDOW);
+    if (from >= to) return;
+    this.#aside ??= Buffer.allocUnsafeSlow(HEADER_WINDOW);
+    open.aside += this.#kernel.bytes.copy(this.#aside, open.aside, from - base, to - base);
   }
 
-  /** Octets of `[at, to)` as POP3 sends them. */
-  #octets(bytes: Buffer, block: ScanBlock, at: number, to: number): number {
-    let octets = to - at + countNewlines(block, at, to);
-    for (;;) {
-      if (this.#quoted < at) {
-        const hit = bytes.indexOf(QUOTED, at);
-        this.#quoted = hit < 0 ? Number.POSITIVE_INFINITY : hit;
-      }
-      if (this.#quoted >= to) break;
-      if (this.#isOnlyQuotes(bytes, at, this.#quoted)) octets--;
-      const hit = bytes.indexOf(QUOTED, this.#quoted + 1);
-      this.#quoted = hit < 0 ? Number.POSITIVE_INFINITY : hit;
-    }
-    this.#onlyQuotes = this.#isOnlyQuotes(bytes, at, to);
-    return octets;
-  }
-
-  /** Whether the line that `to` is in has nothing but `>` before `to`; what stands before `from` is known already. */
-  #isOnlyQuotes(bytes: Buffer, from: number, to: number): boolean {
-    let at = to;
-    while (at > from && bytes[at - 1] === GREATER) at--;
-    return at > from ? bytes[at - 1] === LF : this.#onlyQuotes;
-  }
-
-  /** Ends the open message before the index `at`. */
-  #close(bytes: Buffer, at: number, base: number): void {
+  /** Ends the open message before the place `at`, up to which all is counted. */
+  #close(at: number, base: number): void {
     const open = this.#open;
     if (open === undefined) return;
-    this.#open = undefined;
+    const { bytes } = this.#kernel;
     const { start, head } = open;
     let end = base + at;
     let { octets, body } = open;
@@ -203,7 +205,23 @@ export class MessageFinder {
     }
     // An empty line that only separates this message from the next ends no header.
     if (body === undefined || body > end) body = end;
-    const bodyOctets = body === end ? 0 : octets - open.headerOctets;
-    this.#spans.push({ start, head, body, end, octets, ...headerIdentity(open.header, bodyOctets) });
+    const identity = this.#identity(open, base, body === end ? 0 : octets - open.headerOctets);
+    this.#spans.push({ start, head, body, end, octets, ...identity });
+    this.#open = undefined;
+  }
+
+  /** The identity of the open message, all of which is counted. */
+  #identity(open: OpenMessage, base: number, bodyOctets: number): HeaderIdentity {
+    const { bytes, said } = this.#kernel;
+    let head: Buffer;
+    if (open.aside > 0) {
+      this.#putAside(base);
+      head = this.#aside!.subarray(0, open.aside);
+    } else {
+      const to = Math.min(open.body ?? this.#counted, open.start + HEADER_WINDOW);
+      head = bytes.subarray(open.start - base, to - base);
+    }
+    if (said[SAID.marks] === 0) return plainIdentity(head, bodyOctets);
+    return headerIdentity(head.toString("latin1"), bodyOctets);
   }
 }

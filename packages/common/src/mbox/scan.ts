@@ -7,11 +7,12 @@
  */
 import type { FileHandle } from "node:fs/promises";
 import { LONGEST_FROM_LINE } from "./from-line.ts";
-import { BEFORE, MessageFinder } from "./message-finder.ts";
-import { countedBuffer } from "./newline-count.ts";
+import type { HeaderIdentity } from "./header-digest.ts";
+import { BEFORE, MessageFinder, SHORTEST_LOOKAHEAD } from "./message-finder.ts";
+import { BEHIND, borrowKernel, KERNEL_OWN, returnKernel } from "./scan-kernel.ts";
 
 /** Where a message lies, and how long POP3 says it is. Offsets are bytes from the start of the mbox. */
-export interface MessageSpan {
+export interface MessageSpan extends HeaderIdentity {
   /** The `From ` line. */
   readonly start: number;
   /** The first line of the header. */
@@ -25,10 +26,6 @@ export interface MessageSpan {
    * taken off quoted lines, no dot-stuffing.
    */
   readonly octets: number;
-  /** 16 bytes that stay the same while mail readers change the message's status fields. */
-  readonly digest: Buffer;
-  /** The X-UIDL field, when it is a plausible one. */
-  readonly uidl?: string;
 }
 
 /** Sizes of the scanner's buffer, for tests that want every pattern split in every way. */
@@ -55,40 +52,51 @@ export async function* scanMbox(
   atStart: boolean = from === 0,
   tuning: ScanTuning = TUNING,
 ): AsyncGenerator<MessageSpan[]> {
-  const finder = new MessageFinder(from, atStart, tuning.fromLine);
+  const lookahead = Math.max(tuning.fromLine, SHORTEST_LOOKAHEAD) + 1;
   // Room in front of each block for what the block before it left over.
-  const room = finder.lookahead + BEFORE;
+  const room = lookahead + BEFORE;
   const block = Math.max(1, Math.min(tuning.block, to - from + BEFORE));
-  const buffers = [countedBuffer(room + block), countedBuffer(room + block)] as const;
+  const one = room + block + BEHIND;
+  const kernel = borrowKernel(KERNEL_OWN + 2 * one);
+  const finder = new MessageFinder(kernel, { from, atStart, lookahead, fromLine: tuning.fromLine });
+  /** Where the two blocks are that take turns, behind their rooms. */
+  const places = [KERNEL_OWN + room, KERNEL_OWN + one + room] as const;
   let at = Math.max(0, from - BEFORE);
   let turn: 0 | 1 = 0;
   let left = 0;
-  let pending = readBlock(file, buffers[turn].bytes, room, at, to);
+  const read = () => readBlock(file, kernel.bytes, places[turn], Math.min(block, to - at), at);
+  let pending = read();
   try {
     for (;;) {
-      const buffer = buffers[turn];
+      const place = places[turn];
       const got = await pending;
-      const base = at - room;
+      const base = at - place;
       at += got;
       turn = turn === 0 ? 1 : 0;
-      if (got > 0) pending = readBlock(file, buffers[turn].bytes, room, at, to);
-      const end = room + got;
-      const used = finder.take({ ...buffer, start: room - left, end, base, final: got === 0 });
+      if (got > 0) pending = read();
+      const end = place + got;
+      const used = finder.take({ start: place - left, end, base, final: got === 0 });
       left = end - used;
       // What was not used goes in front of the block that is being read.
-      buffer.bytes.copy(buffers[turn].bytes, room - left, used, end);
+      kernel.bytes.copyWithin(places[turn] - left, used, end);
       const spans = finder.found();
       if (spans.length > 0) yield spans;
       if (got === 0) return;
     }
   } finally {
     await pending.catch(() => 0);
+    returnKernel(kernel);
   }
 }
 
-/** Starts reading the bytes at `at`, up to `to` or the end of the buffer; 0 when there are none. */
-function readBlock(file: FileHandle, into: Buffer, offset: number, at: number, to: number): Promise<number> {
-  const length = Math.min(into.length - offset, to - at);
+/** Starts reading `length` bytes at `at`; 0 when there are none. */
+function readBlock(
+  file: FileHandle,
+  into: Buffer,
+  offset: number,
+  length: number,
+  at: number,
+): Promise<number> {
   if (length <= 0) return Promise.resolve(0);
   const reading = file.read(into, offset, length, at).then(({ bytesRead }) => bytesRead);
   // It is awaited after the block before it; a failure until then is not an unhandled one.

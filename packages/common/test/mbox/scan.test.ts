@@ -57,14 +57,14 @@ test("scanning agrees with the slow and obvious way, however the blocks fall", a
       async (pieces, block) => {
         const text = pieces.join("");
         writeFileSync(path, text, "latin1");
-        const found = (await scan(path, { block })).map(({ digest, ...rest }) => ({
+        const found = (await scan(path, { block })).map(({ digest, seen, ...rest }) => ({
           ...rest,
           hash: digest.length,
         }));
         const expected = slowScan(text, TIGHT).map(({ sent, ...rest }) => ({
           ...rest,
           octets: sent.length,
-          hash: 16,
+          hash: 32,
         }));
         assert.deepEqual(found, expected);
       },
@@ -82,19 +82,19 @@ test("a digest does not depend on where blocks end, nor on what follows the mess
       async (pieces, block) => {
         const text = FROM + pieces.join("");
         writeFileSync(path, text, "latin1");
-        const alone = (await scan(path)).map(({ digest }) => digest.toString("hex"));
+        const alone = (await scan(path)).map(({ digest }) => digest);
         const blocks: MessageSpan[] = [];
         const file = await open(path, "r");
         for await (const some of scanMbox(file, 0, text.length, true, { block, fromLine: 1000 }))
           blocks.push(...some);
         await file.close();
         assert.deepEqual(
-          blocks.map(({ digest }) => digest.toString("hex")),
+          blocks.map(({ digest }) => digest),
           alone,
         );
         const missing = text.endsWith("\n\n") ? "" : text.endsWith("\n") ? "\n" : "\n\n";
         writeFileSync(path, `${text}${missing}${FROM}A: b\n\n`, "latin1");
-        const followed = (await scan(path)).map(({ digest }) => digest.toString("hex"));
+        const followed = (await scan(path)).map(({ digest }) => digest);
         assert.deepEqual(followed.slice(0, -1), alone);
       },
     ),
@@ -124,7 +124,7 @@ test("the digest ignores what mail readers change, and nothing else", async (t) 
   const digest = async (header: string, body = "text\n") => {
     writeFileSync(path, `${FROM}${header}\n${body}\n`, "latin1");
     const [span] = await scan(path);
-    return span!.digest.toString("hex");
+    return span!.digest;
   };
   const plain = await digest("Subject: a\nTo: b\n");
   assert.equal(plain.length, 32);

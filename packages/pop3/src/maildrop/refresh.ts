@@ -72,7 +72,7 @@ export async function isUnchanged(file: FileHandle, { identity, messages }: Mail
     for (const { start, end, octets, digest } of spans) {
       const known = messages.at(number++);
       if (known?.start !== start || known.end !== end || known.octets !== octets) return false;
-      if (known.digest !== digest.toString("hex")) return false;
+      if (known.digest !== digest) return false;
     }
   }
   return number === messages.count;
@@ -86,10 +86,7 @@ async function scan(
   taken: Set<string>,
 ): Promise<IndexedMessage[]> {
   const found: Omit<IndexedMessage & { uidl?: string }, "uid">[] = [];
-  for await (const spans of scanMbox(file, from, to, true)) {
-    for (const { digest, ...span } of spans)
-      found.push({ ...span, digest: digest.toString("hex"), seen: false });
-  }
+  for await (const spans of scanMbox(file, from, to, true)) found.push(...spans);
   const uids = assignUids(found, previous, taken);
   return found.map(({ start, head, body, end, octets, digest, seen }, i) => {
     return { start, head, body, end, octets, digest, seen, uid: uids[i]! };
