@@ -152,6 +152,6 @@ async function setAside(
   const aside = `${path}.damaged`;
   await rename(path, aside);
   await syncFolder(fileSystem, dirname(path));
-  const found = messages === 0 ? "" : `its ${messages} messages were put back; `;
-  return left(`${found}${junk} bytes of it belong to no message; it is kept as ${aside}`);
+  const found = messages === 0 ? "" : `had ${messages} messages that were put back, and `;
+  return left(`${found}has ${junk} bytes that belong to no message; it is kept as ${aside}`);
 }

@@ -111,7 +111,7 @@ async function runHost(parts: RunParts): Promise<number> {
   parts.pidFiles.push(mta);
   const pop3 = await lockDaemon(site, "pop3", { clock: systemClock, log });
   parts.pidFiles.push(pop3);
-  await recoverMailboxes(site, log);
+  await recoverMailboxes(site, settings, log);
   const ports = await bindPorts(settings, hasCertificate(site, settings, log));
   const plan = (name: "mta" | "pop3", pidFile: PidFile): ChildPlan => ({
     name,
@@ -175,10 +175,14 @@ function listenersFor(name: "mta" | "pop3", ports: readonly BoundPort[]): Record
   return listeners;
 }
 
-async function recoverMailboxes(site: Site, log: ReopeningLog): Promise<void> {
+async function recoverMailboxes(site: Site, settings: Settings, log: ReopeningLog): Promise<void> {
   const { recoverAllMailboxes } = await import("@mailhost/common/mbox/recover");
   const mended = await recoverAllMailboxes(site, { clock: systemClock, log });
   if (mended > 0) log.write("warn", `${mended} mailboxes with a half-done change were mended`);
+  const { recoverTempDrops } = await import("@mailhost/common/mbox/recover-temp-drops");
+  const { openAccounts } = await import("@mailhost/common/accounts/accounts");
+  const accounts = openAccounts(site, settings.accounts);
+  await recoverTempDrops(site, { clock: systemClock, log, uidOf: (name) => accounts.find(name)?.uid });
 }
 
 function hasCertificate(site: Site, settings: Settings, log: ReopeningLog): boolean {

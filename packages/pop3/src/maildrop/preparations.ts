@@ -10,6 +10,7 @@ import { type Site, sitePath } from "@mailhost/common/site";
 import { bulletinPreparation } from "../bulletins/bulletins.ts";
 import { openProgressStore } from "../bulletins/progress-store.ts";
 import type { MailboxPreparation } from "./open.ts";
+import { tempDropPreparation } from "./temp-drop-preparation.ts";
 
 /** What they need. Functions are for what a reload may replace. */
 export interface PreparationParts {
@@ -32,11 +33,15 @@ export function openPreparations({ site, settings, accounts, log }: PreparationP
   const groups = openGroups(site);
   let made: { readonly by: Settings; readonly list: readonly MailboxPreparation[] } | undefined;
   const make = (by: Settings): readonly MailboxPreparation[] => {
+    const left = tempDropPreparation({ site, find: (name) => accounts().find(name), log });
     const { bulletins } = by.pop3;
-    if (bulletins.folder === "") return [];
+    if (bulletins.folder === "") return [left];
     const folder = sitePath(site, bulletins.folder);
     const { hostname } = by;
-    return [bulletinPreparation({ folder, settings: bulletins, hostname, accounts, groups, progress, log })];
+    return [
+      left,
+      bulletinPreparation({ folder, settings: bulletins, hostname, accounts, groups, progress, log }),
+    ];
   };
   return {
     current() {

@@ -1,0 +1,34 @@
+/**
+ * What a session that died under Qpopper left in `.NAME.pop` is put back into the mailbox before a session of ours sees it.
+ */
+import type { Account } from "@mailhost/common/accounts/accounts";
+import { nodeFileSystem } from "@mailhost/common/fs/file-system";
+import type { Log } from "@mailhost/common/log/log";
+import type { MailboxPaths } from "@mailhost/common/mbox/mailboxes";
+import { putTempDropBack } from "@mailhost/common/mbox/recover-temp-drops";
+import { hasTempDrop, tempDropFiles } from "@mailhost/common/mbox/temp-drop";
+import type { Site } from "@mailhost/common/site";
+import type { MailboxPreparation } from "./open.ts";
+
+/** What it needs. */
+export interface TempDropParts {
+  readonly site: Site;
+  readonly find: (name: string) => Account | undefined;
+  readonly log: Log;
+}
+
+/** Temporary drops as something that is done to a mailbox before a session sees it. */
+export function tempDropPreparation({ site, find, log }: TempDropParts): MailboxPreparation {
+  const toRecover = async (paths: MailboxPaths) => {
+    const found: string[] = [];
+    for (const path of tempDropFiles(site, paths))
+      if (await hasTempDrop(nodeFileSystem, path)) found.push(path);
+    return found;
+  };
+  return {
+    isNeeded: async (paths) => (await toRecover(paths)).length > 0,
+    async run(box, user) {
+      for (const path of await toRecover(box.paths)) await putTempDropBack(box, path, find(user)?.uid, log);
+    },
+  };
+}
