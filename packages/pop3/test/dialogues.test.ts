@@ -113,7 +113,7 @@ test("the whole of RFC 1939", async (t) => {
     C: LAST
     S: +OK 0 is the last message seen.
     C: XTND
-    S: -ERR Unknown command: "xtnd".
+    S: -ERR Too few arguments for the xtnd command.
     C:${" "}
     S: -ERR Unknown command: "".
     C: QUIT
@@ -126,12 +126,16 @@ test("CAPA says what there is, before and after the login", async (t) => {
   const server = await startServer(t);
   const list = `
     S: +OK Capability list follows
+    S: TOP
     S: USER
     S: UIDL
-    S: TOP
+    S: SASL PLAIN LOGIN
+    S: UTF8 USER
+    S: LANG
     S: RESP-CODES
     S: AUTH-RESP-CODE
     S: PIPELINING
+    S: X-MANGLE
     S: EXPIRE NEVER
     S: IMPLEMENTATION mailhost
     S: .`;

@@ -4,10 +4,9 @@
 import { ok } from "../protocol/reply.ts";
 import type { Authorization, Transaction } from "../session-state.ts";
 import type { Verb } from "./table.ts";
-import type { Turn } from "./turn.ts";
+import type { SessionOptions, Turn } from "./turn.ts";
 
-/** What no verb brings along. Mail is kept until its owner deletes it. */
-const ALWAYS = ["RESP-CODES", "AUTH-RESP-CODE", "PIPELINING", "EXPIRE NEVER", "IMPLEMENTATION mailhost"];
+const SECOND = 1000;
 
 /** Lists the capabilities of the verbs, then the server's own. */
 export async function capa<State extends Authorization | Transaction>(
@@ -15,10 +14,26 @@ export async function capa<State extends Authorization | Transaction>(
   state: State,
   verbs: Iterable<Verb>,
 ): Promise<State> {
-  const { output, texts } = turn;
+  const { output, texts, options } = turn;
   await output.line(ok(texts.capabilityList));
   for (const verb of verbs) for (const line of verb.capabilities?.(turn) ?? []) await output.line(line);
-  for (const line of ALWAYS) await output.line(line);
+  for (const line of ownCapabilities(options, state.kind === "transaction")) await output.line(line);
   await output.line(".");
   return state;
+}
+
+/** What no verb brings along. */
+function ownCapabilities(options: SessionOptions, loggedIn: boolean): string[] {
+  const lines = ["RESP-CODES", "AUTH-RESP-CODE", "PIPELINING", "X-MANGLE"];
+  // Users' own options are read at the login, and may say something else.
+  const mayChange = !loggedIn && (options.userOptions || options.spoolOptions);
+  const expire = options.autoDelete ? 0 : options.announceExpire;
+  // Section 6.7: before the login the smallest figure that any user could have.
+  lines.push(mayChange ? "EXPIRE 0 USER" : `EXPIRE ${expire < 0 ? "NEVER" : expire}`);
+  const delay = Math.ceil(options.announceLoginDelay / SECOND);
+  // Section 6.5: before the login the largest; nobody knows it, so it is the site's.
+  if (delay > 0) lines.push(`LOGIN-DELAY ${delay}${mayChange ? " USER" : ""}`);
+  // Section 6.9: no name for those who want to know which faults to try.
+  if (!options.shy) lines.push("IMPLEMENTATION mailhost");
+  return lines;
 }

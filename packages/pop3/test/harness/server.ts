@@ -8,29 +8,37 @@ import { join } from "node:path";
 import type { TestContext } from "node:test";
 import type { SecureContext } from "node:tls";
 import type { Accounts } from "@mailhost/common/accounts/accounts";
+import { formatPopauth } from "@mailhost/common/accounts/popauth-format";
+import { openPopauthSecrets } from "@mailhost/common/accounts/popauth-secrets";
 import { type Clock, systemClock } from "@mailhost/common/clock";
 import type { DracTable } from "@mailhost/common/drac/drac-table";
 import type { Log } from "@mailhost/common/log/log";
 import { parseSettings } from "@mailhost/common/settings/load";
 import type { Settings } from "@mailhost/common/settings/settings";
 import { type Site, siteAt } from "@mailhost/common/site";
+import { openAdmission } from "../../src/auth/admission.ts";
 import { LoginPenalties } from "../../src/auth/login-penalties.ts";
 import { Listener, type PortKind } from "../../src/listener.ts";
 import { type IndexStore, openIndexStore } from "../../src/maildrop/index-store.ts";
 import type { Services } from "../../src/services.ts";
+import { openMailCommand } from "../../src/transmit/mail-command.ts";
 
 export const PASSWORD = "let me in";
 
 /** What a test may set. */
 export interface ServerOptions {
   /** Text of mailhost.yaml beside the hostname. */
-  readonly settings?: string;
+  readonly settings?: string | ((site: Site) => string);
   readonly clock?: Clock;
   readonly users?: readonly string[];
   /** Entries of the access table, keys in lower case. */
   readonly access?: Readonly<Record<string, string>>;
   readonly kind?: PortKind;
   readonly tls?: SecureContext;
+  /** Entries of etc/mail/popauth.db, which is there then. */
+  readonly secrets?: Readonly<Record<string, string>>;
+  /** In place of the users with {@link PASSWORD}. */
+  readonly accounts?: Accounts;
 }
 
 /** The server and its surroundings. */
@@ -71,14 +79,22 @@ export async function startServer(t: TestContext, options: ServerOptions = {}): 
   const recorded: string[] = [];
   const log = memoryLog(logged);
   const clock = options.clock ?? systemClock;
-  const settings: Settings = parseSettings(`hostname: mail.test\n${options.settings ?? ""}`, "mailhost.yaml");
+  const text = typeof options.settings === "function" ? options.settings(site) : (options.settings ?? "");
+  const settings: Settings = parseSettings(`hostname: mail.test\n${text}`, "mailhost.yaml");
   const store = openIndexStore(site, { log, clock });
   const access = new Map(Object.entries(options.access ?? {}));
-  const accounts = testAccounts(options.users ?? ["wang"]);
+  const accounts = options.accounts ?? testAccounts(options.users ?? ["wang"]);
+  if (options.secrets !== undefined) {
+    mkdirSync(site.etcMail, { recursive: true });
+    const secrets = new Map(Object.entries(options.secrets).map(([name, s]) => [name, Buffer.from(s)]));
+    writeFileSync(site.popauthFile, formatPopauth(secrets), { mode: 0o600 });
+  }
   const services: Services = {
     site,
     settings: () => settings,
     accounts: () => accounts,
+    popauth: openPopauthSecrets(site, (fault) => log.write("error", fault.message)),
+    admission: openAdmission({ site, settings: () => settings, log }),
     drac: () => testDrac(recorded),
     hasTls: () => options.tls !== undefined,
     tables: {
@@ -86,6 +102,7 @@ export async function startServer(t: TestContext, options: ServerOptions = {}): 
       localHostNames: { file: "names", has: (domain) => domain === "linuxaid.com.cn", entries: () => [] },
     },
     store,
+    mailCommand: openMailCommand(site, clock),
     penalties: new LoginPenalties(clock),
     log,
     clock,
