@@ -5,16 +5,20 @@
  * QUIT -> maildrop/update.
  */
 import { type Accounts, openAccounts } from "@mailhost/common/accounts/accounts";
+import { openPopauthSecrets } from "@mailhost/common/accounts/popauth-secrets";
 import type { Daemon, DaemonParts } from "@mailhost/common/daemon/child";
 import { type DracTable, openDracTable } from "@mailhost/common/drac/drac-table";
 import type { Settings } from "@mailhost/common/settings/settings";
 import { openSiteTables } from "@mailhost/common/tables/site-tables";
+import { openAdmission } from "./auth/admission.ts";
 import { LoginPenalties } from "./auth/login-penalties.ts";
 import { nameService, openHostNames } from "./connection/host-names.ts";
 import { openTraceFiles } from "./connection/trace-files.ts";
 import { Listener } from "./listener.ts";
+import { BackgroundMoves } from "./maildrop/background-moves.ts";
 import { openIndexStore } from "./maildrop/index-store.ts";
 import { openPreparations } from "./maildrop/preparations.ts";
+import { sweepEveryHour } from "./maildrop/removed-messages.ts";
 import type { Services } from "./services.ts";
 import { readTlsFiles } from "./tls-files.ts";
 import { openMailCommand } from "./transmit/mail-command.ts";
@@ -28,6 +32,8 @@ export async function start(parts: DaemonParts): Promise<Daemon> {
   let drac = openDrac(parts, settings);
   const tables = openSiteTables(site, { log, settings: parts.settings });
   const store = openIndexStore(site, { log, clock });
+  const moves = new BackgroundMoves({ clock, log });
+  const sweeper = sweepEveryHour(site, () => settings.pop3.keepRemoved, { clock, log });
   const traces = openTraceFiles(site, { log, clock });
   let names = nameService(settings.dns, log);
   const preparations = openPreparations({ site, settings: () => settings, accounts: () => accounts, log });
@@ -35,10 +41,13 @@ export async function start(parts: DaemonParts): Promise<Daemon> {
     site,
     settings: () => settings,
     accounts: () => accounts,
+    popauth: openPopauthSecrets(site, (fault) => log.write("error", fault.message)),
+    admission: openAdmission({ site, settings: () => settings, log }),
     drac: () => drac,
-    hasTls: () => tls !== undefined && settings.pop3.pop3s.length > 0,
+    hasTls: () => tls !== undefined,
     tables,
     store,
+    moves,
     preparations: () => preparations.current(),
     penalties: new LoginPenalties(clock),
     hostNames: openHostNames({ service: () => names, clock }),
@@ -72,6 +81,8 @@ export async function start(parts: DaemonParts): Promise<Daemon> {
     },
     async stop() {
       await listener.stop();
+      await moves.stop();
+      await sweeper.stop();
       await traces.close();
       await store.close();
       await preparations.close();

@@ -2,15 +2,18 @@
  * What every session works with: made once by daemon.ts, the same for all.
  */
 import type { Accounts } from "@mailhost/common/accounts/accounts";
+import type { PopauthSecrets } from "@mailhost/common/accounts/popauth-secrets";
 import type { Clock } from "@mailhost/common/clock";
 import type { DracTable } from "@mailhost/common/drac/drac-table";
 import type { Log } from "@mailhost/common/log/log";
 import type { Settings } from "@mailhost/common/settings/settings";
 import type { Site } from "@mailhost/common/site";
 import type { SiteTables } from "@mailhost/common/tables/site-tables";
+import type { Admission } from "./auth/admission.ts";
 import type { LoginPenalties } from "./auth/login-penalties.ts";
 import type { HostNames } from "./connection/host-names.ts";
 import type { TraceFiles } from "./connection/trace-files.ts";
+import type { BackgroundMoves } from "./maildrop/background-moves.ts";
 import type { IndexStore } from "./maildrop/index-store.ts";
 import type { MailboxPreparation, MaildropContext } from "./maildrop/open.ts";
 import type { MailCommand } from "./transmit/mail-command.ts";
@@ -20,12 +23,18 @@ export interface Services {
   readonly site: Site;
   readonly settings: () => Settings;
   readonly accounts: () => Accounts;
+  /** The secrets of APOP and CRAM-MD5; absent: there are none. */
+  readonly popauth?: PopauthSecrets;
+  /** Who may log in at all; absent: everybody. */
+  readonly admission?: Admission;
   /** Undefined when DRAC is switched off. */
   readonly drac: () => DracTable | undefined;
   /** Whether clients can have TLS at all: certificate and key are there. */
   readonly hasTls: () => boolean;
   readonly tables: Pick<SiteTables, "access" | "localHostNames">;
   readonly store: IndexStore;
+  /** Where large removals go on; absent: before their reply. */
+  readonly moves?: BackgroundMoves;
   /** What is done to mailboxes as they are opened; absent: nothing. */
   readonly preparations?: () => readonly MailboxPreparation[];
   readonly penalties: LoginPenalties;
@@ -41,12 +50,13 @@ export interface Services {
 
 /** What opening and updating a mailbox needs of them. */
 export function maildropContext(services: Services): MaildropContext {
-  const { site, store, clock, log, settings, preparations } = services;
+  const { site, store, clock, log, settings, preparations, moves } = services;
   return {
     site,
     store,
     clock,
     log,
+    ...(moves === undefined ? {} : { moves }),
     lockTimeout: settings().lockTimeout,
     preparations: preparations?.() ?? [],
   };

@@ -2,12 +2,13 @@
  * A POP3 session: reads commands, hands each to its verb, sends the replies, keeps the state.
  *
  * Commands are carried out one after the other, and no more is read from the client while one is. A session that ends
- * without QUIT, however it ends, deletes nothing (RFC 1939 section 6).
+ * without QUIT, however it ends, deletes nothing (RFC 1939 section 6), unless pop3.updateOnAbort says that it does.
  */
 import type { Duplex } from "node:stream";
 import type { SecureContext } from "node:tls";
 import type { Timer } from "@mailhost/common/clock";
 import { messageOf } from "@mailhost/common/errors";
+import { newChallenge } from "@mailhost/common/sasl/challenge";
 import { type Client, hostOf } from "./connection/client.ts";
 import { encrypt } from "./connection/encrypt.ts";
 import { IdleTimer } from "./connection/idle-timer.ts";
@@ -15,11 +16,12 @@ import { Input, type MessageSink, type MessageTaken } from "./connection/input.t
 import { ClientGone, Output } from "./connection/output.ts";
 import { SessionTrace } from "./connection/session-trace.ts";
 import { MailboxChanged } from "./maildrop/read-message.ts";
+import { updateMaildrop } from "./maildrop/update.ts";
 import type { ClientLine } from "./protocol/command.ts";
 import { err, ok } from "./protocol/reply.ts";
-import type { Services } from "./services.ts";
-import type { SessionState } from "./session-state.ts";
-import { ENGLISH } from "./texts/english.ts";
+import { maildropContext, type Services } from "./services.ts";
+import { firstModes } from "./session-modes.ts";
+import type { SessionState, Transaction } from "./session-state.ts";
 import type { Texts } from "./texts/texts.ts";
 import { type AbortCause, logDropped, logStats, logTimeout, logTiming } from "./verbs/session-log.ts";
 import { VERBS, type Verb } from "./verbs/table.ts";
@@ -42,7 +44,8 @@ export interface SessionParts {
 export class Session implements Turn {
   readonly services: Services;
   readonly output: Output;
-  texts: Texts = ENGLISH;
+  readonly modes = firstModes();
+  readonly challenge: string | undefined;
   words: readonly string[] = [];
   readonly #tls: () => SecureContext | undefined;
   readonly #idle: IdleTimer;
@@ -68,6 +71,7 @@ export class Session implements Turn {
     this.output = new Output(stream, this.#idle);
     this.#input = new Input(stream, this.#idle);
     this.#traceTo("", this.options.traceFile);
+    this.challenge = this.#newChallenge();
   }
 
   /** Whether a mailbox is open. */
@@ -78,6 +82,10 @@ export class Session implements Turn {
   /** The connection as it is now: its encrypted side after STLS. */
   get stream(): Duplex {
     return this.#stream;
+  }
+
+  get texts(): Texts {
+    return this.modes.language.texts;
   }
 
   get client(): Client {
@@ -136,8 +144,18 @@ export class Session implements Turn {
     }
   }
 
+  /** Two spaces before the challenge, as Qpopper has them. */
   #greeting(): string {
-    return this.options.shy ? this.texts.shyGreeting : this.texts.greeting(this.services.settings().hostname);
+    const { hostname } = this.services.settings();
+    const text = this.options.shy ? this.texts.shyGreeting : this.texts.greeting(hostname);
+    return this.challenge === undefined ? text : `${text}  ${this.challenge}`;
+  }
+
+  /** APOP is offered where there is a database of secrets, as by a Qpopper that was built with it. */
+  #newChallenge(): string | undefined {
+    const { popauth, settings, clock } = this.services;
+    if (popauth === undefined || popauth.state().kind === "absent") return undefined;
+    return newChallenge(this.options.shy ? "localhost" : settings().hostname, clock);
   }
 
   async #converse(): Promise<void> {
@@ -258,9 +276,9 @@ export class Session implements Turn {
     return true;
   }
 
-  async readLine(): Promise<Buffer | "too-long"> {
+  async readLine(longest?: number): Promise<Buffer | "too-long"> {
     await this.output.flush();
-    const line = await this.#input.line();
+    const line = await this.#input.line(longest);
     this.#trace?.data(line);
     return line;
   }
@@ -298,14 +316,24 @@ export class Session implements Turn {
     return this.#state.kind === "authorization" ? (this.#state.user ?? "(nobody)") : "(nobody)";
   }
 
-  /** Gives the mailbox back; what was marked stays in it. */
+  /** pop3.updateOnAbort: deletes what was marked, as Qpopper does; whether anything can be said to be gone. */
+  async #updateOnAbort({ drop, user }: Transaction): Promise<boolean> {
+    if (!this.options.updateOnAbort) return false;
+    if (this.options.autoDelete) drop.deleteRetrieved();
+    const updated = await updateMaildrop(maildropContext(this.services), drop, this.options);
+    if (updated.kind === "done") return true;
+    this.services.log.write("error", `POP mailbox update for ${user} failed! ${updated.reason}`);
+    return false;
+  }
+
+  /** Gives the mailbox back; what was marked stays in it, unless pop3.updateOnAbort is on. */
   async #leave(): Promise<void> {
     const state = this.#state;
     this.#state = { kind: "over" };
     if (state.kind !== "transaction") return;
     logDropped(this, state.user, this.#abort);
-    logStats(this, state.user, state.drop, false);
     const from = this.services.clock.now();
+    logStats(this, state.user, state.drop, await this.#updateOnAbort(state));
     await state.drop.close().catch((error: unknown) => {
       this.services.log.write(
         "error",

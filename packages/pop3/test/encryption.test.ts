@@ -1,30 +1,11 @@
 /** Ports that are encrypted from the first octet, and passwords that may not travel without it. */
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { connect } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { type TestContext, test } from "node:test";
-import { connect as connectTls, createSecureContext, type SecureContext } from "node:tls";
+import { test } from "node:test";
+import { connect as connectTls } from "node:tls";
+import { certificate } from "./harness/certificate.ts";
 import { connected, TestClient } from "./harness/client.ts";
 import { PASSWORD, startServer, writeMbox } from "./harness/server.ts";
-
-/** A certificate made for the test, so that no key lies about in the repository. */
-function certificate(t: TestContext): { readonly tls?: SecureContext } {
-  const folder = mkdtempSync(join(tmpdir(), "mailhost-cert-"));
-  t.after(() => rmSync(folder, { recursive: true, force: true }));
-  const [cert, key] = [join(folder, "cert.pem"), join(folder, "key.pem")];
-  const request =
-    "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=mail.test -days 2";
-  try {
-    execFileSync("openssl", [...request.split(" "), "-keyout", key, "-out", cert], { stdio: "ignore" });
-  } catch {
-    t.skip("needs openssl (Debian package openssl)");
-    return {};
-  }
-  return { tls: createSecureContext({ cert: readFileSync(cert), key: readFileSync(key) }) };
-}
 
 test("pop3s serves a session, behind a PROXY header in the same packet too", async (t) => {
   const { tls } = certificate(t);

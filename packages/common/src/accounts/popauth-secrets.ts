@@ -15,7 +15,7 @@ import type { Secrets } from "./popauth-format.ts";
 export type PopauthState =
   /** There is none: neither APOP nor CRAM-MD5 is offered. */
   | { readonly kind: "absent" }
-  | { readonly kind: "ready" }
+  | { readonly kind: "ready"; readonly count: number }
   /** Its mode, such as 0o644. */
   | { readonly kind: "wrong-mode"; readonly mode: number }
   | { readonly kind: "unusable" };
@@ -56,7 +56,8 @@ export function openPopauthSecrets(
       const found = file.current();
       if (found.kind === "wrong-mode") return { kind: "wrong-mode", mode: found.mode };
       if (found.kind === "absent") return { kind: "absent" };
-      return { kind: inForce() === undefined ? "unusable" : "ready" };
+      const secrets = inForce();
+      return secrets === undefined ? { kind: "unusable" } : { kind: "ready", count: secrets.size };
     },
     find: (name) => inForce()?.get(name.toLowerCase()),
     faults() {

@@ -135,7 +135,7 @@ test("what is in force follows the file at once", async (t) => {
     await changePopauth(site, withSecret("wang", `secret ${i % 10}`), { create: true });
     assert.equal(secrets.find("WANG")?.toString(), `secret ${i % 10}`);
   }
-  assert.deepEqual(secrets.state(), { kind: "ready" });
+  assert.deepEqual(secrets.state(), { kind: "ready", count: 1 });
   chmodSync(site.popauthFile, 0o640);
   assert.deepEqual(secrets.state(), { kind: "wrong-mode", mode: 0o640 });
   assert.equal(secrets.find("wang"), undefined);
@@ -144,7 +144,7 @@ test("what is in force follows the file at once", async (t) => {
   // Damage changes nothing for those who know the last good file, and keeps everybody out who does not.
   writeFileSync(site.popauthFile, "#popauth 1\n");
   assert.equal(secrets.find("wang")?.toString(), "secret 9");
-  assert.deepEqual(secrets.state(), { kind: "ready" });
+  assert.deepEqual(secrets.state(), { kind: "ready", count: 1 });
   assert.equal(secrets.faults().length, 1);
   assert.deepEqual(openPopauthSecrets(site).state(), { kind: "unusable" });
   rmSync(site.popauthFile);

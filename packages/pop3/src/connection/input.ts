@@ -64,14 +64,13 @@ export class Input {
   }
 
   /**
-   * One line as it came, without its line end; `too-long` for one of more than {@link LONGEST_RAW_LINE} octets, which is
-   * skipped.
+   * One line as it came, without its line end; `too-long` for one of more than `longest` octets, which is skipped.
    *
    * @throws ClientGone when the client ended before the end of the line
    */
-  async line(): Promise<Buffer | "too-long"> {
+  async line(longest: number = LONGEST_RAW_LINE): Promise<Buffer | "too-long"> {
     for (;;) {
-      const line = this.#reader.line(LONGEST_RAW_LINE);
+      const line = this.#reader.line(longest);
       if (line !== undefined) {
         this.#idle.touch();
         return line;

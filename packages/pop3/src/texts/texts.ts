@@ -13,11 +13,31 @@ export interface Texts {
   tooFewArguments(verb: string): string;
   tooManyArguments(verb: string): string;
   readonly capabilityList: string;
+  readonly languageListing: string;
+  readonly languageChosen: string;
+  unknownLanguage(tag: string): string;
+  readonly utf8Mode: string;
 
   passwordRequired(user: string): string;
   readonly sayUserFirst: string;
   readonly needsTls: string;
   wrongPassword(user: string): string;
+  readonly authenticationFailed: string;
+  readonly strongerNeeded: string;
+  readonly strongerNeededForUser: string;
+  readonly tlsOrStrongerNeeded: string;
+  accessDenied(user: string): string;
+  uidBlocked(below: number): string;
+  secretsWrongMode(mode: string): string;
+  readonly secretsUnavailable: string;
+  readonly saslListing: string;
+  unknownMechanism(name: string): string;
+  readonly saslCancelled: string;
+  readonly badBase64: string;
+  badSaslResponse(reason: string): string;
+  readonly beginTls: string;
+  readonly tlsIsActive: string;
+  readonly noTls: string;
   mailboxOpen(user: string, messages: number, octets: number): string;
   readonly mailboxInUse: string;
   readonly mailboxLocked: string;
@@ -41,6 +61,17 @@ export interface Texts {
   uidlNotANumber(highest: number): string;
   uidlOutOfRange(number: string): string;
   uidlDeleted(number: string): string;
+
+  readonly extendedListing: string;
+  readonly xlstFollows: string;
+  noSuchField(word: string): string;
+  readonly startSending: string;
+  readonly messageSent: string;
+  messageTooLarge(octets: number): string;
+  readonly nothingToSend: string;
+  notSent(reason: string): string;
+  readonly cannotSendNow: string;
+  readonly mangleSyntax: string;
 
   readonly mailboxChanged: string;
   readonly mailboxUnreadable: string;

@@ -23,12 +23,27 @@ export function logLogin({ services, client, options }: Where, user: string): vo
   services.log.write("info", line);
 }
 
-/** Somebody failed to. */
-export function logFailedLogin({ services, client }: Pick<Where, "services" | "client">, user: string): void {
+/** Somebody failed to; a mechanism other than USER and PASS is named behind Qpopper's words. */
+export function logFailedLogin(
+  { services, client }: Pick<Where, "services" | "client">,
+  user: string,
+  mechanism?: string,
+): void {
+  const by = mechanism === undefined ? "" : ` by ${mechanism}`;
   services.log.write(
     "warn",
-    `[AUTH] Failed attempted login to ${user} from host (${hostOf(client)}) ${client.ip}`,
+    `[AUTH] Failed attempted login to ${user} from host (${hostOf(client)}) ${client.ip}${by}`,
   );
+}
+
+/** The proof was right, and the login was refused nevertheless. */
+export function logRefusedLogin({ services }: Pick<Where, "services">, user: string, reason: string): void {
+  services.log.write("warn", `[AUTH] "${user}": access denied: ${reason}`);
+}
+
+/** Somebody proved the knowledge of a secret. */
+export function logApop({ services }: Pick<Where, "services">, user: string): void {
+  services.log.write("info", `apop "${user}"`);
 }
 
 /**

@@ -2,14 +2,21 @@
  * The verbs: which there are, in which state each is legal, how many arguments it takes, what it does. CAPA is derived
  * from the same table, so nothing is announced that is not there (RFC 2449).
  */
+
+import { clearTextRefusal } from "../auth/clear-text.ts";
 import type { Authorization, SessionState, Transaction } from "../session-state.ts";
+import { auth, saslMechanisms } from "./auth.ts";
 import { capa } from "./capa.ts";
+import { euidl } from "./headers.ts";
+import { lang, utf8 } from "./language.ts";
 import { last, list, stat, uidl } from "./listing.ts";
-import { pass, user } from "./login.ts";
+import { apop, pass, user } from "./login.ts";
 import { dele, noop, rset } from "./marks.ts";
 import { quit } from "./quit.ts";
 import { retr, top } from "./retrieve.ts";
+import { stls } from "./stls.ts";
 import type { Turn } from "./turn.ts";
+import { xtnd } from "./xtnd.ts";
 
 interface Common {
   /** Fewest and most words behind the verb; `all`: whatever follows is one argument, spaces kept. */
@@ -30,15 +37,16 @@ export type Verb =
       run(turn: Turn, state: Authorization | Transaction): Promise<SessionState>;
     });
 
-/** Every verb, by its name in upper case. */
+/** Every verb, by its name in upper case. CAPA lists them in this order, which begins as Qpopper's does. */
 export const VERBS: ReadonlyMap<string, Verb> = new Map<string, Verb>([
+  ["TOP", { state: "transaction", words: [2, 2], run: top, capabilities: () => ["TOP"] }],
   [
     "USER",
     {
       state: "authorization",
       words: [1, 1],
       run: user,
-      capabilities: (turn) => (turn.mayUsePassword() ? ["USER"] : []),
+      capabilities: (turn) => (clearTextRefusal(turn) === undefined ? ["USER"] : []),
     },
   ],
   ["PASS", { state: "authorization", words: "all", run: pass }],
@@ -46,11 +54,32 @@ export const VERBS: ReadonlyMap<string, Verb> = new Map<string, Verb>([
   ["STAT", { state: "transaction", words: [0, 0], run: stat }],
   ["LIST", { state: "transaction", words: [0, 1], run: list }],
   ["UIDL", { state: "transaction", words: [0, 1], run: uidl, capabilities: () => ["UIDL"] }],
+  ["EUIDL", { state: "transaction", words: [0, 1], run: euidl }],
   ["LAST", { state: "transaction", words: [0, 0], run: last }],
   ["RETR", { state: "transaction", words: [1, 1], run: retr }],
-  ["TOP", { state: "transaction", words: [2, 2], run: top, capabilities: () => ["TOP"] }],
   ["DELE", { state: "transaction", words: [1, 1], run: dele }],
   ["RSET", { state: "transaction", words: [0, 0], run: rset }],
   ["NOOP", { state: "transaction", words: [0, 0], run: noop }],
+  ["XTND", { state: "transaction", words: [1, 3], run: xtnd }],
+  ["APOP", { state: "authorization", words: [2, 2], run: apop }],
+  ["AUTH", { state: "authorization", words: [0, 2], run: auth, capabilities: saslCapability }],
+  [
+    "STLS",
+    {
+      state: "authorization",
+      words: [0, 0],
+      run: stls,
+      capabilities: (turn) => (turn.canStartTls() ? ["STLS"] : []),
+    },
+  ],
+  // The USER argument: names and passwords may be in UTF-8 (RFC 6856 section 2.2).
+  ["UTF8", { state: "any", words: [0, 0], run: utf8, capabilities: () => ["UTF8 USER"] }],
+  ["LANG", { state: "any", words: [0, 1], run: lang, capabilities: () => ["LANG"] }],
   ["QUIT", { state: "any", words: [0, 0], run: quit }],
 ]);
+
+/** The mechanisms that this client could use now (RFC 2449 section 6.3). */
+function saslCapability(turn: Turn): string[] {
+  const names = saslMechanisms(turn);
+  return names.length === 0 ? [] : [`SASL ${names.join(" ")}`];
+}

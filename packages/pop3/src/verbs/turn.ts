@@ -7,6 +7,7 @@ import type { Client } from "../connection/client.ts";
 import type { MessageSink, MessageTaken } from "../connection/input.ts";
 import type { Output } from "../connection/output.ts";
 import type { Services } from "../services.ts";
+import type { SessionModes } from "../session-modes.ts";
 import type { Texts } from "../texts/texts.ts";
 
 /** The POP3 settings that hold for one session. */
@@ -19,8 +20,12 @@ export interface Turn {
   readonly output: Output;
   /** What is said to people, in the session's language. */
   readonly texts: Texts;
+  /** What the client has asked for in this session; verbs may change it. */
+  readonly modes: SessionModes;
   /** The words behind the verb; for verbs that take all, one text as it was typed. */
   readonly words: readonly string[];
+  /** The greeting's challenge for APOP; undefined when it had none. */
+  readonly challenge: string | undefined;
   /** Whether this client may send its password on this connection. */
   mayUsePassword(): boolean;
   /** Resolves after so many milliseconds, or at once when the client is gone. */
@@ -46,12 +51,13 @@ export interface Turn {
    */
   startTls(reply: string): Promise<boolean>;
   /**
-   * One raw line of the client, without its line end; sends what was gathered first. `too-long` for a line of more than
-   * 64 KiB, which is skipped.
+   * One raw line of the client, without its line end; sends what was gathered first. `too-long` for a longer line, which
+   * is skipped.
    *
+   * @param longest octets of a line, its end included; 64 KiB when not given
    * @throws ClientGone when the client ended before the end of the line
    */
-  readLine(): Promise<Buffer | "too-long">;
+  readLine(longest?: number): Promise<Buffer | "too-long">;
   /**
    * Takes a message that the client sends, up to the line with only a dot, dot-stuffing undone, line ends as they came; sends what
    * was gathered first.

@@ -1,0 +1,99 @@
+/**
+ * What follows a login, by whichever way it came: the mailbox is opened, or it is said why not.
+ *
+ * Whatever was wrong, the answer comes as slowly, and is counted.
+ */
+import type { Account } from "@mailhost/common/accounts/accounts";
+import { messageOf } from "@mailhost/common/errors";
+import { openMaildrop } from "../maildrop/open.ts";
+import { NO_MIME } from "../mangle/mangle-order.ts";
+import { applyOwnOptions } from "../options/own-options.ts";
+import { err, ok } from "../protocol/reply.ts";
+import { maildropContext } from "../services.ts";
+import type { SessionState, Transaction } from "../session-state.ts";
+import { logFailedLogin, logLogin, logRefusedLogin } from "../verbs/session-log.ts";
+import type { Turn } from "../verbs/turn.ts";
+import { FAILURES_PER_CONNECTION } from "./login-penalties.ts";
+import type { Verdict } from "./verdict.ts";
+
+/** How somebody tried to log in. */
+export interface Attempt {
+  /** The name as it was typed. */
+  readonly user: string;
+  /** APOP, or the SASL mechanism; absent for USER and PASS. */
+  readonly mechanism?: string;
+  /** What is said when the proof was wrong. */
+  readonly wrong: string;
+  /** One failure ends the session. */
+  readonly once?: boolean;
+}
+
+/** Acts on a verdict. */
+export async function enter(turn: Turn, verdict: Verdict, attempt: Attempt): Promise<SessionState> {
+  const { services, client, output } = turn;
+  switch (verdict.kind) {
+    case "unavailable":
+      await output.line(err(verdict.text, verdict.code));
+      return attempt.once === true ? { kind: "over" } : { kind: "authorization" };
+    case "wrong":
+      logFailedLogin(turn, attempt.user, attempt.mechanism);
+      return await refuse(turn, attempt, attempt.wrong);
+    case "refused":
+      logFailedLogin(turn, attempt.user, attempt.mechanism);
+      logRefusedLogin(turn, attempt.user, verdict.reason);
+      return await refuse(turn, attempt, verdict.text);
+    case "right":
+      services.penalties.succeeded(client.ip);
+      return await open(turn, verdict.account, verdict.noMime);
+  }
+}
+
+async function refuse(turn: Turn, { once = false }: Attempt, text: string): Promise<SessionState> {
+  const { services, client, output } = turn;
+  const failures = turn.loginFailed();
+  await turn.pause(services.penalties.failed(client.ip, failures));
+  await output.line(err(text, "AUTH"));
+  return failures < FAILURES_PER_CONNECTION && !once ? { kind: "authorization" } : { kind: "over" };
+}
+
+async function open(turn: Turn, account: Account, noMime: boolean): Promise<SessionState> {
+  const { services, output, texts } = turn;
+  const { name } = account;
+  turn.authenticated();
+  await applyOwnOptions(turn, account);
+  const opened = await openMaildrop(maildropContext(services), name);
+  switch (opened.kind) {
+    case "open": {
+      const state: Transaction = { kind: "transaction", user: name, drop: opened.drop };
+      if (noMime) turn.modes.mangle = NO_MIME;
+      logLogin(turn, name);
+      turn.renewRelay(name);
+      const { count, octets } = opened.drop;
+      await greet(turn, state, ok(texts.mailboxOpen(name, count, octets)));
+      return state;
+    }
+    case "in-use":
+      await output.line(err(texts.mailboxInUse, "IN-USE"));
+      return { kind: "authorization" };
+    case "locked":
+      await output.line(err(texts.mailboxLocked, "IN-USE"));
+      return { kind: "authorization" };
+    case "failed":
+      services.log.write("error", `the mailbox of ${name} can not be opened: ${opened.reason}`);
+      await output.line(
+        opened.permanent ? err(texts.mailboxBroken, "SYS/PERM") : err(texts.mailboxUnavailable, "SYS/TEMP"),
+      );
+      return { kind: "authorization" };
+  }
+}
+
+/** A client that went away while its mailbox was being opened must not keep it. */
+async function greet({ output, services }: Turn, { drop, user }: Transaction, line: string): Promise<void> {
+  try {
+    await output.line(line);
+  } catch (error) {
+    services.log.write("debug", `${user} left during the login: ${messageOf(error)}`);
+    await drop.close();
+    throw error;
+  }
+}
