@@ -109,10 +109,10 @@ async function* readable(message: MboxMessage, path: string): AsyncGenerator<Buf
 /** What the end of the file lacks of an empty line before the next message. */
 async function missingSeparator(file: FileHandle, length: number): Promise<Buffer> {
   if (length === 0) return Buffer.alloc(0);
-  const tail = Buffer.alloc(Math.min(2, length));
+  const tail = Buffer.alloc(Math.min(3, length));
   await readWhole(file, tail, length - tail.length);
   const ends = tail.toString("latin1");
-  if (ends === "\n\n") return Buffer.alloc(0);
+  if (ends.endsWith("\n\n") || ends === "\n\r\n") return Buffer.alloc(0);
   return Buffer.from(ends.endsWith("\n") ? "\n" : "\n\n");
 }
 

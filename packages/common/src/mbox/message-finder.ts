@@ -20,11 +20,13 @@ export interface ScanBlock {
 }
 
 /** Bytes before a place that tell whether a message can start there; each block brings them again. */
-export const BEFORE = 2;
+export const BEFORE = 3;
 /** Bytes behind a place that tell whether it is the start of a field, a quoted line, a `From ` line at all. */
 export const SHORTEST_LOOKAHEAD = 16;
 
 const LF = 10;
+const CR = 13;
+const CR_LF = 2;
 const FROM = Buffer.from("From ");
 
 /** A message whose end has not been found. Offsets are in the file. */
@@ -140,7 +142,7 @@ export class MessageFinder {
       at = stop;
       this.#counted = base + at;
       if (at === limit) break;
-      if (this.#tryStart(at, block)) {
+      if (!this.#isBehindText(at, base) && this.#tryStart(at, block)) {
         at = this.#counted - base;
         continue;
       }
@@ -150,6 +152,12 @@ export class MessageFinder {
       at++;
     }
     this.#counted = base + at;
+  }
+
+  /** Whether the CR LF before `at` ends a line with something in it. */
+  #isBehindText(at: number, base: number): boolean {
+    const { bytes } = this.#kernel;
+    return bytes[at - 2] === CR && bytes[at - 3] !== LF && base + at > CR_LF;
   }
 
   /** Starts a message at `at`, up to which all is counted, if its line has the form, ending the one before. */
@@ -202,6 +210,10 @@ export class MessageFinder {
     if (end > head && bytes[at - 1] === LF && bytes[at - 2] === LF) {
       end--;
       octets -= 2;
+    } else if (end > head + 1 && bytes[at - 1] === LF && bytes[at - 2] === CR && bytes[at - 3] === LF) {
+      // The empty line of a file with CR LF line ends, its CR sent as it stands.
+      end -= 2;
+      octets -= 3;
     }
     // An empty line that only separates this message from the next ends no header.
     if (body === undefined || body > end) body = end;

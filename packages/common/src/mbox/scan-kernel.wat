@@ -23,6 +23,14 @@
   (func $isFrom (param $p i32) (result i32)
     (i32.eq (i32.load offset=1 (local.get $p)) (i32.const 0x206d6f72)))
 
+  ;; Whether the line that ends at p is empty, or has only a CR.
+  (func $isEmpty (param $p i32) (result i32)
+    (local $before i32)
+    (local.set $before (i32.load16_u align=1 (i32.sub (local.get $p) (i32.const 2))))
+    (i32.or
+      (i32.eq (i32.shr_u (local.get $before) (i32.const 8)) (i32.const 10))
+      (i32.eq (local.get $before) (i32.const 0x0d0a))))
+
   (func $met (param $octets i32)
     (i32.store (i32.const 0) (i32.add (i32.load (i32.const 0)) (local.get $octets))))
 
@@ -92,7 +100,7 @@
             (local.set $k (i32.ctz (local.get $left)))
             (local.set $left (i32.and (local.get $left) (i32.sub (local.get $left) (i32.const 1))))
             (local.set $p (i32.add (local.get $at) (local.get $k)))
-            (if (i32.eq (i32.load8_u (i32.sub (local.get $p) (i32.const 1))) (i32.const 10))
+            (if (call $isEmpty (local.get $p))
               (then
                 (local.set $end (i32.add (local.get $p) (i32.const 1)))
                 (local.set $mask (i32.sub (i32.shl (i32.const 2) (local.get $k)) (i32.const 1)))
@@ -119,7 +127,7 @@
       (select (local.get $end) (local.get $to) (local.get $end))))
     (local.get $end))
 
-  ;; Goes through a body from `at`. Returns where "From " is behind an empty line, or `to`.
+  ;; Goes through a body from `at`. Returns where "From " is behind an empty line, or behind a line that ends in CR LF, or `to`.
   (func (export "body") (param $at i32) (param $to i32) (result i32)
     (local $from i32) (local $rounds i32) (local $counters v128)
     (local $feeds v128) (local $before v128) (local $hits v128)
@@ -146,7 +154,9 @@
                 (i8x16.eq (local.get $before) (i8x16.splat (i32.const 62)))
                 (v128.and
                   (i8x16.eq (local.get $before) (i8x16.splat (i32.const 10)))
-                  (i8x16.eq (v128.load align=1 (i32.sub (local.get $at) (i32.const 2))) (i8x16.splat (i32.const 10)))))))
+                  (v128.or
+                    (i8x16.eq (v128.load align=1 (i32.sub (local.get $at) (i32.const 2))) (i8x16.splat (i32.const 10)))
+                    (i8x16.eq (v128.load align=1 (i32.sub (local.get $at) (i32.const 2))) (i8x16.splat (i32.const 13))))))))
             (br_if $stop (i32.eqz (local.get $rounds)))
             (br_if $stop (v128.any_true (local.get $hits)))
             (local.set $counters (i8x16.sub (local.get $counters) (local.get $feeds)))

@@ -22,7 +22,7 @@ export function slowScan(text: string, longestFromLine: number): SlowMessage[] {
   let before = "\n";
   for (const line of lines) {
     const bare = line.replace(/\n$/, "");
-    if (before === "\n" && bare.length <= longestFromLine && DATE.test(bare)) {
+    if (isEmpty(before) && bare.length <= longestFromLine && DATE.test(bare)) {
       starts.push({ start: at, head: at + line.length });
     }
     before = line;
@@ -32,11 +32,16 @@ export function slowScan(text: string, longestFromLine: number): SlowMessage[] {
     const next = starts[i + 1]?.start ?? text.length;
     let whole = text.slice(head, next);
     if (whole === "\n" || whole.endsWith("\n\n")) whole = whole.slice(0, -1);
+    else if (whole === "\r\n" || whole.endsWith("\n\r\n")) whole = whole.slice(0, -2);
     const end = head + whole.length;
-    const empty = whole.startsWith("\n") ? 0 : whole.indexOf("\n\n") + 1;
-    const body = empty === 0 && !whole.startsWith("\n") ? end : head + empty + 1;
+    const empty = /(?<=^|\n)\r?\n/.exec(whole);
+    const body = empty === null ? end : head + empty.index + empty[0].length;
     return { start, head, body, end, sent: asSent(whole) };
   });
+}
+
+function isEmpty(line: string): boolean {
+  return line === "\n" || line === "\r\n";
 }
 
 /** A stored message as POP3 sends it, without dot-stuffing. */

@@ -92,7 +92,7 @@ test("a digest does not depend on where blocks end, nor on what follows the mess
           blocks.map(({ digest }) => digest),
           alone,
         );
-        const missing = text.endsWith("\n\n") ? "" : text.endsWith("\n") ? "\n" : "\n\n";
+        const missing = /\n\r?\n$/.test(text) ? "" : text.endsWith("\n") ? "\n" : "\n\n";
         writeFileSync(path, `${text}${missing}${FROM}A: b\n\n`, "latin1");
         const followed = (await scan(path)).map(({ digest }) => digest);
         assert.deepEqual(followed.slice(0, -1), alone);
