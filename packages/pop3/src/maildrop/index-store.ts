@@ -82,6 +82,33 @@ export function openIndexStore(site: Site, { log, clock }: { log: Log; clock: Cl
   };
 }
 
+/**
+ * The index of one mailbox as it is stored, for somebody who only looks: nothing is made or moved.
+ *
+ * @throws Error when the store itself can not be read
+ */
+export async function readStoredIndex(
+  site: Site,
+  name: string,
+): Promise<MailboxIndex | "damaged" | undefined> {
+  const path = indexFile(site);
+  const state = checkLmdbFile(path);
+  if (state.kind === "absent") return undefined;
+  if ("reason" in state) throw new Error(`${path}: ${state.reason}`);
+  const env = open<Buffer, [string, number]>({
+    path,
+    noSubdir: true,
+    encoding: "binary",
+    eventTurnBatching: false,
+    readOnly: true,
+  });
+  try {
+    return await readIndex(env, name);
+  } finally {
+    await env.close();
+  }
+}
+
 function moveAside(path: string, fault: string, log: Log, clock: Clock): void {
   const aside = `${path}.damaged-${clock.now()}`;
   renameSync(path, aside);
