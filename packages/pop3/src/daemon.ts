@@ -25,6 +25,25 @@ import { openMailCommand } from "./transmit/mail-command.ts";
 
 /** Starts the POP3 server on the listeners it was given; resolves when it accepts connections on all of them. */
 export async function start(parts: DaemonParts): Promise<Daemon> {
+  const server = openServer(parts);
+  const { listener } = server;
+  for (const fd of parts.listeners.pop3 ?? []) await listener.listen("pop3", { fd });
+  const secure = parts.listeners.pop3s ?? [];
+  if (server.hasTls()) for (const fd of secure) await listener.listen("pop3s", { fd });
+  else if (secure.length > 0)
+    parts.log.write("warn", `pop3s: not served, there is no certificate (${parts.settings.tls.cert})`);
+  return server;
+}
+
+/** The server with all its parts. It listens nowhere yet. */
+export interface Pop3Server extends Daemon {
+  readonly listener: Listener;
+  /** Whether there is a certificate. */
+  readonly hasTls: () => boolean;
+}
+
+/** Puts the server together, for {@link start} and for `popper`, which is given its one connection. */
+export function openServer(parts: Omit<DaemonParts, "listeners">): Pop3Server {
   const { site, log, clock } = parts;
   let settings = parts.settings;
   let tls = readTlsFiles(site, settings.tls);
@@ -57,13 +76,9 @@ export async function start(parts: DaemonParts): Promise<Daemon> {
     clock,
   };
   const listener = new Listener(services, () => tls);
-  for (const fd of parts.listeners.pop3 ?? []) await listener.listen("pop3", { fd });
-  const secure = parts.listeners.pop3s ?? [];
-  if (tls !== undefined) for (const fd of secure) await listener.listen("pop3s", { fd });
-  else if (secure.length > 0)
-    log.write("warn", `pop3s: not served, there is no certificate (${settings.tls.cert})`);
-
   return {
+    listener,
+    hasTls: services.hasTls,
     async reload(changed) {
       // What can fail comes first: after a failure the old settings hold.
       const newTls = readTlsFiles(site, changed.tls);
@@ -92,14 +107,17 @@ export async function start(parts: DaemonParts): Promise<Daemon> {
   };
 }
 
-function open({ site, log, clock }: DaemonParts, settings: Settings): Accounts {
+function open({ site, log, clock }: Omit<DaemonParts, "listeners">, settings: Settings): Accounts {
   return openAccounts(site, settings.accounts, {
     onFault: (fault) => log.write("warn", fault.message),
     clock,
   });
 }
 
-function openDrac({ site, clock, log }: DaemonParts, settings: Settings): DracTable | undefined {
+function openDrac(
+  { site, clock, log }: Omit<DaemonParts, "listeners">,
+  settings: Settings,
+): DracTable | undefined {
   if (!settings.drac.enabled) return undefined;
   return openDracTable(site, { lifetime: settings.drac.lifetime, clock, log });
 }

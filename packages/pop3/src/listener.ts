@@ -13,6 +13,7 @@ import { type Client, isLoopback, isRelayNetwork } from "./connection/client.ts"
 import { encrypt } from "./connection/encrypt.ts";
 import { type Place, SessionLimits } from "./connection/limits.ts";
 import { readProxyHeader } from "./connection/proxy-header.ts";
+import { ReadAheadMemory } from "./maildrop/read-ahead.ts";
 import { err } from "./protocol/reply.ts";
 import type { Services } from "./services.ts";
 import { Session } from "./session.ts";
@@ -40,6 +41,7 @@ interface Connection {
 export class Listener {
   readonly #services: Services;
   readonly #tls: () => SecureContext | undefined;
+  readonly #memory: ReadAheadMemory;
   readonly #limits = new SessionLimits();
   readonly #servers: Server[] = [];
   readonly #connections = new Map<Socket, Connection>();
@@ -48,6 +50,7 @@ export class Listener {
   constructor(services: Services, tls: () => SecureContext | undefined) {
     this.#services = services;
     this.#tls = tls;
+    this.#memory = new ReadAheadMemory(services.clock);
   }
 
   /** Listens; resolves when connections are accepted. */
@@ -56,9 +59,9 @@ export class Listener {
     on: { readonly fd: number } | { readonly host: string; readonly port: number },
   ): Promise<Server> {
     // A client may close its side behind a pipelined session and still wants the replies.
-    const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) =>
-      this.#accept(socket, kind),
-    );
+    const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
+      void this.#accept(socket, kind);
+    });
     await new Promise<void>((resolve, reject) => {
       server.once("error", reject);
       server.listen(on, () => {
@@ -94,7 +97,29 @@ export class Listener {
     }
   }
 
-  #accept(socket: Socket, kind: PortKind): void {
+  /** Serves a connection that somebody else accepted; resolves when it is closed. Never rejects. */
+  async serve(socket: Socket, kind: PortKind): Promise<void> {
+    await this.#accept(socket, kind);
+  }
+
+  /** As {@link serve}, for a client that is this host and whose connection is no socket with an address. */
+  async serveLocally(stream: Duplex, kind: PortKind): Promise<void> {
+    const secureContext = kind === "pop3s" ? this.#tls() : undefined;
+    if (kind === "pop3s" && secureContext === undefined) {
+      stream.destroy();
+      return;
+    }
+    const session = new Session({
+      stream: secureContext === undefined ? stream : encrypt(stream, secureContext),
+      services: this.#services,
+      client: { ip: "127.0.0.1", hidden: true, secure: kind === "pop3s", trusted: true },
+      tls: this.#tls,
+    });
+    await session.run();
+    await this.#farewell(session.stream);
+  }
+
+  #accept(socket: Socket, kind: PortKind): Promise<void> {
     const { log } = this.#services;
     // The session notices a lost connection by itself; without a listener the error would end the process.
     socket.on("error", (error) =>
@@ -115,6 +140,7 @@ export class Listener {
         return this.#farewell(stream);
       })
       .finally(() => this.#connections.delete(socket));
+    return connection.done;
   }
 
   /** Serves a client to the end, and returns the stream that is to be closed. */
@@ -138,6 +164,7 @@ export class Listener {
       stream: secure ? encrypt(socket, secureContext) : socket,
       services,
       client: { ...who, secure, trusted, ...this.#hostOf(who) },
+      memory: this.#memory,
       tls: this.#tls,
     });
     connection.session = session;
