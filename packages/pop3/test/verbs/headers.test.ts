@@ -28,7 +28,7 @@ test("EUIDL lists number, unique id, octets and sender", async (t) => {
     S: +OK euidl command accepted.
     S: 1 one 77 Wang <wang@example.net>
     S: 2 two 255 ${"x".repeat(128)}
-    S: 3 three 44${" "}
+    S: 3 three 44…
     S: .
     C: EUIDL 1
     S: +OK 1 one 77 Wang <wang@example.net>
@@ -41,7 +41,7 @@ test("EUIDL lists number, unique id, octets and sender", async (t) => {
     C: EUIDL
     S: +OK euidl command accepted.
     S: 2 two 255 ${"x".repeat(128)}
-    S: 3 three 44${" "}
+    S: 3 three 44…
     S: .
     `,
   );
