@@ -24,12 +24,15 @@ const MOST = 100;
 const BLOCK = 512 * 1024;
 /** Bytes at the end of a block that the next one brings again. */
 const OVERLAP = 64;
-const FROM = Buffer.from("\n\nFrom ");
-const HEADS = [
-  Buffer.from("\n\nReturn-Path: <"),
-  Buffer.from("\n\nReceived: from "),
-  Buffer.from("\n\nX-UIDL: "),
-];
+const LF = 10;
+const CR = 13;
+/** What a line begins with that may be a message's first. */
+const BEGINNINGS = [
+  { kind: "from", bytes: Buffer.from("\nFrom ") },
+  { kind: "headless", bytes: Buffer.from("\nReturn-Path: <") },
+  { kind: "headless", bytes: Buffer.from("\nReceived: from ") },
+  { kind: "headless", bytes: Buffer.from("\nX-UIDL: ") },
+] as const;
 
 /**
  * Finds suspect places.
@@ -62,18 +65,25 @@ export async function suspectPlaces(file: FileHandle, starts: Float64Array): Pro
       nul = { start: nul?.start ?? base + at, end: base + end };
       at = bytes.indexOf(0, end);
     }
-    for (let at = bytes.indexOf(FROM); at >= 0 && at < own; at = bytes.indexOf(FROM, at + 1)) {
-      const start = base + at + 2;
-      if (!known.has(start))
-        add("from", start, Math.max(FROM.length - 2, bytes.indexOf(10, at + 2) - at - 2));
-    }
-    for (const head of HEADS) {
-      for (let at = bytes.indexOf(head); at >= 0 && at < own; at = bytes.indexOf(head, at + 1)) {
-        add("headless", base + at + 2, head.length - 2);
+    for (const { kind, bytes: beginning } of BEGINNINGS) {
+      // The first two bytes of a block tell what stands before its third only with the block before it: it brought them.
+      for (let at = bytes.indexOf(beginning); at >= 0; at = bytes.indexOf(beginning, at + 1)) {
+        const start = base + at + 1;
+        if (at >= own + 2 || (base > 0 && at < 2) || !isBehindEmptyLine(bytes, at, base) || known.has(start))
+          continue;
+        const end = bytes.indexOf(LF, at + 1);
+        add(kind, start, (end < 0 ? got : end) - at - 1);
       }
     }
     if (got <= BLOCK) break;
   }
   endNul();
   return places.sort((a, b) => a.offset - b.offset);
+}
+
+/** Whether the line that ends at the index `at` is empty, or has only a CR. */
+function isBehindEmptyLine(bytes: Buffer, at: number, base: number): boolean {
+  if (at === 0) return base === 0;
+  if (bytes[at - 1] === CR) return at === 1 ? base === 0 : bytes[at - 2] === LF;
+  return bytes[at - 1] === LF;
 }
