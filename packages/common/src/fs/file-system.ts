@@ -6,7 +6,7 @@
  */
 import type { Stats } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
-import { lstat, mkdir, open, readdir, rmdir, stat, unlink } from "node:fs/promises";
+import { lstat, mkdir, open, readdir, rename, rmdir, stat, unlink } from "node:fs/promises";
 
 /** A dozen file calls. Each rejects with Node's error and its errno code. */
 export interface FileSystem {
@@ -18,6 +18,7 @@ export interface FileSystem {
   mkdir(path: string): Promise<void>;
   rmdir(path: string): Promise<void>;
   unlink(path: string): Promise<void>;
+  rename(from: string, to: string): Promise<void>;
   /** Names in a folder, in no particular order. */
   readdir(path: string): Promise<string[]>;
 }
@@ -32,5 +33,6 @@ export const nodeFileSystem: FileSystem = {
   },
   rmdir: (path) => rmdir(path),
   unlink: (path) => unlink(path),
+  rename: (from, to) => rename(from, to),
   readdir: (path) => readdir(path),
 };

@@ -95,6 +95,7 @@ export function faultyFileSystem(fault?: Fault, real: FileSystem = nodeFileSyste
     mkdir: (path) => counted("mkdir", path, () => real.mkdir(path)),
     rmdir: (path) => counted("rmdir", path, () => real.rmdir(path)),
     unlink: (path) => counted("unlink", path, () => real.unlink(path)),
+    rename: (from, to) => counted("rename", from, () => real.rename(from, to)),
     readdir: (path) => real.readdir(path),
     async closeAll() {
       for (const file of handles) if (file.fd >= 0) await file.close();

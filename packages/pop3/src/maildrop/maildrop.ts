@@ -39,6 +39,8 @@ export class Maildrop {
   readonly #file: FileHandle | undefined;
   readonly #lock: SessionLock;
   readonly #deleted = new Set<number>();
+  /** Numbers of messages that were retrieved whole. */
+  readonly #retrieved = new Set<number>();
   #octets: number;
   #deletedOctets = 0;
   /** The state of the file in which all that the index says was last seen to hold. */
@@ -97,6 +99,21 @@ export class Maildrop {
     return [...this.#deleted].map((number) => this.#messages.at(number - 1)!);
   }
 
+  /** Notes that a message was retrieved whole. */
+  noteRetrieved(number: number): void {
+    this.#retrieved.add(number);
+  }
+
+  /** Ids of the messages that were retrieved whole. */
+  get retrieved(): ReadonlySet<string> {
+    return new Set([...this.#retrieved].map((number) => this.#messages.uid(number - 1)));
+  }
+
+  /** Marks what was retrieved whole (pop3.autoDelete). */
+  deleteRetrieved(): void {
+    for (const number of this.#retrieved) if (!this.#deleted.has(number)) this.delete(number);
+  }
+
   /** Marks a message that {@link message} found. */
   delete(number: number): void {
     const octets = this.#messages.octetsOf(number - 1);
@@ -110,6 +127,7 @@ export class Maildrop {
     this.#octets += this.#deletedOctets;
     this.#deletedOctets = 0;
     this.#deleted.clear();
+    this.#retrieved.clear();
     this.lastSeen = 0;
   }
 

@@ -15,6 +15,7 @@ import { mailboxPaths } from "@mailhost/common/mbox/mailboxes";
 import { MboxError } from "@mailhost/common/mbox/mbox-error";
 import { lockSession } from "@mailhost/common/mbox/session-lock";
 import type { Site } from "@mailhost/common/site";
+import type { BackgroundMoves } from "./background-moves.ts";
 import type { IndexStore } from "./index-store.ts";
 import { identityOf, isSameFile, type MailboxIndex } from "./mailbox-index.ts";
 import { Maildrop } from "./maildrop.ts";
@@ -28,6 +29,8 @@ export interface MaildropContext {
   readonly log: Log;
   /** How long to wait for another program's lock, ms. */
   readonly lockTimeout: number;
+  /** Where large removals go on behind the reply; absent: they are finished before it. */
+  readonly moves?: BackgroundMoves;
   /** What is done to a mailbox before a session sees it, in their order. */
   readonly preparations: readonly MailboxPreparation[];
 }

@@ -4,40 +4,81 @@
  * The mbox is looked at again first. Mail that arrived stays; if another program rewrote the file, the messages are
  * found by their ids, and one that can not be told from a twin stays too. The index is carried along, so that the next login
  * does not have to read the mailbox.
+ *
+ * A removal that has much to move is promised once its plan is on stable storage, and carried out behind the reply with
+ * the mbox still locked: who logs in meanwhile, or delivers, waits for the lock as for any other.
  */
 import { messageOf } from "@mailhost/common/errors";
-import type { LockedMailbox } from "@mailhost/common/mbox/lock";
-import { lockMailbox } from "@mailhost/common/mbox/lock";
-import type { ByteRange } from "@mailhost/common/mbox/remove";
-import { removeMessages } from "@mailhost/common/mbox/remove";
+import { type LockedMailbox, lockMailbox } from "@mailhost/common/mbox/lock";
+import { beginRemoval } from "@mailhost/common/mbox/remove";
+import { LARGE_MOVE } from "./background-moves.ts";
 import { fingerprint } from "./fingerprint.ts";
-import type { MailboxIndex } from "./mailbox-index.ts";
-import { identityOf } from "./mailbox-index.ts";
+import { identityOf, type MailboxIndex } from "./mailbox-index.ts";
 import type { Maildrop } from "./maildrop.ts";
-import { MessageTable, MessageTableBuilder } from "./message-table.ts";
+import { MessageTable } from "./message-table.ts";
 import type { MaildropContext } from "./open.ts";
 import { type Refreshed, refreshIndex } from "./refresh.ts";
+import { bytesMoved, planRemoval, type RemovalPlan } from "./removal-plan.ts";
+import { keepRemoved } from "./removed-messages.ts";
+import { writeStatusFields } from "./status-fields.ts";
 
 /** How the update went; `reason` is for the log. */
 export type Updated = { readonly kind: "done" } | { readonly kind: "failed"; readonly reason: string };
 
+/** What else an update does, as the settings say. */
+export interface UpdateWishes {
+  /** `pop3.keepRemoved`, ms: what is removed is copied first when it is not 0. */
+  readonly keepRemoved: number;
+  /** `pop3.updateStatusHeaders`. */
+  readonly updateStatusHeaders: boolean;
+}
+
+/** An update in hand: the lock is held. */
+interface Update {
+  readonly context: MaildropContext;
+  readonly box: LockedMailbox;
+  readonly refreshed: Refreshed;
+  readonly plan: RemovalPlan;
+  /** Ids of messages that were retrieved, when status fields are to be written. */
+  readonly statuses: ReadonlySet<string> | undefined;
+}
+
 /** Removes what the session deleted. After a failure nothing is removed, or all of it by whoever opens it next. */
-export async function updateMaildrop(context: MaildropContext, drop: Maildrop): Promise<Updated> {
-  if (drop.deletedCount === 0) return { kind: "done" };
+export async function updateMaildrop(
+  context: MaildropContext,
+  drop: Maildrop,
+  wishes: UpdateWishes,
+): Promise<Updated> {
+  const statuses =
+    wishes.updateStatusHeaders && drop.deletedCount + drop.retrieved.size > 0 ? drop.retrieved : undefined;
+  if (drop.deletedCount === 0 && statuses === undefined) return { kind: "done" };
   const { clock, log, lockTimeout: timeout } = context;
+  let box: LockedMailbox | undefined;
   try {
-    const box = await lockMailbox(drop.paths, { timeout, clock, log });
+    box = await lockMailbox(drop.paths, { timeout, clock, log });
     // Another program took the mailbox away; what was to be deleted went with it.
     if (box === undefined) return { kind: "done" };
-    try {
-      const refreshed = await refreshIndex(box.file, drop.index);
-      await remove(context, box, refreshed, messagesToRemove(drop, refreshed));
-    } finally {
-      await box.release();
-    }
+    const refreshed = await refreshIndex(box.file, drop.index);
+    const plan = planRemoval(refreshed.index, messagesToRemove(drop, refreshed));
+    const finish = await begin({ context, box, refreshed, plan, statuses }, wishes.keepRemoved > 0);
+    const held = box;
+    const run = async () => {
+      try {
+        await finish();
+      } finally {
+        await held.release();
+      }
+    };
+    box = undefined;
+    const large = bytesMoved(plan, refreshed.index) > LARGE_MOVE;
+    const again = async () => await (await lockMailbox(drop.paths, { timeout, clock, log }))?.release();
+    const behind = large && context.moves?.start({ mbox: drop.paths.mbox, run, again }) === true;
+    if (!behind) await run();
     return { kind: "done" };
   } catch (error) {
     return { kind: "failed", reason: messageOf(error) };
+  } finally {
+    await box?.release();
   }
 }
 
@@ -56,58 +97,49 @@ function countByDigest(messages: MessageTable): Map<string, number> {
   return counts;
 }
 
-async function remove(
-  { store, log }: MaildropContext,
-  box: LockedMailbox,
-  { index, unchanged }: Refreshed,
-  uids: ReadonlySet<string>,
-): Promise<void> {
-  const { name } = box.paths;
-  const { ranges, survivors, first } = plan(index, uids);
-  if (ranges.length === 0) {
-    await store.write(name, index, unchanged);
-    return;
+/**
+ * Copies what goes, when that is wished, and brings the plan to stable storage.
+ *
+ * @returns what is left to do
+ */
+async function begin(update: Update, keep: boolean): Promise<() => Promise<void>> {
+  const { context, box, refreshed, plan } = update;
+  const kept =
+    keep && plan.removed.length > 0
+      ? await keepRemoved(context, box, refreshed.index, plan.removed)
+      : undefined;
+  try {
+    const removal = await beginRemoval(box, plan.ranges);
+    return async () => {
+      await removal.finish();
+      await carryIndexAlong(update);
+    };
+  } catch (error) {
+    // Nothing was removed, so there is nothing to bring back.
+    await kept?.discard();
+    throw error;
   }
-  await removeMessages(box, ranges);
+}
+
+async function carryIndexAlong({ context, box, refreshed, plan, statuses }: Update): Promise<void> {
+  const { store, log } = context;
+  const { index, unchanged } = refreshed;
+  const { name, mbox } = box.paths;
   const identity = await identityOf(box.file);
-  const removed = ranges.reduce((sum, { start, end }) => sum + end - start, 0);
+  const removed = plan.ranges.reduce((sum, { start, end }) => sum + end - start, 0);
   if (identity.size !== index.identity.size - removed) {
-    log.write("warn", `${box.paths.mbox}: was written to by a program that does not heed the lock`);
+    log.write("warn", `${mbox}: was written to by a program that does not heed the lock`);
     return;
   }
-  const sum = await fingerprint(box.file, identity.size, survivors);
-  const after: MailboxIndex = { identity, fingerprint: sum, messages: survivors };
-  await store.write(name, after, Math.min(unchanged, first));
-}
-
-interface Plan {
-  /** Sorted and disjoint, neighbours joined. */
-  readonly ranges: ByteRange[];
-  /** What stays, where it will be. */
-  readonly survivors: MessageTable;
-  /** So many messages before the first that goes. */
-  readonly first: number;
-}
-
-function plan({ messages, identity }: MailboxIndex, uids: ReadonlySet<string>): Plan {
-  const ranges: { start: number; end: number }[] = [];
-  const survivors = new MessageTableBuilder();
-  let first = messages.count;
-  let gone = 0;
-  /** First of the messages that stay and were not put down yet. */
-  let staying = 0;
-  for (let i = 0; i < messages.count; i++) {
-    if (!uids.has(messages.uid(i))) continue;
-    survivors.copy(messages, staying, i, -gone);
-    staying = i + 1;
-    first = Math.min(first, i);
-    const start = messages.start(i)!;
-    const end = messages.start(i + 1) ?? identity.size;
-    const last = ranges[ranges.length - 1];
-    if (last?.end === start) last.end = end;
-    else ranges.push({ start, end });
-    gone += end - start;
+  const sum = await fingerprint(box.file, identity.size, plan.survivors);
+  let after: MailboxIndex = { identity, fingerprint: sum, messages: plan.survivors };
+  let same = Math.min(unchanged, plan.first);
+  if (statuses !== undefined) {
+    const written = await writeStatusFields(box, after, statuses);
+    if (written !== undefined) {
+      after = written.index;
+      same = Math.min(same, written.first);
+    }
   }
-  survivors.copy(messages, staying, messages.count, -gone);
-  return { ranges, survivors: survivors.build(), first };
+  await store.write(name, after, same);
 }

@@ -1,6 +1,6 @@
 /**
  * QUIT: the end, and after a login the UPDATE state (RFC 1939 section 6). Success is said only when what was deleted
- * is gone.
+ * is gone, or, where much has to move, certainly will be: see maildrop/update.ts.
  */
 
 import { updateMaildrop } from "../maildrop/update.ts";
@@ -12,7 +12,7 @@ import type { Turn } from "./turn.ts";
 
 /** QUIT. */
 export async function quit(turn: Turn, state: Authorization | Transaction): Promise<Over> {
-  const { services, output, texts } = turn;
+  const { services, options, output, texts } = turn;
   const over: Over = { kind: "over" };
   const goodbye = ok(texts.signingOff(services.settings().hostname));
   if (state.kind === "authorization") {
@@ -20,7 +20,8 @@ export async function quit(turn: Turn, state: Authorization | Transaction): Prom
     return over;
   }
   const { drop, user } = state;
-  const updated = await updateMaildrop(maildropContext(services), drop);
+  if (options.autoDelete) drop.deleteRetrieved();
+  const updated = await updateMaildrop(maildropContext(services), drop, options);
   await drop.close();
   if (updated.kind === "done") {
     logStats(turn, user, drop, true);
