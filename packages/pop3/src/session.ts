@@ -15,6 +15,8 @@ import { IdleTimer } from "./connection/idle-timer.ts";
 import { Input, type MessageSink, type MessageTaken } from "./connection/input.ts";
 import { ClientGone, Output } from "./connection/output.ts";
 import { SessionTrace } from "./connection/session-trace.ts";
+import type { Maildrop } from "./maildrop/maildrop.ts";
+import { ReadAhead, ReadAheadMemory } from "./maildrop/read-ahead.ts";
 import { MailboxChanged } from "./maildrop/read-message.ts";
 import { updateMaildrop } from "./maildrop/update.ts";
 import type { ClientLine } from "./protocol/command.ts";
@@ -36,6 +38,8 @@ export interface SessionParts {
   readonly stream: Duplex;
   readonly services: Services;
   readonly client: Client;
+  /** The memory that all sessions of the process share for messages read ahead. */
+  readonly memory?: ReadAheadMemory;
   /** The certificate for STLS, when there is one. */
   readonly tls?: () => SecureContext | undefined;
 }
@@ -61,8 +65,11 @@ export class Session implements Turn {
   readonly #times = { auth: 0, init: 0, clean: 0 };
   #knownAt: number | undefined;
   #trace: SessionTrace | undefined;
+  readonly #memory: ReadAheadMemory;
+  #ahead: ReadAhead | undefined;
 
-  constructor({ stream, services, client, tls = () => undefined }: SessionParts) {
+  constructor({ stream, services, client, memory, tls = () => undefined }: SessionParts) {
+    this.#memory = memory ?? new ReadAheadMemory(services.clock);
     this.#stream = stream;
     this.services = services;
     this.#client = client;
@@ -138,6 +145,7 @@ export class Session implements Turn {
       }
     } finally {
       this.#idle.stop();
+      this.#ahead?.release();
       this.#input.detach();
       await this.#leave();
       this.#trace?.close();
@@ -251,6 +259,11 @@ export class Session implements Turn {
       const timer: Timer = this.services.clock.after(ms, done);
       this.#stream.on("close", done);
     });
+  }
+
+  readAhead(drop: Maildrop): ReadAhead {
+    this.#ahead ??= new ReadAhead(drop, this.#memory);
+    return this.#ahead;
   }
 
   loginFailed(): number {

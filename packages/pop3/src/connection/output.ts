@@ -1,14 +1,18 @@
 /**
  * The way to the client, with back-pressure: nothing more is produced while the client does not read.
  *
- * Lines are gathered, so that the replies to a pipelined batch leave in few packets (RFC 2449 section 6.6); whoever
- * has to wait for something else flushes first.
+ * What is sent is gathered in a block, so that a status line, the message behind it, and the replies to a pipelined batch
+ * leave in one call (RFC 2449 section 6.6); whoever has to wait for something else flushes first. An idle client has no block.
  */
 import type { Duplex } from "node:stream";
 import type { IdleTimer } from "./idle-timer.ts";
 
-/** Octets gathered before they are sent. */
-const GATHERED = 16 * 1024;
+/** Octets of a block. */
+const BLOCK = 64 * 1024;
+/** Blocks that are kept for whoever sends next. */
+const KEPT = 64;
+/** Octets that the system has not taken yet, from which on the client is waited for. */
+const BEHIND = BLOCK;
 
 /** The client is gone; nothing can be sent any more. */
 export class ClientGone extends Error {
@@ -21,20 +25,23 @@ export interface OutputWitness {
   bytes(octets: number): void;
 }
 
+/** Blocks that no connection uses: one comes back when the system has taken what was in it. */
+const idleBlocks: Buffer[] = [];
+const NOTHING = Buffer.alloc(0);
+const DONE = Promise.resolve();
+
 /** Sends lines and bytes to one client. */
 export class Output {
   /** Sees what is sent (pop3.traceFile). */
   witness: OutputWitness | undefined;
   readonly #idle: IdleTimer;
   #socket: Duplex;
-  #text: string[] = [];
-  /** Goes before the text. */
-  #chunks: Buffer[] = [];
-  #length = 0;
+  #block: Buffer = NOTHING;
+  #filled = 0;
 
   constructor(socket: Duplex, idle: IdleTimer) {
-    this.#socket = socket;
     this.#idle = idle;
+    this.#socket = socket;
   }
 
   /** Goes on over another stream; what was gathered is sent before. */
@@ -43,40 +50,61 @@ export class Output {
   }
 
   /** Adds a line, its CR LF excluded. Resolves when the next may be added. */
-  async line(text: string): Promise<void> {
+  line(text: string): Promise<void> {
     this.witness?.line(text);
-    this.#text.push(text, "\r\n");
-    this.#length += text.length + 2;
-    if (this.#length >= GATHERED) await this.flush();
+    const most = 3 * text.length + 2;
+    if (most > BLOCK) return this.#copy(Buffer.from(`${text}\r\n`));
+    if (most > this.#block.length - this.#filled) this.#nextBlock();
+    this.#filled += this.#block.write(text, this.#filled, "utf8");
+    this.#block[this.#filled++] = 13;
+    this.#block[this.#filled++] = 10;
+    return this.#room();
   }
 
-  /** Adds bytes, which are not copied. Resolves when more may be added. */
-  async bytes(data: Buffer): Promise<void> {
+  /** Adds bytes, which are copied at once. Resolves when more may be added. */
+  bytes(data: Buffer): Promise<void> {
     this.witness?.bytes(data.length);
-    this.#closeText();
-    this.#chunks.push(data);
-    this.#length += data.length;
-    if (this.#length >= GATHERED) await this.flush();
+    return this.#copy(data);
   }
 
   /** Sends what was gathered. Resolves when more may be sent. */
-  async flush(): Promise<void> {
-    if (this.#length === 0) return;
-    this.#closeText();
-    const [socket, chunks] = [this.#socket, this.#chunks];
-    this.#chunks = [];
-    this.#length = 0;
-    if (socket.destroyed) throw new ClientGone();
-    socket.cork();
-    for (const chunk of chunks) socket.write(chunk);
-    socket.uncork();
-    if (socket.writableNeedDrain) await this.#drained();
+  flush(): Promise<void> {
+    this.#write();
+    return this.#room();
   }
 
-  #closeText(): void {
-    if (this.#text.length === 0) return;
-    this.#chunks.push(Buffer.from(this.#text.join("")));
-    this.#text = [];
+  #copy(data: Buffer): Promise<void> {
+    for (let at = 0; at < data.length; ) {
+      if (this.#filled === this.#block.length) this.#nextBlock();
+      const some = data.copy(this.#block, this.#filled, at);
+      this.#filled += some;
+      at += some;
+    }
+    return this.#room();
+  }
+
+  #nextBlock(): void {
+    this.#write();
+    this.#block = idleBlocks.pop() ?? Buffer.allocUnsafeSlow(BLOCK);
+  }
+
+  #write(): void {
+    const [socket, block, filled] = [this.#socket, this.#block, this.#filled];
+    if (filled === 0) return;
+    this.#block = NOTHING;
+    this.#filled = 0;
+    if (socket.destroyed) return;
+    socket.write(block.subarray(0, filled), () => {
+      if (idleBlocks.length < KEPT) idleBlocks.push(block);
+    });
+  }
+
+  /** Resolves when the client has taken so much that it may be given more. */
+  #room(): Promise<void> {
+    const socket = this.#socket;
+    if (socket.destroyed) return Promise.reject(new ClientGone());
+    // What the system has taken at once is gone from the stream's buffer already.
+    return socket.writableLength < BEHIND ? DONE : this.#drained();
   }
 
   async #drained(): Promise<void> {

@@ -15,17 +15,40 @@ export class MailboxChanged extends Error {
 }
 
 /**
- * Yields the bytes `[from, to)`. Each piece is good until the next is asked for.
+ * Yields the bytes `[from, to)`, reading one piece ahead. Each piece is good until the next is asked for.
  *
  * @throws MailboxChanged when the file is shorter; errors of the system
  */
 export async function* readPieces(file: FileHandle, from: number, to: number): AsyncGenerator<Buffer> {
-  const buffer = Buffer.allocUnsafe(Math.min(PIECE, Math.max(0, to - from)));
-  for (let at = from; at < to; ) {
-    const { bytesRead } = await file.read(buffer, 0, Math.min(buffer.length, to - at), at);
-    if (bytesRead === 0) throw new MailboxChanged(`cut short: ${at} of ${to} bytes`);
-    yield buffer.subarray(0, bytesRead);
-    at += bytesRead;
+  const size = Math.min(PIECE, Math.max(0, to - from));
+  let buffer: Buffer = Buffer.allocUnsafe(size);
+  let other: Buffer | undefined;
+  const read = (into: Buffer, at: number) => {
+    const reading = file.read(into, 0, Math.min(size, to - at), at);
+    // It is awaited after the piece before it was used; a failure until then is not an unhandled one.
+    reading.catch(() => undefined);
+    return reading;
+  };
+  let at = from;
+  let pending = at < to ? read(buffer, at) : undefined;
+  try {
+    while (pending !== undefined) {
+      const { bytesRead } = await pending;
+      if (bytesRead === 0) throw new MailboxChanged(`cut short: ${at} of ${to} bytes`);
+      at += bytesRead;
+      const piece = buffer.subarray(0, bytesRead);
+      pending = undefined;
+      if (at < to) {
+        const next: Buffer = other ?? Buffer.allocUnsafe(size);
+        other = buffer;
+        buffer = next;
+        pending = read(buffer, at);
+      }
+      yield piece;
+    }
+  } finally {
+    // The file may be closed by whoever stops early, but not under a read.
+    await pending?.catch(() => undefined);
   }
 }
 
@@ -74,4 +97,14 @@ export async function* topOf(
     yield piece.subarray(0, at);
     if (header === 0 && left === 0) return;
   }
+}
+
+/** Where {@link topOf} ends in a message that is in memory from its header on. */
+export function topEnd(bytes: Buffer, { head, body }: IndexedMessage, lines: number): number {
+  let at = Math.min(body - head, bytes.length);
+  for (let left = lines; left > 0 && at < bytes.length; left--) {
+    const found = bytes.indexOf(LF, at);
+    at = found < 0 ? bytes.length : found + 1;
+  }
+  return at;
 }

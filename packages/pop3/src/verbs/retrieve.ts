@@ -8,7 +8,8 @@
 import { messageOf } from "@mailhost/common/errors";
 import { ClientGone } from "../connection/output.ts";
 import type { IndexedMessage } from "../maildrop/mailbox-index.ts";
-import { MailboxChanged, openMessage, topOf } from "../maildrop/read-message.ts";
+import type { Maildrop } from "../maildrop/maildrop.ts";
+import { MailboxChanged, openMessage, topEnd, topOf } from "../maildrop/read-message.ts";
 import { MessageEncoder } from "../protocol/message-encoder.ts";
 import { err, ok } from "../protocol/reply.ts";
 import type { Transaction } from "../session-state.ts";
@@ -25,12 +26,14 @@ export async function retr(turn: Turn, state: Transaction): Promise<Transaction>
     return state;
   }
   const { message, number } = found;
-  const pieces = await openPieces(turn, state, message);
-  if (pieces === undefined) return state;
+  const source = await openMessageOf(turn, state, found);
+  if (source === undefined) return state;
   drop.lastSeen = Math.max(drop.lastSeen, number);
   turn.renewRelay(state.user);
   await output.line(ok(texts.octets(message.octets)));
-  await send(turn, state, pieces, message.octets);
+  if (source instanceof Uint8Array) await sendBytes(turn, source, message.octets);
+  else await send(turn, state, source, message.octets);
+  drop.noteRetrieved(number);
   return state;
 }
 
@@ -47,24 +50,31 @@ export async function top(turn: Turn, state: Transaction): Promise<Transaction> 
     await output.line(err(texts.unknownLineCount(lines)));
     return state;
   }
-  const pieces = await openPieces(turn, state, found.message);
-  if (pieces === undefined) return state;
+  const { message } = found;
+  const source = await openMessageOf(turn, state, found);
+  if (source === undefined) return state;
   await output.line(ok(texts.topFollows));
-  await send(turn, state, topOf(pieces, found.message, Number(lines)), undefined);
+  if (source instanceof Uint8Array) {
+    await sendBytes(turn, source.subarray(0, topEnd(source, message, Number(lines))), undefined);
+  } else await send(turn, state, topOf(source, message, Number(lines)), undefined);
   return state;
 }
 
-/** The message, when it can be read from the mbox; else the refusal is sent. */
-async function openPieces(
-  { output, services, texts }: Turn,
+/**
+ * The message, when it can be read from the mbox: whole and sound from the session's memory, or piece by piece. Else the
+ * refusal is sent.
+ */
+async function openMessageOf(
+  turn: Turn,
   { drop, user }: Transaction,
-  message: IndexedMessage,
-): Promise<AsyncIterable<Buffer> | undefined> {
-  const { file } = drop;
+  { message, number }: { readonly message: IndexedMessage; readonly number: number },
+): Promise<Buffer | AsyncIterable<Buffer> | undefined> {
+  const { output, services, texts } = turn;
   try {
-    const sound = file !== undefined && (await drop.isSound());
-    const pieces = sound ? await openMessage(file, message) : undefined;
-    if (pieces !== undefined) return pieces;
+    const ahead = turn.readAhead(drop).fetch(number, message);
+    const fetched = ahead instanceof Promise ? await ahead : ahead;
+    const source = fetched === "large" ? await openLarge(drop, message) : fetched;
+    if (source !== "changed") return source;
     services.log.write(
       "warn",
       `${drop.paths.mbox}: changed by another program during the session of ${user}`,
@@ -78,8 +88,38 @@ async function openPieces(
   return undefined;
 }
 
+async function openLarge(
+  drop: Maildrop,
+  message: IndexedMessage,
+): Promise<AsyncIterable<Buffer> | "changed"> {
+  const { file } = drop;
+  const sound = file !== undefined && (await drop.isSound());
+  return (sound ? await openMessage(file, message) : undefined) ?? "changed";
+}
+
+/** Octets encoded at a time. */
+const PIECE = 32 * 1024;
+
 /**
- * Sends a message and the dot behind it.
+ * Sends a message that is in memory, and the dot behind it.
+ *
+ * @throws MailboxChanged when it is not what was announced: the connection must be cut
+ */
+async function sendBytes({ output }: Turn, bytes: Buffer, octets: number | undefined): Promise<void> {
+  const encoder = new MessageEncoder();
+  for (let at = 0; at < bytes.length; at += PIECE) {
+    await output.bytes(encoder.encode(bytes.subarray(at, at + PIECE)));
+  }
+  const rest = encoder.finish();
+  if (octets !== undefined && encoder.octets !== octets) {
+    throw new MailboxChanged(`a message of ${octets} octets came out as ${encoder.octets}`);
+  }
+  if (rest.length > 0) await output.bytes(rest);
+  await output.line(".");
+}
+
+/**
+ * Sends a message that is read while it is sent, and the dot behind it.
  *
  * @param octets what was announced, if anything was
  * @throws MailboxChanged when what was sent can not be relied on: the connection must be cut

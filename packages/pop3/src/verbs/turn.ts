@@ -6,6 +6,8 @@ import type { Settings } from "@mailhost/common/settings/settings";
 import type { Client } from "../connection/client.ts";
 import type { MessageSink, MessageTaken } from "../connection/input.ts";
 import type { Output } from "../connection/output.ts";
+import type { Maildrop } from "../maildrop/maildrop.ts";
+import type { ReadAhead } from "../maildrop/read-ahead.ts";
 import type { Services } from "../services.ts";
 import type { SessionModes } from "../session-modes.ts";
 import type { Texts } from "../texts/texts.ts";
@@ -34,6 +36,8 @@ export interface Turn {
   loginFailed(): number;
   /** The client is who it says; what a login takes from here on is the mailbox's time (pop3.timing). */
   authenticated(): void;
+  /** What the session has read ahead of its mailbox. */
+  readAhead(drop: Maildrop): ReadAhead;
   /** Lets the client's address relay for a while (DRAC), as often as that is worth a write. */
   renewRelay(user: string): void;
 
