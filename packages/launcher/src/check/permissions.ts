@@ -3,6 +3,7 @@
  */
 import { type Stats, statSync } from "node:fs";
 import { dirname } from "node:path";
+import { readPopauth } from "@mailhost/common/accounts/popauth-file";
 import { type Identity, nameOfGroup, readSystemLists } from "@mailhost/common/daemon/identity";
 import type { Settings } from "@mailhost/common/settings/settings";
 import { type Site, sitePath } from "@mailhost/common/site";
@@ -36,6 +37,7 @@ export function checkPermissions(
     ...(asRoot ? [] : checkLog(site, identity)),
     ...files.filter((path) => path !== "").flatMap((path) => checkReadable(path, identity)),
     ...checkUsersFile(site, identity),
+    ...checkPopauth(site, identity),
   ];
   return findings.length > 0
     ? findings
@@ -101,6 +103,18 @@ function checkUsersFile(site: Site, identity: Identity): Finding[] {
   const text = `${site.usersFile}: others can read the password hashes; chmod 600 it`;
   const open: Finding[] = (at.mode & 0o077) === 0 ? [] : [{ level: "warning", about: "permissions", text }];
   return [...open, ...checkReadable(site.usersFile, identity)];
+}
+
+/** The secrets of APOP and CRAM-MD5: with a wrong mode, damaged or another's, nobody logs in. */
+function checkPopauth({ popauthFile }: Site, identity: Identity): Finding[] {
+  const found = readPopauth(popauthFile);
+  if (found.kind === "absent") return [];
+  if (found.kind !== "secrets") return [{ level: "error", about: "popauth", text: found.fault.message }];
+  return checkReadable(popauthFile, identity).map((finding) => ({
+    ...finding,
+    about: "popauth",
+    text: `${popauthFile}: ${identity.user} cannot read it: chown ${identity.user} ${popauthFile}`,
+  }));
 }
 
 /** The file's state; undefined when there is none; a reason when we cannot tell. */

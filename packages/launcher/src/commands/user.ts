@@ -2,6 +2,7 @@
  * `mailhost user`: the accounts in etc/mail/users.
  */
 import { chownSync } from "node:fs";
+import { changePopauth, readPopauth } from "@mailhost/common/accounts/popauth-file";
 import * as usersFile from "@mailhost/common/accounts/users-file";
 import { wantedIdentity } from "@mailhost/common/daemon/identity";
 import { placeMailboxes } from "@mailhost/common/mbox/mailbox-layout";
@@ -48,10 +49,19 @@ export async function userCommand(site: Site, args: UserArguments, terminal: Ter
       const mailbox = placeMailboxes(site, loadSettings(site)).mailboxFile(args.name);
       await usersFile.removeUser(site, args.name);
       giveToDaemons(site);
+      await removeSecret(site, args.name);
       terminal.out(`removed ${args.name}; the mailbox ${mailbox} stays if there is one`);
       return EX_OK;
     }
   }
+}
+
+/** Somebody who gets the name later must not be let in by the secret of who had it before. */
+async function removeSecret(site: Site, name: string): Promise<void> {
+  if (readPopauth(site.popauthFile).kind === "absent") return;
+  await changePopauth(site, (before) =>
+    before.has(name) ? new Map([...before].filter(([other]) => other !== name)) : before,
+  );
 }
 
 /** Run by root, the file must still be readable for the daemons, which are root no longer. */

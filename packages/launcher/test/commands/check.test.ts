@@ -4,6 +4,7 @@ import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, type TestContext, test } from "node:test";
+import { formatPopauth } from "@mailhost/common/accounts/popauth-format";
 import { type Site, siteAt } from "@mailhost/common/site";
 import { rebuildAliases } from "@mailhost/mta/commands/newaliases";
 import type { Finding } from "../../src/check/finding.ts";
@@ -195,5 +196,20 @@ describe("mailhost check", () => {
       new RegExp(`^ports: cannot listen on 127\\.0\\.0\\.1:${port}: the port is in use`),
     );
     assert.match(warnings.join("\n"), /users: others can read the password hashes/);
+  });
+
+  test("a database of secrets of wrong mode or damaged", async (t) => {
+    const site = makeSite(t, { "popauth.db": formatPopauth(new Map([["wang", Buffer.from("geheim")]])) });
+    const errors = async () => (await check(site)).errors.filter((text) => text.startsWith("popauth"));
+    chmodSync(site.popauthFile, 0o600);
+    assert.deepEqual(await errors(), []);
+    chmodSync(site.popauthFile, 0o640);
+    assert.match(
+      (await errors()).join("\n"),
+      /popauth\.db: has wrong mode \(0640\): nobody logs in; chmod 600 it/,
+    );
+    chmodSync(site.popauthFile, 0o600);
+    writeFileSync(site.popauthFile, "#popauth 1\n");
+    assert.match((await errors()).join("\n"), /popauth\.db:2: damaged: its end is missing/);
   });
 });

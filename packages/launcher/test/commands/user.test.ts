@@ -3,6 +3,8 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
+import { changePopauth } from "@mailhost/common/accounts/popauth-file";
+import { openPopauthSecrets } from "@mailhost/common/accounts/popauth-secrets";
 import { siteAt } from "@mailhost/common/site";
 import { run } from "../../src/main.ts";
 import { recordedTerminal } from "../fixtures/recorded-terminal.ts";
@@ -34,6 +36,13 @@ test("mailhost user adds, lists, changes and removes; the password is never in t
 
   assert.equal((await user("passwd", "bob")).code, 0);
   assert.notEqual(readFileSync(site.usersFile, "utf8"), text);
+  const secret = Buffer.from("geheim");
+  await changePopauth(site, () => new Map([["bob", secret] as const, ["alice", secret] as const]), {
+    create: true,
+  });
   assert.match((await user("remove", "bob")).out, /^removed bob; the mailbox .*var\/spool\/mail\/bob stays/);
   assert.equal((await user("list")).out, "alice");
+  const secrets = openPopauthSecrets(site);
+  assert.equal(secrets.find("bob"), undefined, "whoever is called bob next is not let in by the old secret");
+  assert.deepEqual(secrets.find("alice"), secret);
 });
