@@ -59,5 +59,6 @@ export function maildropContext(services: Services): MaildropContext {
     ...(moves === undefined ? {} : { moves }),
     lockTimeout: settings().lockTimeout,
     preparations: preparations?.() ?? [],
+    uidFormat: settings().pop3.uidFormat,
   };
 }

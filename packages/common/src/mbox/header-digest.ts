@@ -33,6 +33,8 @@ export interface HeaderIdentity {
   readonly uidl?: string;
   /** The X-UID field: what an IMAP server called the message. */
   readonly imapUid?: number;
+  /** What Qpopper called it before its version 3; where it was asked for. */
+  readonly oldStyleId?: string;
   /** The UIDVALIDITY of the folder, where X-IMAPbase or X-IMAP says it. */
   readonly uidValidity?: number;
 }
@@ -81,6 +83,19 @@ export function headerIdentity(head: string, bodyOctets: number): HeaderIdentity
     ...(imapUid === undefined ? {} : { imapUid: Number(imapUid) }),
     ...(uidValidity === undefined ? {} : { uidValidity: Number(uidValidity) }),
   };
+}
+
+/** A field whose first line Qpopper's ids are made of. */
+const OF_OLD_STYLE = /^(?:received|date|message-id|subject):/i;
+
+/**
+ * Qpopper's id of old style (pop_dropcopy.c, OLD_STYLE_UIDL): MD5 over the `From ` line and the first lines of some
+ * fields, with their line ends; 32 hexadecimal digits.
+ */
+export function oldStyleId(head: string): string {
+  const [from = "", ...lines] = head.split("\n");
+  const hashed = [from, ...lines.filter((line) => OF_OLD_STYLE.test(line))];
+  return hash("md5", Buffer.from(hashed.map((line) => `${line}\n`).join(""), "latin1"), "hex");
 }
 
 function digestOf(text: string, bodyOctets: number): string {

@@ -4,7 +4,13 @@
  * Bytes are gone through by the kernel; here is what happens once or twice a message.
  */
 import { endsInDate } from "./from-line.ts";
-import { HEADER_WINDOW, type HeaderIdentity, headerIdentity, plainIdentity } from "./header-digest.ts";
+import {
+  HEADER_WINDOW,
+  type HeaderIdentity,
+  headerIdentity,
+  oldStyleId,
+  plainIdentity,
+} from "./header-digest.ts";
 import type { MessageSpan } from "./scan.ts";
 import { BEHIND, SAID, type ScanKernel } from "./scan-kernel.ts";
 
@@ -43,6 +49,20 @@ interface OpenMessage {
   aside: number;
 }
 
+/** What is looked for, and how. */
+export interface FinderOptions {
+  /** Offset in the file of the scan's start. */
+  readonly from: number;
+  /** Whether a message may start there whatever stands before it. */
+  readonly atStart: boolean;
+  /** Bytes at the end of a block that can not be judged before the next. */
+  readonly lookahead: number;
+  /** The longest `From ` line. */
+  readonly fromLine: number;
+  /** Whether to work out Qpopper's ids of old style. */
+  readonly oldStyleIds: boolean;
+}
+
 /** Finds messages in blocks that follow each other. */
 export class MessageFinder {
   readonly #kernel: ScanKernel;
@@ -50,6 +70,7 @@ export class MessageFinder {
   readonly #atStart: boolean;
   readonly #lookahead: number;
   readonly #fromLine: number;
+  readonly #oldStyleIds: boolean;
   /** Offset in the file up to which all is counted. */
   #counted: number;
   #begun = false;
@@ -58,26 +79,14 @@ export class MessageFinder {
   /** The `From ` line and header of the open message, as far as they were put aside. */
   #aside: Buffer | undefined;
 
-  /**
-   * @param from offset in the file of the scan's start, where a message may start if `atStart`
-   * @param lookahead bytes at the end of a block that can not be judged before the next
-   * @param fromLine the longest `From ` line
-   */
-  constructor(
-    kernel: ScanKernel,
-    {
-      from,
-      atStart,
-      lookahead,
-      fromLine,
-    }: { from: number; atStart: boolean; lookahead: number; fromLine: number },
-  ) {
+  constructor(kernel: ScanKernel, { from, atStart, lookahead, fromLine, oldStyleIds }: FinderOptions) {
     this.#kernel = kernel;
     this.#lookahead = lookahead;
     this.#from = from;
     this.#counted = from;
     this.#atStart = atStart;
     this.#fromLine = fromLine;
+    this.#oldStyleIds = oldStyleIds;
   }
 
   /** The messages that have ended since the last call. */
@@ -232,6 +241,10 @@ export class MessageFinder {
     } else {
       const to = Math.min(open.body ?? this.#counted, open.start + HEADER_WINDOW);
       head = bytes.subarray(open.start - base, to - base);
+    }
+    if (this.#oldStyleIds) {
+      const text = head.toString("latin1");
+      return { ...headerIdentity(text, bodyOctets), oldStyleId: oldStyleId(text) };
     }
     if (said[SAID.marks] === 0) return plainIdentity(head, bodyOctets);
     return headerIdentity(head.toString("latin1"), bodyOctets);

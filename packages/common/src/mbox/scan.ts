@@ -34,9 +34,12 @@ export interface ScanTuning {
   readonly block: number;
   /** The longest `From ` line that is recognised. */
   readonly fromLine: number;
+  /** Whether to work out Qpopper's ids of old style. */
+  readonly oldStyleIds?: boolean;
 }
 
-const TUNING: ScanTuning = { block: 512 * 1024, fromLine: LONGEST_FROM_LINE };
+/** What is usual. */
+export const TUNING: ScanTuning = { block: 512 * 1024, fromLine: LONGEST_FROM_LINE };
 /**
  * Scans `[from, to)` and yields the messages in their order, those of a block at a time.
  *
@@ -58,7 +61,13 @@ export async function* scanMbox(
   const block = Math.max(1, Math.min(tuning.block, to - from + BEFORE));
   const one = room + block + BEHIND;
   const kernel = borrowKernel(KERNEL_OWN + 2 * one);
-  const finder = new MessageFinder(kernel, { from, atStart, lookahead, fromLine: tuning.fromLine });
+  const finder = new MessageFinder(kernel, {
+    from,
+    atStart,
+    lookahead,
+    fromLine: tuning.fromLine,
+    oldStyleIds: tuning.oldStyleIds === true,
+  });
   /** Where the two blocks are that take turns, behind their rooms. */
   const places = [KERNEL_OWN + room, KERNEL_OWN + one + room] as const;
   let at = Math.max(0, from - BEFORE);

@@ -25,18 +25,20 @@ export const FINGERPRINT_LENGTH = 16;
  * @throws errors of the system
  */
 export async function fingerprint(file: FileHandle, size: number, messages: MessageTable): Promise<Buffer> {
-  const hash = createHash("sha256");
-  const buffer = Buffer.alloc(EDGE);
-  const add = async (at: number, length: number) => {
-    const wanted = buffer.subarray(0, Math.max(0, Math.min(length, size - at)));
-    const got = await readWhole(file, wanted, at);
-    hash.update(`${at}:${got}\n`).update(wanted.subarray(0, got));
+  const samples: { readonly at: number; readonly wanted: Buffer }[] = [];
+  const add = (at: number, length: number) => {
+    samples.push({ at, wanted: Buffer.alloc(Math.max(0, Math.min(length, size - at))) });
   };
-  await add(0, EDGE);
-  await add(Math.max(0, size - EDGE), EDGE);
+  add(0, EDGE);
+  add(Math.max(0, size - EDGE), EDGE);
   const { count } = messages;
   const step = Math.max(1, Math.floor(count / SAMPLES));
-  for (let i = step; i < count; i += step) await add(messages.start(i)!, SAMPLE);
-  if (count > 0) await add(messages.start(count - 1)!, SAMPLE);
+  for (let i = step; i < count; i += step) add(messages.start(i)!, SAMPLE);
+  if (count > 0) add(messages.start(count - 1)!, SAMPLE);
+  const lengths = await Promise.all(samples.map(({ at, wanted }) => readWhole(file, wanted, at)));
+  const hash = createHash("sha256");
+  for (const [i, { at, wanted }] of samples.entries()) {
+    hash.update(`${at}:${lengths[i]}\n`).update(wanted.subarray(0, lengths[i]));
+  }
   return hash.digest().subarray(0, FINGERPRINT_LENGTH);
 }

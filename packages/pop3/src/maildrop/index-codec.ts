@@ -5,8 +5,9 @@
  * It carries a checksum, so that a damaged or foreign value is noticed and never believed.
  */
 import { crc32 } from "node:zlib";
+import type { UidFormat } from "@mailhost/common/settings/pop3-settings";
 import { FINGERPRINT_LENGTH } from "./fingerprint.ts";
-import type { FileIdentity } from "./mailbox-index.ts";
+import type { FileIdentity, Naming } from "./mailbox-index.ts";
 
 /** What the head says. */
 export interface IndexHead {
@@ -14,15 +15,22 @@ export interface IndexHead {
   readonly fingerprint: Buffer;
   /** Number of messages. */
   readonly count: number;
+  readonly naming: Naming;
+  /** {@link GENERATION} bytes of chance: two heads are equal only when they are of the same writing. */
+  readonly generation: Buffer;
 }
 
 /** `MHX` and the version of this form; another one is foreign. */
-const MAGIC = 0x4d485802;
+const MAGIC = 0x4d485803;
+/** Bytes that tell one writing from another. */
+export const GENERATION = 8;
+/** Their places are stored. */
+const FORMATS: readonly UidFormat[] = ["default", "qpopper", "dovecot", "uw", "courier", "cyrus"];
 const CRC = 4;
-const HEAD_LENGTH = CRC + 4 + 5 * 8 + 4 + FINGERPRINT_LENGTH;
+const HEAD_LENGTH = CRC + 4 + 5 * 8 + 4 + FINGERPRINT_LENGTH + 1 + 4 + GENERATION;
 
 /** Encodes the head. */
-export function encodeHead({ identity, fingerprint, count }: IndexHead): Buffer {
+export function encodeHead({ identity, fingerprint, count, naming, generation }: IndexHead): Buffer {
   const out = Buffer.alloc(HEAD_LENGTH);
   let at = out.writeUInt32BE(MAGIC, CRC);
   for (const value of [
@@ -35,7 +43,10 @@ export function encodeHead({ identity, fingerprint, count }: IndexHead): Buffer 
     at = out.writeBigUInt64BE(BigInt.asUintN(64, value), at);
   }
   at = out.writeUInt32BE(count, at);
-  fingerprint.copy(out, at);
+  at += fingerprint.copy(out, at);
+  at = out.writeUInt8(FORMATS.indexOf(naming.format), at);
+  at = out.writeUInt32BE(naming.uidValidity, at);
+  generation.copy(out, at);
   out.writeUInt32BE(crc32(out.subarray(CRC)), 0);
   return out;
 }
@@ -53,5 +64,14 @@ export function decodeHead(bytes: Buffer): IndexHead | undefined {
     ctimeNs: BigInt.asIntN(64, word(4)),
   };
   const at = CRC + 4 + 5 * 8;
-  return { identity, count: bytes.readUInt32BE(at), fingerprint: Buffer.from(bytes.subarray(at + 4)) };
+  const behind = at + 4 + FINGERPRINT_LENGTH;
+  const format = FORMATS[bytes[behind]!];
+  if (format === undefined) return undefined;
+  return {
+    identity,
+    count: bytes.readUInt32BE(at),
+    fingerprint: Buffer.from(bytes.subarray(at + 4, behind)),
+    naming: { format, uidValidity: bytes.readUInt32BE(behind + 1) },
+    generation: Buffer.from(bytes.subarray(behind + 5)),
+  };
 }

@@ -4,6 +4,7 @@
  * It is a cache: whatever is wrong with it, the mailboxes are read again, and a fault is logged. What it alone knows is which
  * of several identical messages is called `.2`.
  */
+import { randomBytes } from "node:crypto";
 import { mkdirSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
@@ -14,7 +15,8 @@ import { checkLmdbFile } from "@mailhost/common/lmdb-file";
 import type { Log } from "@mailhost/common/log/log";
 import type { Site } from "@mailhost/common/site";
 import { open, type RootDatabase } from "lmdb";
-import { decodeHead, encodeHead } from "./index-codec.ts";
+import { HeldIndexes } from "./held-indexes.ts";
+import { decodeHead, encodeHead, GENERATION, type IndexHead } from "./index-codec.ts";
 import type { MailboxIndex } from "./mailbox-index.ts";
 import { CHUNK, decodeChunk, encodeChunk, type MessageChunk } from "./message-chunk.ts";
 import { MessageTable } from "./message-table.ts";
@@ -29,8 +31,15 @@ export interface IndexStore {
    * @param unchanged so many messages at its start are as they are in the store
    */
   write(name: string, index: MailboxIndex, unchanged: number): Promise<void>;
+  /** Drops the index of a mailbox that is not there any more; a failure is logged. */
+  forget(name: string): Promise<void>;
+  /** Drops the indexes of all mailboxes of which `isThere` says that they are gone; a failure is logged. */
+  sweep(isThere: (name: string) => Promise<boolean>): Promise<void>;
   close(): Promise<void>;
 }
+
+/** Bytes of indexes that are held in memory for clients that come again and again. */
+const HELD = 32 * 1024 * 1024;
 
 /** Chunks coded before others get their turn: a large mailbox must not hold up the rest. */
 const CHUNKS_A_TURN = 4;
@@ -58,10 +67,11 @@ export function openIndexStore(site: Site, { log, clock }: { log: Log; clock: Cl
     encoding: "binary",
     eventTurnBatching: false,
   });
+  const held = new HeldIndexes(HELD);
   return {
     async read(name) {
       try {
-        const index = await readIndex(env, name);
+        const index = await readIndex(env, name, held);
         if (index !== "damaged") return index;
         log.write("warn", `${path}: the index of ${name} is damaged; the mailbox is read again`);
       } catch (error) {
@@ -71,11 +81,30 @@ export function openIndexStore(site: Site, { log, clock }: { log: Log; clock: Cl
     },
     async write(name, index, unchanged) {
       try {
-        await writeIndex(env, name, index, stale.has(name) ? 0 : unchanged);
+        held.drop(name);
+        const head = await writeIndex(env, name, index, stale.has(name) ? 0 : unchanged);
+        held.hold(name, head, { ...index, naming: head.naming });
         stale.delete(name);
       } catch (error) {
         stale.add(name);
         log.write("warn", `${path}: the index of ${name} can not be written: ${messageOf(error)}`);
+      }
+    },
+    async forget(name) {
+      try {
+        held.drop(name);
+        if (env.get([name, HEAD]) !== undefined) await remove(env, name);
+      } catch (error) {
+        log.write("warn", `${path}: the index of ${name} can not be dropped: ${messageOf(error)}`);
+      }
+    },
+    async sweep(isThere) {
+      try {
+        for (const name of namesIn(env)) {
+          if (!(await isThere(name))) await this.forget(name);
+        }
+      } catch (error) {
+        log.write("warn", `${path}: can not be swept: ${messageOf(error)}`);
       }
     },
     close: () => env.close(),
@@ -103,7 +132,7 @@ export async function readStoredIndex(
     readOnly: true,
   });
   try {
-    return await readIndex(env, name);
+    return await readIndex(env, name, new HeldIndexes(0));
   } finally {
     await env.close();
   }
@@ -118,12 +147,18 @@ function moveAside(path: string, fault: string, log: Log, clock: Clock): void {
 
 type Env = RootDatabase<Buffer, [string, number]>;
 
-async function readIndex(env: Env, name: string): Promise<MailboxIndex | "damaged" | undefined> {
+async function readIndex(
+  env: Env,
+  name: string,
+  held: HeldIndexes,
+): Promise<MailboxIndex | "damaged" | undefined> {
   const stored = env.get([name, HEAD]);
   if (stored === undefined) return undefined;
   const head = decodeHead(stored);
   if (head === undefined) return "damaged";
-  const { identity, fingerprint, count } = head;
+  const known = held.get(name, head);
+  if (known !== undefined) return known;
+  const { identity, fingerprint, count, naming } = head;
   const { size } = identity;
   const chunks: MessageChunk[] = [];
   let after = 0;
@@ -135,13 +170,24 @@ async function readIndex(env: Env, name: string): Promise<MailboxIndex | "damage
     after = chunk.start[chunk.count - 1]! + chunk.length[chunk.count - 1]!;
     if (chunks.length % CHUNKS_A_TURN === 0) await setImmediate();
   }
-  return { identity, fingerprint, messages: new MessageTable(chunks) };
+  const index = { identity, fingerprint, messages: new MessageTable(chunks), naming };
+  held.hold(name, head, index);
+  return index;
 }
 
-async function writeIndex(env: Env, name: string, index: MailboxIndex, unchanged: number): Promise<void> {
+async function writeIndex(
+  env: Env,
+  name: string,
+  index: MailboxIndex,
+  unchanged: number,
+): Promise<IndexHead> {
   const { identity, fingerprint, messages } = index;
   const stored = env.get([name, HEAD]);
-  const before = stored === undefined ? undefined : decodeHead(stored)?.count;
+  const old = stored === undefined ? undefined : decodeHead(stored);
+  const before = old?.count;
+  const naming = index.naming ?? old?.naming ?? { format: "default", uidValidity: 0 };
+  const generation = randomBytes(GENERATION);
+  const head: IndexHead = { identity, fingerprint, count: messages.count, naming, generation };
   const chunks = messages.chunks.length;
   // Without a sound head nothing is known of the chunks behind it.
   const first = before === undefined ? 0 : Math.floor(unchanged / CHUNK);
@@ -152,10 +198,33 @@ async function writeIndex(env: Env, name: string, index: MailboxIndex, unchanged
   }
   // Within a transaction each write is carried out at once, and only the commit is left to fail.
   const commit = env.transaction(() => {
-    env.putSync([name, HEAD], encodeHead({ identity, fingerprint, count: messages.count }));
+    env.putSync([name, HEAD], encodeHead(head));
     for (const [i, value] of values.entries()) env.putSync([name, first + i + 1], value);
-    const old = Math.ceil((before ?? 0) / CHUNK);
-    for (let chunk = chunks; chunk < old; chunk++) env.removeSync([name, chunk + 1]);
+    const last = Math.ceil((before ?? 0) / CHUNK);
+    for (let chunk = chunks; chunk < last; chunk++) env.removeSync([name, chunk + 1]);
   });
   await committed(commit);
+  return head;
+}
+
+/** Names of the mailboxes that have an index. */
+function* namesIn(env: Env): Generator<string> {
+  let after: string | undefined;
+  for (;;) {
+    // Behind all chunks of the one before.
+    const start: [string, number] = after === undefined ? ["", HEAD] : [after, Number.MAX_SAFE_INTEGER];
+    const [key] = [...env.getKeys({ start, limit: 1 })];
+    if (key === undefined) return;
+    after = key[0];
+    yield after;
+  }
+}
+
+async function remove(env: Env, name: string): Promise<void> {
+  await committed(
+    env.transaction(() => {
+      const keys = [...env.getKeys({ start: [name, HEAD], end: [name, Number.MAX_SAFE_INTEGER] })];
+      for (const key of keys) env.removeSync(key);
+    }),
+  );
 }

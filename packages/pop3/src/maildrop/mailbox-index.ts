@@ -3,6 +3,7 @@
  * for which that is true.
  */
 import type { FileHandle } from "node:fs/promises";
+import type { UidFormat } from "@mailhost/common/settings/pop3-settings";
 import type { MessageTable } from "./message-table.ts";
 
 /** One message. Offsets are bytes from the start of the mbox, as in scanMbox. */
@@ -32,12 +33,21 @@ export interface FileIdentity {
   readonly ctimeNs: bigint;
 }
 
+/** By what rule messages are called. */
+export interface Naming {
+  readonly format: UidFormat;
+  /** The folder's UIDVALIDITY as its first message says it; 0 when it does not. */
+  readonly uidValidity: number;
+}
+
 /** A mailbox at one moment. */
 export interface MailboxIndex {
   readonly identity: FileIdentity;
   /** {@link fingerprint} of the file, 16 bytes. */
   readonly fingerprint: Buffer;
   readonly messages: MessageTable;
+  /** Absent: as in the store. */
+  readonly naming?: Naming;
 }
 
 /** The identity of an open file. */

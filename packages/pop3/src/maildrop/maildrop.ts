@@ -34,8 +34,8 @@ export interface MaildropParts {
 export class Maildrop {
   readonly paths: MailboxPaths;
   readonly index: MailboxIndex | undefined;
-  /** Highest number retrieved, 0 for none (LAST of RFC 1460). */
-  lastSeen = 0;
+  /** Highest number read, in this session or before it (Status: R); 0 for none (LAST of RFC 1460). */
+  lastSeen: number;
   readonly #file: FileHandle | undefined;
   readonly #lock: SessionLock;
   readonly #deleted = new Set<number>();
@@ -54,6 +54,7 @@ export class Maildrop {
     this.#lock = lock;
     this.#seen = index?.identity;
     this.#octets = this.#messages.octets;
+    this.lastSeen = this.#messages.lastSeen;
   }
 
   /** Messages that are not deleted. */
@@ -94,6 +95,16 @@ export class Maildrop {
     }
   }
 
+  /** All messages, deleted or not. */
+  get messages(): MessageTable {
+    return this.#messages;
+  }
+
+  /** Whether a message is marked as deleted. */
+  isDeleted(number: number): boolean {
+    return this.#deleted.has(number);
+  }
+
   /** The messages that are deleted. */
   deleted(): IndexedMessage[] {
     return [...this.#deleted].map((number) => this.#messages.at(number - 1)!);
@@ -128,7 +139,7 @@ export class Maildrop {
     this.#deletedOctets = 0;
     this.#deleted.clear();
     this.#retrieved.clear();
-    this.lastSeen = 0;
+    this.lastSeen = this.#messages.lastSeen;
   }
 
   /** The mbox, for reading messages; undefined when there was none at login. */

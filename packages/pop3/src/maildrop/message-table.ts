@@ -48,6 +48,15 @@ export class MessageTable implements Iterable<IndexedMessage> {
     return this.#chunk(i).uid(i % CHUNK);
   }
 
+  /** Number, from 1, of the last message that a mail reader has read; 0 when there is none. */
+  get lastSeen(): number {
+    for (let c = this.chunks.length - 1; c >= 0; c--) {
+      const chunk = this.chunks[c]!;
+      for (let i = chunk.count - 1; i >= 0; i--) if (chunk.seen(i)) return c * CHUNK + i + 1;
+    }
+    return 0;
+  }
+
   /** The last message. */
   get last(): IndexedMessage | undefined {
     return this.at(this.count - 1);
@@ -83,9 +92,14 @@ export class MessageTableBuilder {
 
   /** Puts a message behind the others. */
   add(message: IndexedMessage): void {
+    this.addNamed(message, message.uid);
+  }
+
+  /** Puts a message behind the others, called `uid`. */
+  addNamed(message: Omit<IndexedMessage, "uid">, uid: string): void {
     const chunk = this.#room();
     chunk.set(this.#filled, message);
-    const own = message.uid === message.digest ? "" : message.uid;
+    const own = uid === message.digest ? "" : uid;
     chunk.uidLength[this.#filled] = own.length;
     if (own !== "") this.#uids.push(Buffer.from(own, "latin1"));
     this.#filled++;

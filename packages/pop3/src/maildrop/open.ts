@@ -1,6 +1,7 @@
 /**
  * Opens a mailbox for a session: the session's lock, then the mbox's lock for as long as its index is brought up to
- * date. After that the mbox is free, and mail can arrive.
+ * date. After that the mbox is free, and mail can arrive. Where nothing was done to the mbox since the last session, the
+ * mbox's lock is not needed (open-unlocked.ts).
  */
 import { constants } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
@@ -14,11 +15,13 @@ import type { MailboxPaths } from "@mailhost/common/mbox/mailboxes";
 import { mailboxPaths } from "@mailhost/common/mbox/mailboxes";
 import { MboxError } from "@mailhost/common/mbox/mbox-error";
 import { lockSession } from "@mailhost/common/mbox/session-lock";
+import type { UidFormat } from "@mailhost/common/settings/pop3-settings";
 import type { Site } from "@mailhost/common/site";
 import type { BackgroundMoves } from "./background-moves.ts";
 import type { IndexStore } from "./index-store.ts";
 import { identityOf, isSameFile, type MailboxIndex } from "./mailbox-index.ts";
 import { Maildrop } from "./maildrop.ts";
+import { openUnlocked } from "./open-unlocked.ts";
 import { refreshIndex } from "./refresh.ts";
 
 /** What opening and updating a mailbox needs. */
@@ -33,6 +36,8 @@ export interface MaildropContext {
   readonly moves?: BackgroundMoves;
   /** What is done to a mailbox before a session sees it, in their order. */
   readonly preparations: readonly MailboxPreparation[];
+  /** By what rule messages are called. */
+  readonly uidFormat: UidFormat;
 }
 
 /** Something that puts mail into a mailbox, or puts it right, as it is opened: bulletins, what Qpopper left over. */
@@ -88,14 +93,23 @@ async function readMailbox(
     if (await preparation.isNeeded(paths, user)) needed.push(preparation);
   }
   const create = needed.length > 0;
+  const unlocked = create ? undefined : await openUnlocked(context, paths);
+  if (unlocked !== undefined) return unlocked;
   const box = await lockMailbox(paths, { timeout, clock, log, create });
-  if (box === undefined) return { file: undefined, index: undefined };
+  if (box === undefined) {
+    await store.forget(paths.name);
+    return { file: undefined, index: undefined };
+  }
   let file: FileHandle | undefined;
   try {
     for (const preparation of needed) await preparation.run(box, user);
     const opened = await openToRead(box);
     file = opened;
-    const { index, how, unchanged } = await refreshIndex(opened, await store.read(paths.name));
+    const { index, how, unchanged } = await refreshIndex(
+      opened,
+      await store.read(paths.name),
+      context.uidFormat,
+    );
     if (how === "scanned") tellOfJunk(index, paths, log);
     if (how !== "kept") await store.write(paths.name, index, unchanged);
     file = undefined;

@@ -3,15 +3,17 @@
  *
  * An index is believed when file, size, times and fingerprint all agree. When the file only grew, it is scanned from the last
  * message that the index knows (which may have been waiting for its end). In every other case it is scanned whole, and
- * messages keep their ids by their digests.
+ * messages keep their ids by their digests, unless they are to be called by another rule than before.
  */
 import type { FileHandle } from "node:fs/promises";
-import { scanMbox } from "@mailhost/common/mbox/scan";
+import { type MessageSpan, scanMbox, TUNING } from "@mailhost/common/mbox/scan";
+import type { UidFormat } from "@mailhost/common/settings/pop3-settings";
 import { fingerprint } from "./fingerprint.ts";
-import type { IndexedMessage, MailboxIndex } from "./mailbox-index.ts";
+import { givenId } from "./given-ids.ts";
+import type { MailboxIndex, Naming } from "./mailbox-index.ts";
 import { identityOf, isSameFile, isUntouched } from "./mailbox-index.ts";
 import { MessageTable, MessageTableBuilder } from "./message-table.ts";
-import { assignUids } from "./uids.ts";
+import { assignUids, takenNear } from "./uids.ts";
 
 /** An index that agrees with the file, and how it came about. */
 export interface Refreshed {
@@ -22,13 +24,24 @@ export interface Refreshed {
   readonly unchanged: number;
 }
 
+/** The rule by which the messages of an index are called. */
+export function formatOf(index: MailboxIndex | undefined): UidFormat {
+  return index?.naming?.format ?? "default";
+}
+
 /**
  * Makes the index of a file agree with it. The caller holds the mailbox's lock.
  *
- * @param before the index as last known, if any
+ * @param last the index as last known, if any
+ * @param format by what rule new messages are called; that of the index when it is not said
  * @throws errors of the system
  */
-export async function refreshIndex(file: FileHandle, before: MailboxIndex | undefined): Promise<Refreshed> {
+export async function refreshIndex(
+  file: FileHandle,
+  last: MailboxIndex | undefined,
+  format: UidFormat = formatOf(last),
+): Promise<Refreshed> {
+  const before = formatOf(last) === format ? last : undefined;
   const identity = await identityOf(file);
   if (before !== undefined && isSameFile(before.identity, identity)) {
     const { size } = before.identity;
@@ -37,26 +50,35 @@ export async function refreshIndex(file: FileHandle, before: MailboxIndex | unde
     }
     const grown = identity.size > size && before.messages.count > 0;
     if (grown && (await isIntact(file, before))) {
-      const unchanged = before.messages.count - 1;
-      const last = before.messages.last!;
-      const kept = new MessageTableBuilder();
-      kept.copy(before.messages, 0, unchanged);
-      const taken = new Set<string>();
-      for (let i = 0; i < unchanged; i++) taken.add(before.messages.uid(i));
-      const end = await scan(file, last.start, identity.size, MessageTable.of([last]), taken);
-      if (end[0]?.start === last.start) {
-        for (const message of end) kept.add(message);
-        const messages = kept.build();
-        const sum = await fingerprint(file, identity.size, messages);
-        return { index: { identity, fingerprint: sum, messages }, how: "grown", unchanged };
-      }
+      const index = await grow(file, before, identity);
+      if (index !== undefined) return { index, how: "grown", unchanged: before.messages.count - 1 };
     }
   }
-  const messages = MessageTable.of(
-    await scan(file, 0, identity.size, before?.messages ?? MessageTable.EMPTY, new Set()),
-  );
+  const found = await scan(file, 0, identity.size, format);
+  const naming: Naming = { format, uidValidity: found[0]?.uidValidity ?? 0 };
+  const builder = new MessageTableBuilder();
+  await nameAll(builder, found, { naming, previous: before?.messages ?? MessageTable.EMPTY });
+  const messages = builder.build();
   const sum = await fingerprint(file, identity.size, messages);
-  return { index: { identity, fingerprint: sum, messages }, how: "scanned", unchanged: 0 };
+  return { index: { identity, fingerprint: sum, messages, naming }, how: "scanned", unchanged: 0 };
+}
+
+/** The index of a file that grew; undefined when what is behind the old end changes what was before it. */
+async function grow(
+  file: FileHandle,
+  before: MailboxIndex,
+  identity: MailboxIndex["identity"],
+): Promise<MailboxIndex | undefined> {
+  const { messages: old, naming = { format: "default", uidValidity: 0 } } = before;
+  const last = old.last!;
+  const found = await scan(file, last.start, identity.size, naming.format);
+  if (found[0]?.start !== last.start) return undefined;
+  const builder = new MessageTableBuilder();
+  builder.copy(old, 0, old.count - 1);
+  await nameAll(builder, found, { naming, previous: MessageTable.of([last]), beside: old });
+  const messages = builder.build();
+  const sum = await fingerprint(file, identity.size, messages);
+  return { identity, fingerprint: sum, messages, naming };
 }
 
 /** Whether the part of the file that the index knows still looks as it did. */
@@ -78,17 +100,30 @@ export async function isUnchanged(file: FileHandle, { identity, messages }: Mail
   return number === messages.count;
 }
 
-async function scan(
-  file: FileHandle,
-  from: number,
-  to: number,
-  previous: MessageTable,
-  taken: Set<string>,
-): Promise<IndexedMessage[]> {
-  const found: Omit<IndexedMessage & { uidl?: string }, "uid">[] = [];
-  for await (const spans of scanMbox(file, from, to, true)) found.push(...spans);
-  const uids = assignUids(found, previous, taken);
-  return found.map(({ start, head, body, end, octets, digest, seen }, i) => {
-    return { start, head, body, end, octets, digest, seen, uid: uids[i]! };
-  });
+async function scan(file: FileHandle, from: number, to: number, format: UidFormat): Promise<MessageSpan[]> {
+  const found: MessageSpan[] = [];
+  const tuning = { ...TUNING, oldStyleIds: format === "qpopper" };
+  for await (const spans of scanMbox(file, from, to, true, tuning)) found.push(...spans);
+  return found;
+}
+
+/**
+ * Puts messages into a table under their ids.
+ *
+ * @param previous messages as they were before, of which ids are kept
+ * @param beside messages of the mailbox whose ids are taken
+ */
+async function nameAll(
+  builder: MessageTableBuilder,
+  found: readonly MessageSpan[],
+  {
+    naming,
+    previous,
+    beside = MessageTable.EMPTY,
+  }: { naming: Naming; previous: MessageTable; beside?: MessageTable },
+): Promise<void> {
+  const unnamed = found.map((span) => ({ digest: span.digest, given: givenId(span, naming) }));
+  const taken = takenNear(unnamed, beside);
+  const uids = await assignUids(unnamed, previous, taken);
+  for (const [i, span] of found.entries()) builder.addNamed(span, uids[i]!);
 }

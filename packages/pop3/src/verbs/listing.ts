@@ -4,6 +4,7 @@
 import { ok } from "../protocol/reply.ts";
 import type { Transaction } from "../session-state.ts";
 import type { Texts } from "../texts/texts.ts";
+import { listingPieces } from "./listing-pieces.ts";
 import { findMessage, numberRefusals, type Refusals } from "./message-number.ts";
 import type { Turn } from "./turn.ts";
 
@@ -26,7 +27,7 @@ export async function list({ output, texts, words }: Turn, state: Transaction): 
     return state;
   }
   await output.line(ok(texts.listing(drop.count, drop.octets)));
-  for (const [number, { octets }] of drop.visible()) await output.line(`${number} ${octets}`);
+  for (const piece of listingPieces(drop, "octets")) await output.bytes(piece);
   await output.line(".");
   return state;
 }
@@ -49,7 +50,7 @@ export async function uidl({ output, texts, words }: Turn, state: Transaction): 
     return state;
   }
   await output.line(ok(texts.uidListing));
-  for (const [number, { uid }] of drop.visible()) await output.line(`${number} ${uid}`);
+  for (const piece of listingPieces(drop, "uid")) await output.bytes(piece);
   await output.line(".");
   return state;
 }

@@ -1,9 +1,9 @@
 /** The stored form of an index's head: what is written comes back, what is damaged does not. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { decodeHead, encodeHead } from "../../src/maildrop/index-codec.ts";
+import { decodeHead, encodeHead, type IndexHead } from "../../src/maildrop/index-codec.ts";
 
-const HEAD = {
+const HEAD: IndexHead = {
   identity: {
     dev: 66309n,
     ino: 2n ** 63n + 5n,
@@ -13,6 +13,8 @@ const HEAD = {
   },
   fingerprint: Buffer.alloc(16, 7),
   count: 3,
+  naming: { format: "dovecot", uidValidity: 2 ** 32 - 1 },
+  generation: Buffer.from("12345678"),
 };
 
 test("a head comes back as it was", () => {
