@@ -6,6 +6,7 @@ import { EX_USAGE } from "@mailhost/common/sysexits";
 import yargs, { type Argv } from "yargs";
 import { type CommandParts, type CommonOptions, defined, siteOf } from "./command-parts.ts";
 import { buildGrammar } from "./commands/build-grammar.ts";
+import { mailboxGrammar } from "./commands/mailbox-grammar.ts";
 import { queueGrammar } from "./commands/queue-grammar.ts";
 import { userGrammar } from "./commands/user-grammar.ts";
 import type { Terminal } from "./terminal.ts";
@@ -32,6 +33,7 @@ export function commandLine(
     startGrammar,
     initGrammar,
     userGrammar,
+    mailboxGrammar,
     checkGrammar,
     queueGrammar,
     traceGrammar,

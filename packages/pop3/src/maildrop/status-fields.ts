@@ -65,7 +65,10 @@ export function octetsOf(lines: string): number {
 }
 
 /** A message's header, as {@link withFields} takes it; undefined where it is too long or has no end. */
-export async function readHeader(file: FileHandle, message: IndexedMessage): Promise<string | undefined> {
+export async function readHeader(
+  file: FileHandle,
+  message: Pick<IndexedMessage, "head" | "body" | "end">,
+): Promise<string | undefined> {
   const { head, body, end } = message;
   if (body <= head || body - head > HEADER_WINDOW || body === end) return undefined;
   const bytes = Buffer.alloc(body - head);

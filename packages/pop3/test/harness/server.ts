@@ -19,6 +19,7 @@ import { type Site, siteAt } from "@mailhost/common/site";
 import { openAdmission } from "../../src/auth/admission.ts";
 import { LoginPenalties } from "../../src/auth/login-penalties.ts";
 import { Listener, type PortKind } from "../../src/listener.ts";
+import { BackgroundMoves } from "../../src/maildrop/background-moves.ts";
 import { type IndexStore, openIndexStore } from "../../src/maildrop/index-store.ts";
 import type { Services } from "../../src/services.ts";
 import { openMailCommand } from "../../src/transmit/mail-command.ts";
@@ -82,6 +83,7 @@ export async function startServer(t: TestContext, options: ServerOptions = {}): 
   const text = typeof options.settings === "function" ? options.settings(site) : (options.settings ?? "");
   const settings: Settings = parseSettings(`hostname: mail.test\n${text}`, "mailhost.yaml");
   const store = openIndexStore(site, { log, clock });
+  const moves = new BackgroundMoves({ clock, log });
   const access = new Map(Object.entries(options.access ?? {}));
   const accounts = options.accounts ?? testAccounts(options.users ?? ["wang"]);
   if (options.secrets !== undefined) {
@@ -102,6 +104,7 @@ export async function startServer(t: TestContext, options: ServerOptions = {}): 
       localHostNames: { file: "names", has: (domain) => domain === "linuxaid.com.cn", entries: () => [] },
     },
     store,
+    moves,
     mailCommand: openMailCommand(site, clock),
     penalties: new LoginPenalties(clock),
     log,
@@ -112,6 +115,7 @@ export async function startServer(t: TestContext, options: ServerOptions = {}): 
   t.after(async () => {
     listener.cut();
     await listener.stop();
+    await moves.stop();
     await store.close();
   });
   const { port } = server.address() as AddressInfo;
