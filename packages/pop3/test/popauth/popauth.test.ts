@@ -126,6 +126,22 @@ test("-trace says what was done, and no secret", async (t) => {
   assert.equal((await popauth(["-trace", join(root, "no/where"), "-list"])).code, 73);
 });
 
+test("made by root, the database belongs to whom the daemons run as", {
+  skip: process.getuid?.() !== 0 && "root alone can do this",
+}, async (t) => {
+  const { site, popauth } = fixture(t);
+  writeFileSync(site.settingsFile, "hostname: mail.test\naccounts: [system]\nrun: { user: mail }\n");
+  await popauth(["-init"]);
+  const mail = /^mail:[^:]*:(\d+):(\d+):/m.exec(readFileSync("/etc/passwd", "utf8"));
+  const owner = () => {
+    const { uid, gid, mode } = statSync(site.popauthFile);
+    return [uid, gid, mode & 0o777];
+  };
+  assert.deepEqual(owner(), [Number(mail?.[1]), Number(mail?.[2]), 0o600]);
+  await popauth(["-user", "wang", "geheim"]);
+  assert.deepEqual(owner(), [Number(mail?.[1]), Number(mail?.[2]), 0o600]);
+});
+
 /** A datum of gdbm_dump's ascii format. */
 const datum = (octets: Buffer) => {
   const coded = octets.toString("base64").replace(/.{76}/g, "$&\n");
