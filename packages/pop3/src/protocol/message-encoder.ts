@@ -24,6 +24,10 @@ type Place =
   /** Anywhere else. */
   | "inside";
 
+/** What every encoder writes into: a fresh buffer for each chunk costs more than the encoding. */
+const LARGEST_SCRATCH = 256 * 1024;
+let scratch: Buffer = Buffer.alloc(0);
+
 /** The state of one message on its way to the client. */
 export class MessageEncoder {
   #place: Place = "start";
@@ -35,10 +39,12 @@ export class MessageEncoder {
     return this.#octets;
   }
 
-  /** Encodes one chunk; the answer is memory of its own. */
+  /** Encodes one chunk; the answer is good until any encoder's next. */
   encode(chunk: Buffer): Buffer {
     // Twice the length for a chunk of dots or line ends, and what was held back before.
-    const out = Buffer.allocUnsafe(2 * chunk.length + FROM.length + 1);
+    const most = 2 * chunk.length + FROM.length + 1;
+    if (scratch.length < most && most <= LARGEST_SCRATCH) scratch = Buffer.allocUnsafeSlow(LARGEST_SCRATCH);
+    const out = most <= scratch.length ? scratch : Buffer.allocUnsafe(most);
     let to = 0;
     let stuffed = 0;
     let at = 0;

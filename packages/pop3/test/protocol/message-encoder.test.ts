@@ -16,7 +16,7 @@ function reference(text: string): { octets: number; wire: string } {
 
 function encode(chunks: readonly string[]): { octets: number; wire: string } {
   const encoder = new MessageEncoder();
-  const parts = chunks.map((chunk) => encoder.encode(Buffer.from(chunk, "latin1")));
+  const parts = chunks.map((chunk) => Buffer.from(encoder.encode(Buffer.from(chunk, "latin1"))));
   const wire = Buffer.concat([...parts, encoder.finish()]).toString("latin1");
   return { octets: encoder.octets, wire };
 }
