@@ -15,14 +15,18 @@ export interface SlowMessage {
 const DATE = /^From (.* )?(Mon|Tue) Nov \d\d? \d\d:\d\d(:\d\d)? \d{4}\r?$/s;
 
 /** The messages of `text`, a character a byte. */
-export function slowScan(text: string, longestFromLine: number): SlowMessage[] {
+export function slowScan(
+  text: string,
+  longestFromLine: number,
+  isFromLine: (line: string) => boolean = (line) => DATE.test(line),
+): SlowMessage[] {
   const lines = text.match(/[^\n]*\n|[^\n]+$/g) ?? [];
   const starts: { start: number; head: number }[] = [];
   let at = 0;
   let before = "\n";
   for (const line of lines) {
     const bare = line.replace(/\n$/, "");
-    if (isEmpty(before) && bare.length <= longestFromLine && DATE.test(bare)) {
+    if (isEmpty(before) && bare.length <= longestFromLine && isFromLine(bare)) {
       starts.push({ start: at, head: at + line.length });
     }
     before = line;
