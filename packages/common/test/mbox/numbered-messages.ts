@@ -13,6 +13,12 @@ function text(tag: string, number: number): string {
   return `X-Number: ${tag} ${number}\n\n${`${line}${"x".repeat(60)}\n`.repeat(20 + ((number * 37) % 200))}`;
 }
 
+/** Message `number` of `tag` as it stands in an mbox. */
+export function storedMessage(tag: string, number: number): string {
+  const head = "From a@example.com Tue Nov 24 00:00:00 2026\nReturn-Path: <a@example.com>\n";
+  return `${head}${text(tag, number).replace(/^From /gm, ">From ")}\n`;
+}
+
 /** Message `number` of `tag`. */
 export function numberedMessage(tag: string, number: number): MboxMessage {
   return message(text(tag, number).replaceAll("\n", "\r\n"), "a@example.com", 5000);
@@ -41,7 +47,8 @@ export async function everyOther(file: FileHandle): Promise<{ start: number; end
   return spans.flatMap(({ start }, i) => (i % 2 === 0 ? [{ start, end: spans[i + 1]?.start ?? size }] : []));
 }
 
-async function spansIn(file: FileHandle): Promise<MessageSpan[]> {
+/** Where the messages are. */
+export async function spansIn(file: FileHandle): Promise<MessageSpan[]> {
   const spans: MessageSpan[] = [];
   for await (const some of scanMbox(file, 0, (await file.stat()).size)) spans.push(...some);
   return spans;

@@ -8,6 +8,7 @@ import type { FileHandle } from "node:fs/promises";
 import { open } from "node:fs/promises";
 import type { Clock } from "@mailhost/common/clock";
 import { messageOf } from "@mailhost/common/errors";
+import type { FileSystem } from "@mailhost/common/fs/file-system";
 import type { Log } from "@mailhost/common/log/log";
 import type { LockedMailbox } from "@mailhost/common/mbox/lock";
 import { lockMailbox } from "@mailhost/common/mbox/lock";
@@ -30,6 +31,8 @@ export interface MaildropContext {
   readonly store: IndexStore;
   readonly clock: Clock;
   readonly log: Log;
+  /** The file calls of an update; the machine's own unless a test makes some of them fail. */
+  readonly fileSystem?: FileSystem;
   /** How long to wait for another program's lock, ms. */
   readonly lockTimeout: number;
   /** Where large removals go on behind the reply; absent: they are finished before it. */

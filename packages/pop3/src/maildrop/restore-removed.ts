@@ -14,7 +14,7 @@ import { readWhole } from "@mailhost/common/fs/whole-io";
 import type { Log } from "@mailhost/common/log/log";
 import { type LockedMailbox, lockMailbox } from "@mailhost/common/mbox/lock";
 import { mailboxPaths } from "@mailhost/common/mbox/mailboxes";
-import { MboxError } from "@mailhost/common/mbox/mbox-error";
+import { asMboxError, MboxError } from "@mailhost/common/mbox/mbox-error";
 import { replaceTail } from "@mailhost/common/mbox/replace-tail";
 import type { Piece } from "@mailhost/common/mbox/replacement";
 import { type MessageSpan, scanMbox } from "@mailhost/common/mbox/scan";
@@ -109,6 +109,8 @@ export async function restoreRemoved(
     const box = (await lockMailbox(paths, { timeout, clock, log, create: true, fileSystem }))!;
     try {
       return await restore(parts, box, selection);
+    } catch (error) {
+      throw asMboxError(paths.mbox, error);
     } finally {
       await box.release();
     }

@@ -9,6 +9,7 @@
  * the mbox still locked: who logs in meanwhile, or delivers, waits for the lock as for any other.
  */
 import { messageOf } from "@mailhost/common/errors";
+import { nodeFileSystem } from "@mailhost/common/fs/file-system";
 import { type LockedMailbox, lockMailbox } from "@mailhost/common/mbox/lock";
 import { beginRemoval } from "@mailhost/common/mbox/remove";
 import { LARGE_MOVE } from "./background-moves.ts";
@@ -52,10 +53,11 @@ export async function updateMaildrop(
   const statuses =
     wishes.updateStatusHeaders && drop.deletedCount + drop.retrieved.size > 0 ? drop.retrieved : undefined;
   if (drop.deletedCount === 0 && statuses === undefined) return { kind: "done" };
-  const { clock, log, lockTimeout: timeout } = context;
+  const { clock, log, lockTimeout: timeout, fileSystem = nodeFileSystem } = context;
+  const how = { timeout, clock, log, fileSystem };
   let box: LockedMailbox | undefined;
   try {
-    box = await lockMailbox(drop.paths, { timeout, clock, log });
+    box = await lockMailbox(drop.paths, how);
     // Another program took the mailbox away; what was to be deleted went with it.
     if (box === undefined) return { kind: "done" };
     const refreshed = await refreshIndex(box.file, drop.index);
@@ -71,7 +73,7 @@ export async function updateMaildrop(
     };
     box = undefined;
     const large = bytesMoved(plan, refreshed.index) > LARGE_MOVE;
-    const again = async () => await (await lockMailbox(drop.paths, { timeout, clock, log }))?.release();
+    const again = async () => await (await lockMailbox(drop.paths, how))?.release();
     const behind = large && context.moves?.start({ mbox: drop.paths.mbox, run, again }) === true;
     if (!behind) await run();
     return { kind: "done" };
