@@ -81,7 +81,7 @@ async function* behind(first: Buffer, rest: AsyncGenerator<Buffer>, skip: number
  */
 export async function* topOf(
   pieces: AsyncIterable<Buffer>,
-  { head, body }: IndexedMessage,
+  { head, body }: Pick<IndexedMessage, "head" | "body">,
   lines: number,
 ): AsyncGenerator<Buffer> {
   let header = body - head;
@@ -100,7 +100,11 @@ export async function* topOf(
 }
 
 /** Where {@link topOf} ends in a message that is in memory from its header on. */
-export function topEnd(bytes: Buffer, { head, body }: IndexedMessage, lines: number): number {
+export function topEnd(
+  bytes: Buffer,
+  { head, body }: Pick<IndexedMessage, "head" | "body">,
+  lines: number,
+): number {
   let at = Math.min(body - head, bytes.length);
   for (let left = lines; left > 0 && at < bytes.length; left--) {
     const found = bytes.indexOf(LF, at);

@@ -10,10 +10,12 @@ import { ClientGone } from "../connection/output.ts";
 import type { IndexedMessage } from "../maildrop/mailbox-index.ts";
 import type { Maildrop } from "../maildrop/maildrop.ts";
 import { MailboxChanged, openMessage, topEnd, topOf } from "../maildrop/read-message.ts";
+import { type MangleOrder, parseMangleOrder } from "../mangle/mangle-order.ts";
 import { MessageEncoder } from "../protocol/message-encoder.ts";
 import { err, ok } from "../protocol/reply.ts";
 import type { Transaction } from "../session-state.ts";
 import { findMessage, numberRefusals } from "./message-number.ts";
+import { type Rendition, renditionOf } from "./rendition.ts";
 import type { Turn } from "./turn.ts";
 
 /** RETR n. */
@@ -25,9 +27,12 @@ export async function retr(turn: Turn, state: Transaction): Promise<Transaction>
     await output.line(found.reply);
     return state;
   }
-  const { message, number } = found;
-  const source = await openMessageOf(turn, state, found);
-  if (source === undefined) return state;
+  const order = await orderOf(turn, words[1]);
+  if (order === "refused") return state;
+  const { number } = found;
+  const opened = await openMessageOf(turn, state, found, order);
+  if (opened === undefined) return state;
+  const { source, message } = opened;
   drop.lastSeen = Math.max(drop.lastSeen, number);
   turn.renewRelay(state.user);
   await output.line(ok(texts.octets(message.octets)));
@@ -50,14 +55,28 @@ export async function top(turn: Turn, state: Transaction): Promise<Transaction> 
     await output.line(err(texts.unknownLineCount(lines)));
     return state;
   }
-  const { message } = found;
-  const source = await openMessageOf(turn, state, found);
-  if (source === undefined) return state;
+  const order = await orderOf(turn, words[2]);
+  if (order === "refused") return state;
+  const opened = await openMessageOf(turn, state, found, order);
+  if (opened === undefined) return state;
+  const { source, message } = opened;
   await output.line(ok(texts.topFollows));
   if (source instanceof Uint8Array) {
     await sendBytes(turn, source.subarray(0, topEnd(source, message, Number(lines))), undefined);
   } else await send(turn, state, topOf(source, message, Number(lines)), undefined);
   return state;
+}
+
+/** What a word behind the numbers asks for: nothing, or a message without MIME (X-MANGLE). */
+async function orderOf(
+  { output, texts }: Turn,
+  word: string | undefined,
+): Promise<MangleOrder | undefined | "refused"> {
+  if (word === undefined) return undefined;
+  const order = parseMangleOrder(word);
+  if (order !== undefined) return order;
+  await output.line(err(texts.mangleSyntax));
+  return "refused";
 }
 
 /**
@@ -68,13 +87,14 @@ async function openMessageOf(
   turn: Turn,
   { drop, user }: Transaction,
   { message, number }: { readonly message: IndexedMessage; readonly number: number },
-): Promise<Buffer | AsyncIterable<Buffer> | undefined> {
+  order: MangleOrder | undefined,
+): Promise<Rendition | undefined> {
   const { output, services, texts } = turn;
   try {
     const ahead = turn.readAhead(drop).fetch(number, message);
     const fetched = ahead instanceof Promise ? await ahead : ahead;
     const source = fetched === "large" ? await openLarge(drop, message) : fetched;
-    if (source !== "changed") return source;
+    if (source !== "changed") return await renditionOf(turn, drop, message, source, order);
     services.log.write(
       "warn",
       `${drop.paths.mbox}: changed by another program during the session of ${user}`,

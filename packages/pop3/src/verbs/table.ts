@@ -39,7 +39,7 @@ export type Verb =
 
 /** Every verb, by its name in upper case. CAPA lists them in this order, which begins as Qpopper's does. */
 export const VERBS: ReadonlyMap<string, Verb> = new Map<string, Verb>([
-  ["TOP", { state: "transaction", words: [2, 2], run: top, capabilities: () => ["TOP"] }],
+  ["TOP", { state: "transaction", words: [2, 3], run: top, capabilities: () => ["TOP"] }],
   [
     "USER",
     {
@@ -56,7 +56,7 @@ export const VERBS: ReadonlyMap<string, Verb> = new Map<string, Verb>([
   ["UIDL", { state: "transaction", words: [0, 1], run: uidl, capabilities: () => ["UIDL"] }],
   ["EUIDL", { state: "transaction", words: [0, 1], run: euidl }],
   ["LAST", { state: "transaction", words: [0, 0], run: last }],
-  ["RETR", { state: "transaction", words: [1, 1], run: retr }],
+  ["RETR", { state: "transaction", words: [1, 2], run: retr }],
   ["DELE", { state: "transaction", words: [1, 1], run: dele }],
   ["RSET", { state: "transaction", words: [0, 0], run: rset }],
   ["NOOP", { state: "transaction", words: [0, 0], run: noop }],
