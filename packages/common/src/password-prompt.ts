@@ -26,8 +26,9 @@ export async function askPassword(prompt: string, again?: string): Promise<strin
 /** One line typed on the terminal; nothing of it is shown. */
 function askWithoutEcho(prompt: string): Promise<string> {
   const input = process.stdin;
-  process.stderr.write(prompt);
+  // First no echo, then the question: whoever answers at once must not be shown either.
   input.setRawMode(true);
+  process.stderr.write(prompt);
   input.setEncoding("utf8");
   return new Promise((resolve, reject) => {
     let text = "";
