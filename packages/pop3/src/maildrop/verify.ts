@@ -13,6 +13,7 @@ import type { MailboxPaths } from "@mailhost/common/mbox/mailboxes";
 import { type MessageSpan, scanMbox } from "@mailhost/common/mbox/scan";
 import { hasTempDrop, tempDropFiles } from "@mailhost/common/mbox/temp-drop";
 import type { Site } from "@mailhost/common/site";
+import { readStoredIndex } from "./index-store.ts";
 import { identityOf, isUntouched, type MailboxIndex } from "./mailbox-index.ts";
 import { suspectPlaces } from "./verify-bytes.ts";
 
@@ -53,8 +54,8 @@ export interface VerifyOptions {
   readonly uid?: number;
   /** The user id that the daemons run as. */
   readonly daemon?: number;
-  /** The index as it is stored; `damaged` when it can not be read; undefined for none. */
-  readonly index?: MailboxIndex | "damaged" | undefined;
+  /** The index to compare the file with; absent: the one that is stored. */
+  readonly index?: MailboxIndex | "damaged";
   /** Only what costs nothing: the file's kind, owner and mode, and its first bytes. */
   readonly quick?: boolean;
 }
@@ -212,7 +213,9 @@ async function lookInside(
     await checkEnd(file, before.size, findings);
     checkIds(spans, findings);
     await checkPlaces(file, spans, findings);
-    checkIndex(options.index, spans, before, findings);
+    const index =
+      options.index ?? (await readStoredIndex(options.site, paths.name).catch(() => "damaged" as const));
+    checkIndex(index, spans, before, findings);
     if (!isUntouched(before, await identityOf(file))) {
       findings.push({
         level: "note",
@@ -331,14 +334,14 @@ async function checkPlaces(
 }
 
 function checkIndex(
-  index: VerifyOptions["index"],
+  index: MailboxIndex | "damaged" | undefined,
   spans: readonly MessageSpan[],
   identity: MailboxIndex["identity"],
   findings: Findings,
 ): void {
   if (index === undefined) return;
   if (index === "damaged") {
-    const text = "its index is damaged";
+    const text = "its index can not be read";
     findings.push({ level: "warning", code: "index", text, advice: "nothing: the next login makes it anew" });
     return;
   }
