@@ -64,7 +64,7 @@ test("pop3.updateOnAbort applies deletions of a lost connection, and not without
     const client = await loggedIn(server.port);
     await client.command("DELE 2");
     client.socket.destroy();
-    await until(() => server.logged.some((line) => line.includes("Stats: wang")));
+    await until(() => server.logged.some((line) => line.includes("Stats: wang")), "the end of the session");
     assert.equal(text(server).includes("Subject: two"), !on);
     assert.ok(server.logged.some((line) => line.includes(on ? "Stats: wang 1 " : "Stats: wang 0 0 4 ")));
   }

@@ -19,6 +19,7 @@ import { mailboxNameFault } from "@mailhost/common/mbox/mailboxes";
 import { asMboxError } from "@mailhost/common/mbox/mbox-error";
 import type { Site } from "@mailhost/common/site";
 import type { MailboxIndex } from "./mailbox-index.ts";
+import { formatOf } from "./refresh.ts";
 import { readHeader, withFields } from "./status-fields.ts";
 
 const { O_RDWR, O_CREAT, O_EXCL, O_NOFOLLOW } = constants;
@@ -133,9 +134,12 @@ async function isThere(fileSystem: FileSystem, path: string): Promise<boolean> {
 async function copyMessages(
   from: FileHandle,
   to: FileHandle,
-  { messages }: MailboxIndex,
+  index: MailboxIndex,
   numbers: readonly number[],
 ): Promise<void> {
+  const { messages } = index;
+  // Under another rule than our own an id does not follow from the message alone.
+  const plain = formatOf(index) === "default";
   const buffer = Buffer.allocUnsafe(COPY);
   let at = 0;
   let used = 0;
@@ -161,7 +165,7 @@ async function copyMessages(
     const message = messages.at(number)!;
     const header = await readHeader(from, message);
     const fields =
-      header === undefined || saysItsId(header, message)
+      header === undefined || (plain && saysItsId(header, message))
         ? undefined
         : withFields(header, { uid: message.uid });
     await copy(message.start, message.head);

@@ -22,7 +22,7 @@ import { lockSession } from "@mailhost/common/mbox/session-lock";
 import type { Site } from "@mailhost/common/site";
 import type { IndexStore } from "./index-store.ts";
 import type { MailboxIndex } from "./mailbox-index.ts";
-import { refreshIndex } from "./refresh.ts";
+import { formatOf, refreshIndex } from "./refresh.ts";
 import { removedFiles } from "./removed-messages.ts";
 import { readHeader, withFields } from "./status-fields.ts";
 
@@ -135,6 +135,7 @@ async function restore(
   const { fileSystem, log } = box;
   const { name } = box.paths;
   const { index } = await refreshIndex(box.file, await store.read(name));
+  const plain = formatOf(index) === "default";
   const there = new Set<string>();
   const digests = new Set<string>();
   for (const { uid, digest } of index.messages) {
@@ -159,7 +160,7 @@ async function restore(
           if (asked) present++;
         } else if (asked) {
           const end = spans[i + 1]?.start ?? (await source.file.stat()).size;
-          pieces.push(...(await piecesOf(source.file, span, end, digests.has(span.digest))));
+          pieces.push(...(await piecesOf(source.file, span, end, !plain || digests.has(span.digest))));
           there.add(uid);
           digests.add(span.digest);
           restored++;
@@ -194,15 +195,16 @@ async function storeIndex(
 /**
  * The bytes of a copied message.
  *
- * @param twin a message with the same digest is in the mailbox: only an X-UIDL field tells which is which
+ * @param named only an X-UIDL field says what it is called: a message with the same digest is in the mailbox, or ids there are
+ *   made by another rule
  */
 async function piecesOf(
   file: FileHandle,
   span: MessageSpan,
   end: number,
-  twin: boolean,
+  named: boolean,
 ): Promise<readonly Piece[]> {
-  const header = twin && span.uidl === undefined ? await readHeader(file, span) : undefined;
+  const header = named && span.uidl === undefined ? await readHeader(file, span) : undefined;
   const fields = header === undefined ? undefined : withFields(header, { uid: uidOf(span) });
   if (header === undefined || fields === undefined) return [{ file, start: span.start, end }];
   return [

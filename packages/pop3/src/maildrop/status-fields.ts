@@ -142,10 +142,11 @@ function notShorter(changes: Change[]): Change[] {
 
 async function write(
   box: LockedMailbox,
-  { identity, messages }: MailboxIndex,
+  index: MailboxIndex,
   changes: readonly Change[],
 ): Promise<StatusWritten> {
   const { file } = box;
+  const { identity, messages } = index;
   const first = changes[0]!.number;
   const at = messages.at(first)!.head;
   const pieces: Piece[] = [];
@@ -175,5 +176,5 @@ async function write(
   const now = await identityOf(file);
   const built = table.build();
   const sum = await fingerprint(file, now.size, built);
-  return { index: { identity: now, fingerprint: sum, messages: built }, first };
+  return { index: { ...index, identity: now, fingerprint: sum, messages: built }, first };
 }

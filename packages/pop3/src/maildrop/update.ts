@@ -134,7 +134,7 @@ async function carryIndexAlong({ context, box, refreshed, plan, statuses }: Upda
     return;
   }
   const sum = await fingerprint(box.file, identity.size, plan.survivors);
-  let after: MailboxIndex = { identity, fingerprint: sum, messages: plan.survivors };
+  let after: MailboxIndex = { ...index, identity, fingerprint: sum, messages: plan.survivors };
   let same = Math.min(unchanged, plan.first);
   if (statuses !== undefined) {
     const written = await writeStatusFields(box, after, statuses);

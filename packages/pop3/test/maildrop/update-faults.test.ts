@@ -21,6 +21,8 @@ const MAIL = NAMES.map((name, i) => mboxText(`Subject: ${name}\n\nbody of ${name
 const store = {
   read: () => Promise.resolve(undefined),
   write: () => Promise.resolve(),
+  forget: () => Promise.resolve(),
+  sweep: () => Promise.resolve(),
   close: () => Promise.resolve(),
 };
 type Site = ReturnType<typeof temporarySite>;
