@@ -130,6 +130,6 @@ test("a count beyond what one byte holds is right", () => {
 
 test("scan-kernel-bytes.ts is what scan-kernel.wat says", async () => {
   const module = new URL("../../../../test/assemble.mjs", import.meta.url).href;
-  const { assembled, TARGET } = (await import(module)) as { assembled(): Promise<string>; TARGET: URL };
+  const { assembled, TARGET } = (await import(module)) as { assembled: () => Promise<string>; TARGET: URL };
   assert.equal(readFileSync(TARGET, "utf8"), await assembled());
 });

@@ -3,7 +3,7 @@
  * the chunks that are the same are shared.
  */
 import type { IndexedMessage } from "./mailbox-index.ts";
-import { CHUNK, emptyChunk, type MessageChunk } from "./message-chunk.ts";
+import { CHUNK, DIGEST, emptyChunk, type MessageChunk } from "./message-chunk.ts";
 
 /** The messages of a mailbox. */
 export class MessageTable implements Iterable<IndexedMessage> {
@@ -65,6 +65,16 @@ export class MessageTable implements Iterable<IndexedMessage> {
   /** All messages, each made when its turn comes. */
   *[Symbol.iterator](): Generator<IndexedMessage> {
     for (const chunk of this.chunks) for (let i = 0; i < chunk.count; i++) yield chunk.message(i);
+  }
+
+  /** Digests and ids of all messages. */
+  *names(): Generator<{ readonly digest: string; readonly uid: string }> {
+    for (const chunk of this.chunks) {
+      for (let i = 0; i < chunk.count; i++) {
+        const digest = chunk.digest.toString("hex", i * DIGEST, (i + 1) * DIGEST);
+        yield { digest, uid: chunk.uidLength[i] === 0 ? digest : chunk.uid(i) };
+      }
+    }
   }
 
   /** Bytes of memory that it takes. */

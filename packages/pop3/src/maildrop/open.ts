@@ -39,8 +39,8 @@ export interface MaildropContext {
   readonly moves?: BackgroundMoves;
   /** What is done to a mailbox before a session sees it, in their order. */
   readonly preparations: readonly MailboxPreparation[];
-  /** By what rule messages are called. */
-  readonly uidFormat: UidFormat;
+  /** By what rule messages are called; absent: the default one. */
+  readonly uidFormat?: UidFormat;
 }
 
 /** Something that puts mail into a mailbox, or puts it right, as it is opened: bulletins, what Qpopper left over. */
@@ -90,13 +90,13 @@ async function readMailbox(
   paths: MailboxPaths,
   user: string,
 ): Promise<{ file: FileHandle | undefined; index: MailboxIndex | undefined }> {
-  const { store, clock, log, lockTimeout: timeout, preparations } = context;
+  const { store, clock, log, lockTimeout: timeout, preparations, uidFormat = "default" } = context;
   const needed: MailboxPreparation[] = [];
   for (const preparation of preparations) {
     if (await preparation.isNeeded(paths, user)) needed.push(preparation);
   }
   const create = needed.length > 0;
-  const unlocked = create ? undefined : await openUnlocked(context, paths);
+  const unlocked = create ? undefined : await openUnlocked({ store, clock, uidFormat }, paths);
   if (unlocked !== undefined) return unlocked;
   const box = await lockMailbox(paths, { timeout, clock, log, create });
   if (box === undefined) {
@@ -108,11 +108,7 @@ async function readMailbox(
     for (const preparation of needed) await preparation.run(box, user);
     const opened = await openToRead(box);
     file = opened;
-    const { index, how, unchanged } = await refreshIndex(
-      opened,
-      await store.read(paths.name),
-      context.uidFormat,
-    );
+    const { index, how, unchanged } = await refreshIndex(opened, await store.read(paths.name), uidFormat);
     if (how === "scanned") tellOfJunk(index, paths, log);
     if (how !== "kept") await store.write(paths.name, index, unchanged);
     file = undefined;

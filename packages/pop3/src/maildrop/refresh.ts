@@ -6,6 +6,7 @@
  * messages keep their ids by their digests, unless they are to be called by another rule than before.
  */
 import type { FileHandle } from "node:fs/promises";
+import { setImmediate } from "node:timers/promises";
 import { type MessageSpan, scanMbox, TUNING } from "@mailhost/common/mbox/scan";
 import type { UidFormat } from "@mailhost/common/settings/pop3-settings";
 import { fingerprint } from "./fingerprint.ts";
@@ -14,6 +15,9 @@ import type { MailboxIndex, Naming } from "./mailbox-index.ts";
 import { identityOf, isSameFile, isUntouched } from "./mailbox-index.ts";
 import { MessageTable, MessageTableBuilder } from "./message-table.ts";
 import { assignUids, takenNear } from "./uids.ts";
+
+/** Messages that are put into a table before others get their turn. */
+const A_TURN = 4096;
 
 /** An index that agrees with the file, and how it came about. */
 export interface Refreshed {
@@ -124,6 +128,9 @@ async function nameAll(
 ): Promise<void> {
   const unnamed = found.map((span) => ({ digest: span.digest, given: givenId(span, naming) }));
   const taken = takenNear(unnamed, beside);
-  const uids = await assignUids(unnamed, previous, taken);
-  for (const [i, span] of found.entries()) builder.addNamed(span, uids[i]!);
+  const uids = await assignUids(unnamed, previous.names(), taken);
+  for (const [i, span] of found.entries()) {
+    builder.addNamed(span, uids[i]!);
+    if (i % A_TURN === A_TURN - 1) await setImmediate();
+  }
 }

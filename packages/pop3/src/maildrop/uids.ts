@@ -43,9 +43,16 @@ export async function assignUids(
     const uids = known.get(digest);
     if (uids === undefined) known.set(digest, [uid]);
     else uids.push(uid);
+    if (known.size % A_TURN === 0) await setImmediate();
   }
   for (const uids of known.values()) uids.reverse();
-  const kept = known.size === 0 ? [] : messages.map(({ digest }) => known.get(digest)?.pop());
+  const kept: (string | undefined)[] = [];
+  if (known.size > 0) {
+    for (const [i, { digest }] of messages.entries()) {
+      kept.push(known.get(digest)?.pop());
+      if (i % A_TURN === A_TURN - 1) await setImmediate();
+    }
+  }
   for (const uid of kept) if (uid !== undefined) taken.add(uid);
   const highest = new Map<string, number>();
   for (const uid of taken) {
