@@ -1,27 +1,16 @@
 /**
- * Dovecot's POP3 server over one mbox, with its defaults; only paths, port and the account are set.
+ * Dovecot's POP3 server with its defaults; only paths, port, accounts and limits are set.
  */
 import { execFileSync } from "node:child_process";
-import {
-  chmodSync,
-  chownSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { findProgram } from "../test/harness/programs.ts";
 import { freePort, startServer } from "./background.ts";
-import type { Pop3Peer } from "./peer.ts";
+import { OWNER, type Pop3Peer } from "./peer.ts";
+import { mailboxFolder, processesOf } from "./pop3-mailboxes.ts";
 
 const dovecot = findProgram("dovecot");
-/** The user that owns the mailbox: nobody. */
-const OWNER = 65_534;
 
 function configuration(dir: string, port: number): string {
   return `protocols = pop3
@@ -31,7 +20,7 @@ state_dir = ${dir}/run
 log_path = ${dir}/dovecot.log
 ssl = no
 disable_plaintext_auth = no
-mail_location = mbox:${dir}/mail/folders:INBOX=${dir}/mail/inbox
+mail_location = mbox:${dir}/home/%u:INBOX=${dir}/mail/%u
 first_valid_uid = 100
 passdb {
   driver = static
@@ -39,8 +28,11 @@ passdb {
 }
 userdb {
   driver = static
-  args = uid=${OWNER} gid=${OWNER} home=${dir}/mail
+  args = uid=${OWNER} gid=${OWNER} home=${dir}/home/%u
 }
+default_process_limit = 5000
+default_client_limit = 20000
+mail_max_userip_connections = 5000
 service pop3-login {
   inet_listener pop3 {
     port = ${port}
@@ -61,20 +53,6 @@ function missing(): string | undefined {
 
 const reason = missing();
 
-/** Process ids whose command is Dovecot's pop3 program. */
-function pop3Processes(): number[] {
-  return readdirSync("/proc")
-    .filter((name) => /^\d+$/.test(name))
-    .filter((pid) => {
-      try {
-        return readFileSync(`/proc/${pid}/cmdline`, "latin1").startsWith("dovecot/pop3\0");
-      } catch {
-        return false;
-      }
-    })
-    .map(Number);
-}
-
 /** Dovecot as a peer. */
 export const dovecotPop3: Pop3Peer = {
   name: "dovecot",
@@ -83,18 +61,17 @@ export const dovecotPop3: Pop3Peer = {
       ? (execFileSync("dovecot", ["--version"], { encoding: "utf8" }).split(" ")[0] ?? "")
       : "",
   ...(reason === undefined ? {} : { missing: reason }),
-  async start(scope, mbox) {
-    const dir = mkdtempSync(join(tmpdir(), "mailhost-bench-dovecot-"));
+  async start(scope, users) {
+    const dir = mkdtempSync(join(tmpdir(), "mailhost-bench-d-"));
     scope.after(() => rmSync(dir, { recursive: true, force: true, maxRetries: 5 }));
     chmodSync(dir, 0o755);
-    for (const name of ["run", "mail", "mail/folders"]) mkdirSync(join(dir, name));
-    const place = join(dir, "mail/inbox");
-    renameSync(mbox, place);
-    scope.after(() => renameSync(place, mbox));
-    for (const name of ["mail", "mail/folders", "mail/inbox"]) chownSync(join(dir, name), OWNER, OWNER);
+    mkdirSync(join(dir, "run"));
+    const boxes = mailboxFolder(join(dir, "mail"), OWNER);
+    mailboxFolder(join(dir, "home"), OWNER);
+    for (const user of users) mailboxFolder(join(dir, "home", user), OWNER);
     const port = await freePort();
     writeFileSync(join(dir, "dovecot.conf"), configuration(dir, port));
     await startServer(scope, [dovecot!, "-F", "-c", join(dir, "dovecot.conf")], port);
-    return { port, user: "big", password: "pw", mbox: place, processes: pop3Processes };
+    return { port, password: "pw", ...boxes, processes: () => processesOf(/^dovecot\//) };
   },
 };

@@ -1,10 +1,11 @@
 /**
  * mailhost as the bench runs it: default settings, on loopback ports, below a temporary root.
  */
-import { renameSync, rmSync } from "node:fs";
+import { chmodSync, chownSync, copyFileSync, statSync } from "node:fs";
 import { type HostOptions, PASSWORD, prepareSite, type Scope, startOn } from "../test/harness/host.ts";
 import { addAccounts } from "../test/harness/many-accounts.ts";
 import { DOMAIN, MAILBOXES, type Pop3Peer, type SmtpPeer } from "./peer.ts";
+import { letItBeOld } from "./pop3-mailboxes.ts";
 
 const OPTIONS: HostOptions = {
   settings: { queue: { interval: "20m" } },
@@ -32,19 +33,25 @@ export const mailhostSmtp: SmtpPeer = {
 export const mailhostPop3: Pop3Peer = {
   name: "mailhost",
   version: "this checkout",
-  async start(scope, mbox) {
-    const prepared = await site(scope, ["big"]);
-    const place = prepared.path("var/spool/mail/big");
-    prepared.write("var/spool/mail/.keep", "");
-    rmSync(prepared.path("var/spool/mail/.keep"));
-    renameSync(mbox, place);
-    scope.after(() => renameSync(place, mbox));
+  async start(scope, users) {
+    const prepared = await prepareSite(scope, {
+      ...OPTIONS,
+      settings: { ...OPTIONS.settings, pop3: { maxConnections: 5000, maxConnectionsPerClient: 5000 } },
+    });
+    await addAccounts(prepared, users);
     const host = await startOn(scope, prepared);
+    const mailbox = (user: string) => prepared.path(`var/spool/mail/${user}`);
+    const { uid, gid } = statSync(prepared.path("var/spool/mail"));
     return {
       port: host.pop3.port,
-      user: "big",
       password: PASSWORD,
-      mbox: place,
+      mailbox,
+      fill(user, mbox) {
+        copyFileSync(mbox, mailbox(user));
+        chownSync(mailbox(user), uid, gid);
+        chmodSync(mailbox(user), 0o660);
+        letItBeOld(mailbox(user));
+      },
       processes: () => [host.pid("pop3")],
     };
   },

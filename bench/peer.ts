@@ -3,6 +3,7 @@
  * loopback ports and is ended by the process id that was started.
  */
 import type { Scope } from "../test/harness/host.ts";
+import type { Mailboxes } from "./pop3-mailboxes.ts";
 
 /** A server that takes mail for `b00@bench.test` to `b49@bench.test`. */
 export interface SmtpPeer {
@@ -17,25 +18,26 @@ export interface SmtpPeer {
   ): Promise<{ readonly port: number; readonly mailboxes: string }>;
 }
 
-/** A server that serves the mbox of one user. */
+/** A server with a mailbox for each of its users. */
 export interface Pop3Peer {
   readonly name: string;
   readonly version: string;
   readonly missing?: string;
-  /** Starts it over an mbox file of `big`, which is moved to where it belongs. */
-  start(scope: Scope, mbox: string): Promise<RunningPop3>;
+  /** Starts it for these users, with empty mailboxes. */
+  start(scope: Scope, users: readonly string[]): Promise<RunningPop3>;
 }
 
-/** A POP3 server over the big mbox. */
-export interface RunningPop3 {
+/** A POP3 server that runs. */
+export interface RunningPop3 extends Mailboxes {
   readonly port: number;
-  readonly user: string;
+  /** Everybody's. */
   readonly password: string;
-  /** Where the mbox is now. */
-  readonly mbox: string;
-  /** Process ids whose memory counts; asked after each login. */
+  /** Process ids whose memory counts; asked each time. */
   processes(): number[];
 }
+
+/** The user id that owns the peers' mailboxes; neither serves root's. */
+export const OWNER = 12_345;
 
 /** The mailboxes of the load. */
 export const MAILBOXES = Array.from({ length: 50 }, (_, i) => `b${String(i).padStart(2, "0")}`);

@@ -1,10 +1,11 @@
 /**
- * The bench: messages accepted and delivered a second, disk calls a message, POP3 logins on a mailbox of 1 GiB, for
- * mailhost and, where they are installed, Postfix and Dovecot, one after the other on the same machine.
+ * The bench: messages accepted and delivered a second, disk calls a message, what POP3 does with a mailbox of 1 GiB and with
+ * many clients, for mailhost and, where they are installed, Postfix, Dovecot and popa3d, on the same machine.
  *
  *     npm run bench                      everything, about three minutes
  *     npm run bench -- smtp pop3 disk    only some of it
  *     npm run bench -- --messages 5000 --mbox 1024
+ *     npm run bench -- pop3 --rounds 5 --mbox-messages 50000 --idle --json    --idle: 2,000 idle sessions as well
  *
  * Prints tables with date, machine and versions. Ratios within one run are what counts; the numbers belong to the machine.
  */
@@ -21,7 +22,8 @@ import { countSyncs, TRACED } from "./disk-calls.ts";
 import { dovecotPop3 } from "./dovecot.ts";
 import { mailhostPop3, mailhostSmtp } from "./mailhost.ts";
 import { DOMAIN, MAILBOXES, type SmtpPeer } from "./peer.ts";
-import { measureLogins, writeBigMbox } from "./pop3-logins.ts";
+import { benchPop3 } from "./pop3.ts";
+import { popa3d } from "./popa3d.ts";
 import { postfixSmtp } from "./postfix.ts";
 import { scoped } from "./scope.ts";
 import type { Load, LoadResult } from "./smtp-load.ts";
@@ -30,7 +32,7 @@ const CONNECTIONS = [1, 20, 200];
 const SIZE = 10 * 1024;
 const say = (text: string) => void process.stdout.write(`${text}\n`);
 const smtpPeers = [mailhostSmtp, postfixSmtp];
-const pop3Peers = [mailhostPop3, dovecotPop3];
+const pop3Peers = [mailhostPop3, dovecotPop3, popa3d];
 
 /** The load in a process of its own. */
 async function runLoad(
@@ -191,37 +193,36 @@ async function diskSection(): Promise<void> {
   table(["server", "connections", "a message", "of which"], rows);
 }
 
-async function pop3Section(mebibytes: number): Promise<void> {
-  const dir = mkdtempSync(join(tmpdir(), "mailhost-bench-mbox-"));
-  try {
-    const mbox = join(dir, "mbox");
-    const messages = writeBigMbox(mbox, mebibytes * 1024 ** 2);
-    say(
-      `POP3 login on an mbox of ${mebibytes} MiB with ${messages} messages; ready: with STAT, LIST and UIDL; seconds\n`,
-    );
-    const rows: string[][] = [];
-    for (const peer of available(pop3Peers)) {
-      const result = await measureLogins(peer, mbox);
-      for (const [name, times] of [
-        ["cold", result.cold],
-        ["warm", result.warm],
-        ["warm again", result.warmAgain],
-      ] as const) {
-        if (times.messages !== messages)
-          throw new Error(`${peer.name} sees ${times.messages} of ${messages} messages`);
-        rows.push([
-          result.peer,
-          name,
-          (times.login / 1000).toFixed(3),
-          (times.ready / 1000).toFixed(3),
-          times.memory.toFixed(0),
-        ]);
-      }
-    }
-    table(["server", "opening", "login", "ready", "peak resident MiB"], rows);
-  } finally {
-    rmSync(dir, { recursive: true, force: true });
-  }
+async function pop3Section(): Promise<void> {
+  const peers = available(pop3Peers);
+  const size = { mebibytes: option("mbox", 1024), messages: option("mbox-messages", 50_000) };
+  const idle = [200, ...(process.argv.includes("--idle") ? [2000] : [])];
+  say(`POP3, an mbox of ${size.mebibytes} MiB with ${size.messages} messages, medians\n`);
+  const rows = await benchPop3({ peers, ...size, rounds: option("rounds", 3), idle }, (text) =>
+    process.stderr.write(`${text}\n`),
+  );
+  if (process.argv.includes("--json")) return say(JSON.stringify(rows));
+  table(
+    ["scenario", "unit", ...peers.map(({ name }) => name), "mailhost to the better"],
+    rows.map(({ scenario, unit, medians }) => {
+      const digits = unit === "s" ? 3 : 0;
+      return [
+        scenario,
+        unit,
+        ...peers.map(({ name }) => (medians[name] ?? Number.NaN).toFixed(digits)),
+        ratio(unit, medians),
+      ];
+    }),
+  );
+}
+
+/** How many times better mailhost is than the better of the others. */
+function ratio(unit: string, medians: Readonly<Record<string, number>>): string {
+  const { mailhost = Number.NaN, ...others } = medians;
+  const more = unit === "MiB/s" || unit === "a second";
+  const better = more ? Math.max(...Object.values(others)) : Math.min(...Object.values(others));
+  const times = more ? mailhost / better : better / mailhost;
+  return Number.isFinite(times) ? `${times.toFixed(1)} x` : "";
 }
 
 /** The value behind an option, or what it is otherwise. */
@@ -238,4 +239,4 @@ say(
 say(`${Math.round(totalmem() / 1024 ** 3)} GiB, Linux ${release()}, Node ${process.versions.node}\n`);
 if (wanted("smtp")) await smtpSection(option("messages", 3000));
 if (wanted("disk")) await diskSection();
-if (wanted("pop3")) await pop3Section(option("mbox", 1024));
+if (wanted("pop3")) await pop3Section();
