@@ -3,6 +3,7 @@
  */
 import { existsSync } from "node:fs";
 import { userInfo } from "node:os";
+import { type Accounts, openAccounts } from "@mailhost/common/accounts/accounts";
 import { bindPort } from "@mailhost/common/daemon/bound-port";
 import { sendControl } from "@mailhost/common/daemon/control";
 import { type Identity, wantedIdentity } from "@mailhost/common/daemon/identity";
@@ -38,6 +39,7 @@ export async function checkHost(givenSite: Site): Promise<Finding[]> {
   } catch (error) {
     return [findingOf("settings", error)];
   }
+  const accounts = accountsOf(site, settings);
   return [
     ...checkSource(loaded),
     ...checkNames(settings, loaded.source ?? site.settingsFile),
@@ -45,7 +47,7 @@ export async function checkHost(givenSite: Site): Promise<Finding[]> {
     ...checkPermissions(site, settings, { identity, source: loaded.source }),
     ...checkWaitingMessages(site),
     ...checkHomes(settings, identity),
-    ...checkMailboxes(site),
+    ...(await checkMailboxes(site, (name) => accounts?.find(name)?.uid, identity.uid)),
     ...checkTls(site, settings),
     ...(await checkPorts(site, settings)),
   ];
@@ -60,6 +62,15 @@ function checkSource({ source, notes, ignored, qpopperFiles }: LoadedSettings): 
     ...qpopperFiles.map((file) => finding("ok", `${file}: read as pop3.configFile says`)),
     ...notes.map((note) => finding(note.harmless === true ? "ok" : "warning", noteText(note))),
   ];
+}
+
+/** The accounts, as far as they can be read: what is wrong with their files is another check's business. */
+function accountsOf(site: Site, settings: Settings): Accounts | undefined {
+  try {
+    return openAccounts(site, settings.accounts);
+  } catch {
+    return undefined;
+  }
 }
 
 /** Homes are their owners' alone: only root can deliver into them. */

@@ -1,56 +1,69 @@
 /**
- * Checks that what is in the spool are mailboxes: something else than a message at the start of one is kept and shown to
- * nobody, and only a look from outside finds it.
+ * Looks at every mailbox from outside: kind, owner, mode and first bytes, and what was left beside it. It costs a few calls
+ * each; `popper --verify` reads one whole.
  */
-import { closeSync, openSync, readdirSync, readSync } from "node:fs";
-import { join } from "node:path";
+import { readdirSync } from "node:fs";
 import { errnoOf } from "@mailhost/common/errors";
+import { mailboxNameFault, mailboxPaths } from "@mailhost/common/mbox/mailboxes";
 import type { Site } from "@mailhost/common/site";
+import { verifyMailbox } from "@mailhost/pop3/maildrop/verify";
 import { reasonOf } from "../start/folders.ts";
 import type { Finding } from "./finding.ts";
 
-/** What every mbox begins with. */
-const START = "From ";
+/** What keeps mail from being delivered and fetched. */
+const ERRORS = new Set(["not-a-file", "names"]);
 
-/** Reads the first octets of every mailbox. */
-export function checkMailboxes(site: Site): Finding[] {
+/**
+ * Checks all mailboxes.
+ *
+ * @param uidOf the user id of a mailbox's owner, where it is known
+ * @param daemon the user id that the daemons run as
+ */
+export async function checkMailboxes(
+  site: Site,
+  uidOf: (name: string) => number | undefined,
+  daemon: number,
+): Promise<Finding[]> {
   const about = "mailboxes";
-  const paths = site.mailboxFolders().flatMap((folder) => filesIn(folder).map((name) => join(folder, name)));
-  const findings = paths.flatMap((path): Finding[] => {
+  const findings: Finding[] = [];
+  for (const name of site.mailboxFolders().flatMap((folder) => mailboxesIn(folder))) {
+    const paths = mailboxPaths(site, name);
     try {
-      const start = startOf(path);
-      if (start === "" || start === START) return [];
-      const text = `${path}: damaged: it begins with no message; what is before its first From line is kept and shown to nobody`;
-      return [{ level: "warning", about, text }];
+      const uid = uidOf(name);
+      const report = await verifyMailbox(paths, {
+        site,
+        quick: true,
+        ...(uid !== undefined && { uid, daemon }),
+      });
+      for (const { level, code, text, advice } of report.findings) {
+        // A lock is there whenever somebody is at work, and one who may not read it says nothing about it.
+        if (level === "note" || code === "unreadable") continue;
+        const what = advice.startsWith("nothing") ? text : `${text}; ${advice}`;
+        findings.push({
+          level: ERRORS.has(code) ? "error" : "warning",
+          about,
+          text: `${paths.mbox}: ${what}`,
+        });
+      }
     } catch (error) {
       // Gone meanwhile, or readable for the daemons only, who say what they meet.
-      if (errnoOf(error) === "ENOENT" || errnoOf(error) === "EACCES") return [];
-      return [{ level: "error", about, text: `${path}: ${reasonOf(error)}` }];
+      if (errnoOf(error) === "ENOENT" || errnoOf(error) === "EACCES") continue;
+      findings.push({ level: "error", about, text: `${paths.mbox}: ${reasonOf(error)}` });
     }
-  });
+  }
   return findings.length > 0
     ? findings
     : [{ level: "ok", about, text: "each begins with a message or is empty" }];
 }
 
-/** Plain files that are no lock and no companion of one. */
-function filesIn(folder: string): string[] {
+/** Names that are a mailbox's. A folder is none of them: there may be one for another purpose. */
+function mailboxesIn(folder: string): string[] {
   try {
     return readdirSync(folder, { withFileTypes: true })
-      .filter((entry) => entry.isFile() && !entry.name.startsWith(".") && !entry.name.endsWith(".lock"))
+      .filter((entry) => !entry.isDirectory() && mailboxNameFault(entry.name) === undefined)
       .map((entry) => entry.name);
   } catch {
     // A folder that is not there or not ours is the permissions' business.
     return [];
-  }
-}
-
-function startOf(path: string): string {
-  const fd = openSync(path, "r");
-  try {
-    const bytes = Buffer.alloc(START.length);
-    return bytes.toString("latin1", 0, readSync(fd, bytes, 0, bytes.length, 0));
-  } finally {
-    closeSync(fd);
   }
 }

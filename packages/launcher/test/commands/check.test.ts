@@ -1,5 +1,14 @@
 import assert from "node:assert/strict";
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -159,14 +168,29 @@ describe("mailhost check", () => {
     writeFileSync(join(site.spoolDir, "wang"), "\0\0\0\0\0\0From nobody");
     writeFileSync(join(site.spoolDir, "li"), "From li Tue Nov 24 21:59:01 2026\n\n");
     writeFileSync(join(site.spoolDir, "empty"), "");
+    for (const name of ["wang", "li", "empty"]) chmodSync(join(site.spoolDir, name), 0o660);
     const { code, warnings } = await check(site);
     assert.equal(code, 0);
     assert.deepEqual(
       warnings.filter((w) => w.startsWith("mailboxes")),
       [
-        `mailboxes: ${site.spoolDir}/wang: damaged: it begins with no message; what is before its first From line is kept and shown to nobody`,
+        `mailboxes: ${site.spoolDir}/wang: it begins with bytes that belong to no message: they are kept and shown to nobody; look at them; if they are a message, give it a From line: From nobody Thu Jan  1 00:00:00 2026`,
       ],
     );
+  });
+
+  test("a mailbox that everybody can read, one that is a link, and what Qpopper left", async (t) => {
+    const site = makeSite(t, {});
+    mkdirSync(site.spoolDir, { recursive: true });
+    writeFileSync(join(site.spoolDir, "wang"), "");
+    chmodSync(join(site.spoolDir, "wang"), 0o644);
+    writeFileSync(join(site.spoolDir, ".wang.pop"), "From li Tue Nov 24 21:59:01 2026\n\n");
+    symlinkSync("/etc/passwd", join(site.spoolDir, "li"));
+    const { warnings, errors } = await check(site);
+    const about = (list: readonly string[]) => list.filter((w) => w.startsWith("mailboxes")).join("\n");
+    assert.match(about(warnings), /\/wang: its mode is 0644: everybody can read it; chmod 0660 it/);
+    assert.match(about(warnings), /\/wang: .*\.wang\.pop holds mail of a session that died under Qpopper/);
+    assert.match(about(errors), /\/li: it is a symbolic link/);
   });
 
   test("mailboxes in homes that the daemons can not write into", {
