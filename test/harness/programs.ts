@@ -35,6 +35,8 @@ const PACKAGES = {
   unshare: "util-linux",
   strace: "strace",
   swaks: "swaks",
+  "systemd-socket-activate": "systemd",
+  tcpserver: "ucspi-tcp",
   "git-send-email": "git-email",
   mail: "mailutils",
   php: "php-cli",

@@ -40,12 +40,15 @@ export function givenConnection(env: NodeJS.ProcessEnv = process.env): Given {
 }
 
 function socketOn(fd: number): Given {
-  const options = { fd, readable: true, writable: true, allowHalfOpen: true, pauseOnCreate: true };
+  const inode = inodeOf(fd) ?? "";
+  // The pipes of many programs are two pairs of sockets, one a direction.
+  if (fd === 0 && inodeOf(1) !== inode && isUnix(inode)) return { kind: "streams" };
+  // manualStart, which Node has for its own use: nothing is read before somebody listens.
+  const options = { fd, readable: true, writable: true, allowHalfOpen: true, manualStart: true };
   const socket = new Socket(options);
   socket.on("error", () => undefined);
   if (socket.remoteAddress !== undefined) return { kind: "connection", socket };
   // Without a peer's address: it accepts, it is a pair of this host's own, or the client has gone.
-  const inode = inodeOf(fd) ?? "";
   const state = inodesOf("tcp").get(inode) ?? inodesOf("tcp6").get(inode);
   if (state === LISTENING) return { kind: "listener", fd, held: socket };
   if (state === undefined && isUnix(inode)) return { kind: "connection", socket };
