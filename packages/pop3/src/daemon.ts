@@ -4,10 +4,13 @@
  * A client's way: listener -> session -> verbs/login (-> DRAC) -> maildrop/open -> verbs/retrieve -> protocol/message-encoder;
  * QUIT -> maildrop/update.
  */
+import { lstat } from "node:fs/promises";
 import { type Accounts, openAccounts } from "@mailhost/common/accounts/accounts";
 import { openPopauthSecrets } from "@mailhost/common/accounts/popauth-secrets";
 import type { Daemon, DaemonParts } from "@mailhost/common/daemon/child";
 import { type DracTable, openDracTable } from "@mailhost/common/drac/drac-table";
+import { errnoOf } from "@mailhost/common/errors";
+import { mailboxPaths } from "@mailhost/common/mbox/mailboxes";
 import type { Settings } from "@mailhost/common/settings/settings";
 import { openSiteTables } from "@mailhost/common/tables/site-tables";
 import { openAdmission } from "./auth/admission.ts";
@@ -32,6 +35,7 @@ export async function start(parts: DaemonParts): Promise<Daemon> {
   if (server.hasTls()) for (const fd of secure) await listener.listen("pop3s", { fd });
   else if (secure.length > 0)
     parts.log.write("warn", `pop3s: not served, there is no certificate (${parts.settings.tls.cert})`);
+  server.sweepIndexes();
   return server;
 }
 
@@ -40,6 +44,8 @@ export interface Pop3Server extends Daemon {
   readonly listener: Listener;
   /** Whether there is a certificate. */
   readonly hasTls: () => boolean;
+  /** Begins to drop the indexes of mailboxes that are gone. */
+  readonly sweepIndexes: () => void;
 }
 
 /** Puts the server together, for {@link start} and for `popper`, which is given its one connection. */
@@ -76,9 +82,13 @@ export function openServer(parts: Omit<DaemonParts, "listeners">): Pop3Server {
     clock,
   };
   const listener = new Listener(services, () => tls);
+  let swept = Promise.resolve();
   return {
     listener,
     hasTls: services.hasTls,
+    sweepIndexes() {
+      swept = store.sweep((name) => isThere(mailboxPaths(site, name).mbox));
+    },
     async reload(changed) {
       // What can fail comes first: after a failure the old settings hold.
       const newTls = readTlsFiles(site, changed.tls);
@@ -99,12 +109,23 @@ export function openServer(parts: Omit<DaemonParts, "listeners">): Pop3Server {
       await moves.stop();
       await sweeper.stop();
       await traces.close();
+      await swept;
       await store.close();
       await preparations.close();
       await drac?.close();
       await tables.close();
     },
   };
+}
+
+/** Whether a mailbox is there; one that can not be looked at is taken to be. */
+async function isThere(mbox: string): Promise<boolean> {
+  try {
+    await lstat(mbox);
+    return true;
+  } catch (error) {
+    return errnoOf(error) !== "ENOENT";
+  }
 }
 
 function open({ site, log, clock }: Omit<DaemonParts, "listeners">, settings: Settings): Accounts {

@@ -82,6 +82,8 @@ const FILTER = 0xffff;
  * characters with one, and by chance some more. The ids of a large mailbox are not made strings for ten new messages.
  */
 export function takenNear(messages: readonly Unnamed[], table: MessageTable): Set<string> {
+  const near = new Set<string>();
+  if (table.count === 0) return near;
   const digests = new Uint8Array(FILTER + 1);
   const texts = new Uint8Array(FILTER + 1);
   for (const { digest, given } of messages) {
@@ -93,7 +95,6 @@ export function takenNear(messages: readonly Unnamed[], table: MessageTable): Se
       if (first !== undefined && second !== undefined) digests[first | (second << 8)] = 1;
     }
   }
-  const near = new Set<string>();
   for (const chunk of table.chunks) {
     const { count, digest, uidLength, uids } = chunk;
     for (let i = 0; i < count; i++) {
