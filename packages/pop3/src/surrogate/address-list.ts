@@ -11,10 +11,13 @@ export interface ListedAddress {
   readonly address?: string;
 }
 
+/** Letters of one member that are looked at; nothing that is longer is an address (RFC 5321 section 4.5.3.1). */
+const LONGEST = 600;
+
 /** Takes a list of addresses apart; groups become their members. */
 export function listedAddresses(text: string): ListedAddress[] {
   return membersOf(text)
-    .map(memberOf)
+    .map((member) => memberOf(member.trim().slice(0, LONGEST)))
     .filter(({ name, address }) => name !== "" || address !== undefined);
 }
 
