@@ -8,6 +8,7 @@ import { lstat } from "node:fs/promises";
 import { type Accounts, openAccounts } from "@mailhost/common/accounts/accounts";
 import { openPopauthSecrets } from "@mailhost/common/accounts/popauth-secrets";
 import type { Daemon, DaemonParts } from "@mailhost/common/daemon/child";
+import { openFilesFault, openFilesLimit } from "@mailhost/common/daemon/open-files";
 import { type DracTable, openDracTable } from "@mailhost/common/drac/drac-table";
 import { errnoOf } from "@mailhost/common/errors";
 import { mailboxPaths } from "@mailhost/common/mbox/mailboxes";
@@ -35,6 +36,8 @@ export async function start(parts: DaemonParts): Promise<Daemon> {
   if (server.hasTls()) for (const fd of secure) await listener.listen("pop3s", { fd });
   else if (secure.length > 0)
     parts.log.write("warn", `pop3s: not served, there is no certificate (${parts.settings.tls.cert})`);
+  const tooFew = openFilesFault(parts.settings.pop3.maxConnections, openFilesLimit());
+  if (tooFew !== undefined) parts.log.write("warn", tooFew);
   server.sweepIndexes();
   return server;
 }

@@ -8,6 +8,7 @@ import { bindPort } from "@mailhost/common/daemon/bound-port";
 import { sendControl } from "@mailhost/common/daemon/control";
 import { type Identity, wantedIdentity } from "@mailhost/common/daemon/identity";
 import { LISTENER_KINDS } from "@mailhost/common/daemon/launcher-messages";
+import { openFilesFault, openFilesLimit } from "@mailhost/common/daemon/open-files";
 import { silentLog } from "@mailhost/common/log/log";
 import { placeMailboxes } from "@mailhost/common/mbox/mailbox-layout";
 import { type LoadedSettings, loadSettingsWithNotes } from "@mailhost/common/settings/load";
@@ -50,6 +51,7 @@ export async function checkHost(givenSite: Site): Promise<Finding[]> {
     ...(await checkMailboxes(site, (name) => accounts?.find(name)?.uid, identity.uid)),
     ...checkTls(site, settings),
     ...(await checkPorts(site, settings)),
+    ...checkOpenFiles(settings),
   ];
 }
 
@@ -107,6 +109,12 @@ async function checkTables(site: Site, settings: Settings): Promise<Finding[]> {
   } finally {
     await tables.close();
   }
+}
+
+/** Whether the sessions that the settings allow are allowed by the system as well. */
+function checkOpenFiles({ pop3 }: Settings): Finding[] {
+  const text = openFilesFault(pop3.maxConnections, openFilesLimit());
+  return text === undefined ? [] : [{ level: "warning", about: "limits", text }];
 }
 
 function checkTls(site: Site, settings: Settings): Finding[] {
