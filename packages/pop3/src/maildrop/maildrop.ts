@@ -105,6 +105,11 @@ export class Maildrop {
     return this.#deleted.has(number);
   }
 
+  /** Numbers of the messages that are deleted, in their order. */
+  deletedNumbers(): number[] {
+    return [...this.#deleted].sort((a, b) => a - b);
+  }
+
   /** The messages that are deleted. */
   deleted(): IndexedMessage[] {
     return [...this.#deleted].map((number) => this.#messages.at(number - 1)!);

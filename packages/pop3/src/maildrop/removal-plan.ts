@@ -9,38 +9,40 @@ import { type MessageTable, MessageTableBuilder } from "./message-table.ts";
 export interface RemovalPlan {
   /** Sorted and disjoint, neighbours joined. */
   readonly ranges: readonly ByteRange[];
-  /** What stays, where it will be. */
-  readonly survivors: MessageTable;
-  /** So many messages before the first that goes. */
-  readonly first: number;
-  /** Indexes of the messages that go. */
+  /** Indexes of the messages that go, in their order. */
   readonly removed: readonly number[];
 }
 
-/** Plans the removal of the messages with these ids. */
-export function planRemoval({ messages, identity }: MailboxIndex, uids: ReadonlySet<string>): RemovalPlan {
+/**
+ * Plans the removal of messages.
+ *
+ * @param removed their indexes, from 0, in their order
+ */
+export function planRemoval({ messages, identity }: MailboxIndex, removed: readonly number[]): RemovalPlan {
   const ranges: { start: number; end: number }[] = [];
-  const removed: number[] = [];
-  const survivors = new MessageTableBuilder();
-  let first = messages.count;
-  let gone = 0;
-  /** First of the messages that stay and were not put down yet. */
-  let staying = 0;
-  for (let i = 0; i < messages.count && uids.size > 0; i++) {
-    if (!uids.has(messages.uid(i))) continue;
-    survivors.copy(messages, staying, i, -gone);
-    staying = i + 1;
-    removed.push(i);
-    first = Math.min(first, i);
+  for (const i of removed) {
     const start = messages.start(i)!;
     const end = messages.start(i + 1) ?? identity.size;
     const last = ranges[ranges.length - 1];
     if (last?.end === start) last.end = end;
     else ranges.push({ start, end });
-    gone += end - start;
+  }
+  return { ranges, removed };
+}
+
+/** What stays, where it will be. Left until the client has its reply: it takes as long as the rest together. */
+export function survivorsOf({ messages, identity }: MailboxIndex, { removed }: RemovalPlan): MessageTable {
+  const survivors = new MessageTableBuilder();
+  let gone = 0;
+  /** First of the messages that stay and were not put down yet. */
+  let staying = 0;
+  for (const i of removed) {
+    if (staying < i) survivors.copy(messages, staying, i, -gone);
+    staying = i + 1;
+    gone += (messages.start(i + 1) ?? identity.size) - messages.start(i)!;
   }
   survivors.copy(messages, staying, messages.count, -gone);
-  return { ranges, survivors: survivors.build(), first, removed };
+  return survivors.build();
 }
 
 /** Bytes that a removal moves. */

@@ -19,7 +19,7 @@ import type { Maildrop } from "./maildrop.ts";
 import { MessageTable } from "./message-table.ts";
 import type { MaildropContext } from "./open.ts";
 import { type Refreshed, refreshIndex } from "./refresh.ts";
-import { bytesMoved, planRemoval, type RemovalPlan } from "./removal-plan.ts";
+import { bytesMoved, planRemoval, type RemovalPlan, survivorsOf } from "./removal-plan.ts";
 import { keepRemoved } from "./removed-messages.ts";
 import { writeStatusFields } from "./status-fields.ts";
 
@@ -84,13 +84,17 @@ export async function updateMaildrop(
   }
 }
 
-/** The ids to remove, as far as they certainly mean the messages that the session saw. */
-function messagesToRemove(drop: Maildrop, { index, how }: Refreshed): Set<string> {
-  const deleted = drop.deleted();
-  if (how !== "scanned") return new Set(deleted.map((m) => m.uid));
+/** Indexes of the messages to remove, as far as they certainly are the ones that the session saw; in their order. */
+function messagesToRemove(drop: Maildrop, { index, how }: Refreshed): number[] {
+  // What was there at login stands at its number still.
+  if (how !== "scanned") return drop.deletedNumbers().map((number) => number - 1);
   const before = countByDigest(drop.index?.messages ?? MessageTable.EMPTY);
   const now = countByDigest(index.messages);
-  return new Set(deleted.filter((m) => before.get(m.digest) === now.get(m.digest)).map((m) => m.uid));
+  const uids = new Set<string>();
+  for (const { digest, uid } of drop.deleted()) if (before.get(digest) === now.get(digest)) uids.add(uid);
+  const found: number[] = [];
+  for (let i = 0; i < index.messages.count; i++) if (uids.has(index.messages.uid(i))) found.push(i);
+  return found;
 }
 
 function countByDigest(messages: MessageTable): Map<string, number> {
@@ -133,9 +137,10 @@ async function carryIndexAlong({ context, box, refreshed, plan, statuses }: Upda
     log.write("warn", `${mbox}: was written to by a program that does not heed the lock`);
     return;
   }
-  const sum = await fingerprint(box.file, identity.size, plan.survivors);
-  let after: MailboxIndex = { ...index, identity, fingerprint: sum, messages: plan.survivors };
-  let same = Math.min(unchanged, plan.first);
+  const messages = survivorsOf(index, plan);
+  const sum = await fingerprint(box.file, identity.size, messages);
+  let after: MailboxIndex = { ...index, identity, fingerprint: sum, messages };
+  let same = Math.min(unchanged, plan.removed[0] ?? messages.count);
   if (statuses !== undefined) {
     const written = await writeStatusFields(box, after, statuses);
     if (written !== undefined) {
