@@ -15,12 +15,37 @@ function undone(bytes: Buffer, encoding: string): Buffer {
   return bytes;
 }
 
+const EQUALS = 61;
+const CR = 13;
+const LF = 10;
+
+/** `=` with two hexadecimal digits is an octet, with a line end it is nothing; any other is itself. */
 function fromQuotedPrintable(bytes: Buffer): Buffer {
-  const text = bytes
-    .toString("latin1")
-    .replace(/=\r?\n/g, "")
-    .replace(/=([0-9A-Fa-f]{2})/g, (_, octet: string) => String.fromCharCode(Number.parseInt(octet, 16)));
-  return Buffer.from(text, "latin1");
+  const out = Buffer.allocUnsafe(bytes.length);
+  let to = 0;
+  for (let at = 0; at < bytes.length; at++) {
+    const byte = bytes[at]!;
+    if (byte !== EQUALS) {
+      out[to++] = byte;
+      continue;
+    }
+    const [next, after] = [bytes[at + 1], bytes[at + 2]];
+    const [high, low] = [hexDigit(next), hexDigit(after)];
+    if (high >= 0 && low >= 0) {
+      out[to++] = high * 16 + low;
+      at += 2;
+    } else if (next === LF) at += 1;
+    else if (next === CR && after === LF) at += 2;
+    else out[to++] = byte;
+  }
+  return out.subarray(0, to);
+}
+
+function hexDigit(byte: number | undefined): number {
+  if (byte === undefined) return -1;
+  if (byte >= 48 && byte <= 57) return byte - 48;
+  const letter = byte | 32;
+  return letter >= 97 && letter <= 102 ? letter - 87 : -1;
 }
 
 function inCharset(bytes: Buffer, charset: string): string {

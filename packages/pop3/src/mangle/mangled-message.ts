@@ -7,8 +7,8 @@ import { htmlToText, textToHtml } from "./html-text.ts";
 import type { MangleOrder } from "./mangle-order.ts";
 import { type Shown, shownOf } from "./mime-text.ts";
 
-/** Octets of the largest message that is mangled; a larger one goes out as it is. */
-export const MOST_MANGLED = 4 * 1024 * 1024;
+/** Octets of the largest message that is mangled; a larger one goes out as it is, since nobody else is served meanwhile. */
+export const MOST_MANGLED = 1024 * 1024;
 
 /** Makes a message of an mbox simple; line ends LF, lines that begin with `From ` quoted again as there. */
 export function mangledMessage(

@@ -123,14 +123,28 @@ test("an order that does not follow the syntax is refused, and the session goes 
   await client.quit();
 });
 
-test("a message of ASCII text alone has no MIME left, and a message over 4 MiB goes out as it is", async (t) => {
+test("a message of ASCII text alone has no MIME left, and a message over 1 MiB goes out as it is", async (t) => {
   const plain = "Subject: p\nContent-Type: text/html\nContent-Transfer-Encoding: base64\n\nPGI+aGk8L2I+\n";
-  const large = `Subject: l\nContent-Type: text/plain\n\n${"0123456789\n".repeat(400_000)}`;
+  const large = `Subject: l\nContent-Type: text/plain\n\n${"0123456789\n".repeat(100_000)}`;
   const server = await serverWith(t, plain, large);
   const client = await loggedIn(server.port);
   assert.deepEqual(await client.list("RETR 1 MANGLE"), ["Subject: p", "", "hi"]);
   const lines = await client.list("RETR 2 MANGLE");
   assert.deepEqual(lines.slice(0, 3), ["Subject: l", "Content-Type: text/plain", ""]);
-  assert.equal(lines.length, 400_003);
+  assert.equal(lines.length, 100_003);
   await client.quit();
+});
+
+test("a login as NAME-no-mime gets every message without MIME; LIST keeps the stored sizes", async (t) => {
+  const server = await serverWith(t, MIXED);
+  const client = await loggedIn(server.port, "wang-no-mime");
+  const lines = await client.list("RETR 1");
+  assert.ok(lines.includes("[a.png (image/png) left out: 4 octets]"));
+  assert.ok(!lines.some((line) => line.startsWith("--")));
+  const plain = await client.list("LIST");
+  await client.quit();
+  const whole = await loggedIn(server.port, "wang");
+  assert.deepEqual(await whole.list("LIST"), plain);
+  assert.equal(`1 ${(await whole.retrieve(1)).announced}`, plain[0]);
+  await whole.quit();
 });
