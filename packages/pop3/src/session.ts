@@ -5,6 +5,7 @@
  * without QUIT, however it ends, deletes nothing (RFC 1939 section 6), unless pop3.updateOnAbort says that it does.
  */
 import type { Duplex } from "node:stream";
+import { setImmediate } from "node:timers/promises";
 import type { SecureContext } from "node:tls";
 import type { Timer } from "@mailhost/common/clock";
 import { messageOf } from "@mailhost/common/errors";
@@ -31,6 +32,9 @@ import type { SessionOptions, Turn } from "./verbs/turn.ts";
 
 /** A fetch renews the relay permission at most this often, ms, or four times in its lifetime: each is a write to disk. */
 const RENEWAL = 60_000;
+
+/** Commands of a pipelined batch that are carried out before others get their turn. */
+const COMMANDS_A_TURN = 100;
 
 /** What a session is made of. */
 export interface SessionParts {
@@ -167,9 +171,12 @@ export class Session implements Turn {
   }
 
   async #converse(): Promise<void> {
+    let carriedOut = 0;
     for (;;) {
       const line = this.#input.command();
       if (line !== undefined) {
+        // Many commands wait for nothing at all, and would keep everybody else waiting.
+        if (++carriedOut % COMMANDS_A_TURN === 0) await setImmediate();
         await this.#carryOut(line);
         if (this.#state.kind === "over") return await this.output.flush();
         this.#idle.touch();
