@@ -19,7 +19,7 @@ const TIME = 1_700_000_000;
 test("drops, bulletins and ids of Qpopper's, after a start and after the next", async (t) => {
   const site = await prepareSite(t, {
     users: ["wang", "li"],
-    settings: { pop3: { bulletins: { folder: "var/spool/bulls", max: 2 } } },
+    settings: { bulletins: { folder: "var/spool/bulls", max: 2 } },
   });
   site.write("var/spool/mail/wang", mail("new", "X-UIDL: !new-uid-of-qpopper!\n"));
   site.write("var/spool/mail/.wang.pop", mail("old", "X-UIDL: !old-uid-of-qpopper!\nStatus: RO\n"));
@@ -58,7 +58,7 @@ test("drops, bulletins and ids of Qpopper's, after a start and after the next", 
 test("a bulletin that can not be read keeps nobody from the mail", async (t) => {
   const site = await prepareSite(t, {
     users: ["wang"],
-    settings: { pop3: { bulletins: { folder: "var/spool/bulls" } } },
+    settings: { bulletins: { folder: "var/spool/bulls" } },
   });
   site.write("var/spool/mail/wang", mail("new"));
   site.write("var/spool/bulls/1.no-bulletin", "Subject: hello\n\nhello\n");

@@ -98,18 +98,14 @@ const POPPER: readonly Option[] = [
     "Whose unique ids clients have seen before; X-UIDL fields always rule.",
   ),
   time("pop3.keepRemoved", "How long messages that QUIT removed can be brought back; 0s: not at all."),
-  path("pop3.bulletins.folder", "Where bulletins lie (bulldir)."),
-  count("pop3.bulletins.max", 1, 0, 1_000_000, "How many old bulletins somebody new gets (max-bulletins)."),
+  path("bulletins.folder", "Where bulletins lie (bulldir)."),
+  count("bulletins.max", 1, 0, 1_000_000, "How many old bulletins somebody new gets (max-bulletins)."),
   flag(
-    "pop3.bulletins.groups",
+    "bulletins.groups",
     false,
     "The second part of a bulletin's name says which group it is for (group-bulletins).",
   ),
-  flag(
-    "pop3.bulletins.optional",
-    false,
-    "A login goes on when its bulletins can not be read (bulldb-nonfatal).",
-  ),
+  flag("bulletins.optional", false, "A login goes on when its bulletins can not be read (bulldb-nonfatal)."),
 ];
 
 const MAILBOX: readonly Option[] = [

@@ -55,16 +55,18 @@ export interface PopperSettings {
   readonly uidFormat: UidFormat;
   /** How long messages that QUIT removed can be brought back, ms; 0: not at all. */
   readonly keepRemoved: number;
-  readonly bulletins: {
-    /** `bulldir`: where bulletins lie; empty: there are none. Relative to the site root. */
-    readonly folder: string;
-    /** `max-bulletins`: how many old ones somebody new is given. */
-    readonly max: number;
-    /** `group-bulletins`: a bulletin's name says which group it is for. */
-    readonly groups: boolean;
-    /** `bulldb-nonfatal`: a login goes on when the progress of its user can not be read. */
-    readonly optional: boolean;
-  };
+}
+
+/** Messages for everybody, which come into mailboxes at login. */
+export interface BulletinSettings {
+  /** `bulldir`: where bulletins lie; empty: there are none. Relative to the site root. */
+  readonly folder: string;
+  /** `max-bulletins`: how many old ones somebody new is given. */
+  readonly max: number;
+  /** `group-bulletins`: a bulletin's name says which group it is for. */
+  readonly groups: boolean;
+  /** `bulldb-nonfatal`: a login goes on when the progress of its user can not be read. */
+  readonly optional: boolean;
 }
 
 /** Where mailboxes lie; the same for deliveries and logins. */

@@ -3,7 +3,7 @@
  * object, and nothing else in the product reads a settings file.
  */
 
-import type { MailboxSettings, PopperSettings } from "./pop3-settings.ts";
+import type { BulletinSettings, MailboxSettings, PopperSettings } from "./pop3-settings.ts";
 import type {
   DomainSettings,
   LocalSettings,
@@ -92,6 +92,7 @@ export interface Settings {
     readonly maxConnectionsPerClient: number;
     readonly proxyProtocol: readonly string[];
   };
+  readonly bulletins: BulletinSettings;
   readonly mailbox: MailboxSettings;
   readonly drac: {
     readonly enabled: boolean;

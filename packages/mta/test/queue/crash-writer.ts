@@ -18,12 +18,24 @@ async function work(lane: number): Promise<never> {
     const writer = store.receive();
     await writer.write((i + lane) % 10 === 0 ? large : small);
     const entry = await writer.commit(message());
-    writeSync(1, `${entry.id} ${entry.size}\n`);
+    acknowledge(`${entry.id} ${entry.size}\n`);
     // Now and then a message leaves again, so that pages are freed and used anew.
     if (i % 5 === 4) {
       const extra = store.receive();
       await extra.write(small);
       await store.change({ remove: [(await extra.commit(message())).id] });
+    }
+  }
+}
+
+/** Prints before anything else happens; a reader that is busy has let the pipe fill up, and is waited for. */
+function acknowledge(line: string): void {
+  for (;;) {
+    try {
+      writeSync(1, line);
+      return;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "EAGAIN") throw error;
     }
   }
 }

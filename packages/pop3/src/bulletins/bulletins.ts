@@ -13,7 +13,7 @@ import type { Log } from "@mailhost/common/log/log";
 import { appendMessages } from "@mailhost/common/mbox/append";
 import type { LockedMailbox } from "@mailhost/common/mbox/lock";
 import { scanMbox } from "@mailhost/common/mbox/scan";
-import type { PopperSettings } from "@mailhost/common/settings/pop3-settings";
+import type { BulletinSettings } from "@mailhost/common/settings/pop3-settings";
 import type { MailboxPreparation } from "../maildrop/open.ts";
 import { type BulletinName, followBulletinFolder } from "./bulletin-folder.ts";
 import { type Bulletin, openBulletin } from "./bulletin-message.ts";
@@ -24,7 +24,7 @@ import type { Progress, ProgressStore } from "./progress-store.ts";
 export interface BulletinParts {
   /** Absolute path of the folder. */
   readonly folder: string;
-  readonly settings: Pick<PopperSettings["bulletins"], "max" | "groups" | "optional">;
+  readonly settings: Pick<BulletinSettings, "max" | "groups" | "optional">;
   /** The host in readers' addresses. */
   readonly hostname: string;
   readonly accounts: () => Pick<Accounts, "find">;

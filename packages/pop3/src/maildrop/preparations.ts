@@ -34,7 +34,7 @@ export function openPreparations({ site, settings, accounts, log }: PreparationP
   let made: { readonly by: Settings; readonly list: readonly MailboxPreparation[] } | undefined;
   const make = (by: Settings): readonly MailboxPreparation[] => {
     const left = tempDropPreparation({ site, find: (name) => accounts().find(name), log });
-    const { bulletins } = by.pop3;
+    const { bulletins } = by;
     if (bulletins.folder === "") return [left];
     const folder = sitePath(site, bulletins.folder);
     const { hostname } = by;

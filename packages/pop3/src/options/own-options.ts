@@ -67,14 +67,10 @@ export async function ownOptions(
   return given.size === 0 ? options : laid(options, given);
 }
 
-/** The options with others laid over them, by path `pop3.…`. */
+/** The options with others laid over them, by path `pop3.NAME`. */
 function laid(options: SessionOptions, given: ReadonlyMap<string, unknown>): SessionOptions {
-  const result: Record<string, unknown> = { ...options };
-  for (const [path, value] of given) {
-    const [, name = "", below] = path.split(".");
-    result[name] = below === undefined ? value : { ...(result[name] as object), [below]: value };
-  }
-  return result as unknown as SessionOptions;
+  const names = [...given].map(([path, value]) => [path.slice("pop3.".length), value] as const);
+  return { ...options, ...Object.fromEntries(names) };
 }
 
 /** The text of a file; undefined where there is none, or why it does not count. */

@@ -71,8 +71,8 @@ const IN_FORCE: readonly QpopperOption[] = [
   ),
   file("auth-file", "pop3.authFile", "at-start"),
   setting("auto-delete", "pop3.autoDelete", flag, "not-by-users"),
-  setting("bulldb-nonfatal", "pop3.bulletins.optional", flag, "anywhere"),
-  file("bulldir", "pop3.bulletins.folder", "not-by-users"),
+  setting("bulldb-nonfatal", "bulletins.optional", flag, "anywhere"),
+  file("bulldir", "bulletins.folder", "not-by-users"),
   setting(
     "clear-text-password",
     "pop3.clearTextPassword",
@@ -100,7 +100,7 @@ const IN_FORCE: readonly QpopperOption[] = [
         );
     },
   },
-  setting("group-bulletins", "pop3.bulletins.groups", flag, "not-by-users"),
+  setting("group-bulletins", "bulletins.groups", flag, "not-by-users"),
   setting("hash-spool", "mailbox.hashSpool", { kind: "integer", max: 2 }, "at-start"),
   {
     name: "home-dir-mail",
@@ -117,7 +117,7 @@ const IN_FORCE: readonly QpopperOption[] = [
   },
   setting("log-login", "pop3.logLogin", text, "at-start"),
   setting("mail-command", "pop3.mailCommand", text, "not-by-users"),
-  setting("max-bulletins", "pop3.bulletins.max", { kind: "integer", max: 1_000_000 }, "anywhere"),
+  setting("max-bulletins", "bulletins.max", { kind: "integer", max: 1_000_000 }, "anywhere"),
   file("nonauth-file", "pop3.nonauthFile", "at-start"),
   {
     name: "old-style-uid",

@@ -29,7 +29,7 @@ test("the file's settings hold, those of mailhost.yaml rule, and both are told",
   assert.equal(settings.pop3.timeout, 300_000);
   assert.equal(settings.pop3.shy, true);
   assert.equal(settings.pop3.updateOnAbort, true);
-  assert.equal(settings.pop3.bulletins.folder, "var/spool/bulls");
+  assert.equal(settings.bulletins.folder, "var/spool/bulls");
   assert.deepEqual([settings.tls.cert, settings.tls.key], ["etc/pop.pem", "etc/pop.pem"]);
   const conf = join(site.etcMail, "qpopper.conf");
   const more = join(site.etcMail, "more.conf");
