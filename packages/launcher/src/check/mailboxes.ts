@@ -38,7 +38,8 @@ export async function checkMailboxes(
       for (const { level, code, text, advice } of report.findings) {
         // A lock is there whenever somebody is at work, and one who may not read it says nothing about it.
         if (level === "note" || code === "unreadable") continue;
-        const what = advice.startsWith("nothing") ? text : `${text}; ${advice}`;
+        const state = code === "junk" ? "damaged: " : "";
+        const what = state + (advice.startsWith("nothing") ? text : `${text}; ${advice}`);
         findings.push({
           level: ERRORS.has(code) ? "error" : "warning",
           about,

@@ -174,7 +174,7 @@ describe("mailhost check", () => {
     assert.deepEqual(
       warnings.filter((w) => w.startsWith("mailboxes")),
       [
-        `mailboxes: ${site.spoolDir}/wang: it begins with bytes that belong to no message: they are kept and shown to nobody; look at them; if they are a message, give it a From line: From nobody Thu Jan  1 00:00:00 2026`,
+        `mailboxes: ${site.spoolDir}/wang: damaged: it begins with bytes that belong to no message: they are kept and shown to nobody; look at them; if they are a message, give it a From line: From nobody Thu Jan  1 00:00:00 2026`,
       ],
     );
   });
