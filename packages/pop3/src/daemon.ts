@@ -15,7 +15,8 @@ import { mailboxPaths } from "@mailhost/common/mbox/mailboxes";
 import type { Settings } from "@mailhost/common/settings/settings";
 import { openSiteTables } from "@mailhost/common/tables/site-tables";
 import { openAdmission } from "./auth/admission.ts";
-import { LoginPenalties } from "./auth/login-penalties.ts";
+import { LoginPenalties, ownFailures } from "./auth/login-penalties.ts";
+import { openSharedFailures } from "./auth/shared-failures.ts";
 import { nameService, openHostNames } from "./connection/host-names.ts";
 import { openTraceFiles } from "./connection/trace-files.ts";
 import { Listener } from "./listener.ts";
@@ -77,7 +78,7 @@ export function openServer(parts: Omit<DaemonParts, "listeners">): Pop3Server {
     store,
     moves,
     preparations: () => preparations.current(),
-    penalties: new LoginPenalties(clock),
+    penalties: new LoginPenalties(clock, openSharedFailures(site, log, ownFailures())),
     hostNames: openHostNames({ service: () => names, clock }),
     traces,
     mailCommand: openMailCommand(site, clock),

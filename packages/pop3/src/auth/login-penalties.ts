@@ -6,6 +6,7 @@
 import { isIPv6 } from "node:net";
 import type { Clock } from "@mailhost/common/clock";
 import { ipv6Groups } from "@mailhost/common/ip-address";
+import type { FailureStore, Failures } from "./shared-failures.ts";
 
 /** Delay of the first failure and the longest, ms. */
 const FIRST = 1000;
@@ -20,11 +21,12 @@ const ADDRESSES = 10_000;
 /** The failures of all clients. */
 export class LoginPenalties {
   readonly #clock: Clock;
-  /** In the order of their last failure. */
-  readonly #failures = new Map<string, { count: number; last: number }>();
+  readonly #failures: FailureStore;
 
-  constructor(clock: Clock) {
+  /** @param failures where they are remembered; absent: in this process */
+  constructor(clock: Clock, failures: FailureStore = ownFailures()) {
     this.#clock = clock;
+    this.#failures = failures;
   }
 
   /**
@@ -38,12 +40,7 @@ export class LoginPenalties {
     const key = network(ip);
     const before = this.#failures.get(key);
     const count = before === undefined || now - before.last > MEMORY ? 1 : before.count + 1;
-    this.#failures.delete(key);
     this.#failures.set(key, { count, last: now });
-    for (const oldest of this.#failures.keys()) {
-      if (this.#failures.size <= ADDRESSES) break;
-      this.#failures.delete(oldest);
-    }
     return Math.min(LONGEST, FIRST * 2 ** Math.min(Math.max(count, onConnection) - 1, 10));
   }
 
@@ -51,6 +48,23 @@ export class LoginPenalties {
   succeeded(ip: string): void {
     this.#failures.delete(network(ip));
   }
+}
+
+/** Failures that this process alone remembers; those longest ago are forgotten first. */
+export function ownFailures(): FailureStore {
+  const failures = new Map<string, Failures>();
+  return {
+    get: (key) => failures.get(key),
+    set(key, value) {
+      failures.delete(key);
+      failures.set(key, value);
+      for (const oldest of failures.keys()) {
+        if (failures.size <= ADDRESSES) break;
+        failures.delete(oldest);
+      }
+    },
+    delete: (key) => void failures.delete(key),
+  };
 }
 
 /** Somebody with one IPv6 address has the other 2^64 of its network too. */
