@@ -59,7 +59,7 @@ test("names are remembered for a while", async () => {
   await Promise.all([hosts.of("192.0.2.1").settled, hosts.of("192.0.2.1").settled]);
   await hosts.of("192.0.2.1").settled;
   assert.equal(dns.asked, 1);
-  clock.advance(11 * 60_000);
+  await clock.advance(11 * 60_000);
   await hosts.of("192.0.2.1").settled;
   assert.equal(dns.asked, 2);
 });
@@ -72,7 +72,7 @@ test("nobody waits for long, and what comes later is still taken", async () => {
     addresses: () => Promise.resolve(["192.0.2.1"]),
   };
   const host = openHostNames({ service: () => slow, clock }).of("192.0.2.1");
-  clock.advance(PATIENCE);
+  await clock.advance(PATIENCE);
   await host.settled;
   assert.equal(host.current, "192.0.2.1");
   answer(["pc1.test"]);
