@@ -202,9 +202,9 @@ export class Session implements Turn {
     const words = wordsOf(verb, line.argument);
     const fault = wordsFault(verb, words);
     if (fault !== undefined) {
-      const { tooFewArguments, tooManyArguments } = this.texts;
-      const text = fault === "few" ? tooFewArguments : tooManyArguments;
-      return await this.output.line(err(text(line.verb.toLowerCase())));
+      const [texts, name] = [this.texts, line.verb.toLowerCase()];
+      const text = fault === "few" ? texts.tooFewArguments(name) : texts.tooManyArguments(name);
+      return await this.output.line(err(text));
     }
     if (state.kind === "authorization") await this.#beforeLogin(verb, words, state);
     else {

@@ -53,7 +53,9 @@ export class ReadAheadMemory {
     this.#held += octets;
     if (!holds) this.#holders.delete(holder);
     else if (!this.#holders.has(holder)) this.#holders.add(holder);
-    if (this.#holders.size > 0) this.#timer ??= this.#clock.after(ROUND, this.#sweep);
+    if (this.#holders.size > 0 && this.#timer === undefined) {
+      this.#timer = this.#clock.after(ROUND, this.#sweep);
+    }
   }
 
   readonly #sweep = (): void => {
