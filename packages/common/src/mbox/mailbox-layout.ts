@@ -31,7 +31,7 @@ export function hashFolder(name: string, method: number): string {
     return String.fromCharCode(97 + (sum % LETTERS));
   }
   if (method === 2) {
-    const [first = "", second = first] = [...name];
+    const [first = "", second = first] = Array.from(name);
     return join(first, second);
   }
   return "";
@@ -80,7 +80,7 @@ function foldersBelow(folder: string, depth: number): string[] {
   if (depth === 0) return [folder];
   try {
     return readdirSync(folder, { withFileTypes: true })
-      .filter((entry) => entry.isDirectory() && [...entry.name].length === 1)
+      .filter((entry) => entry.isDirectory() && Array.from(entry.name).length === 1)
       .flatMap((entry) => foldersBelow(join(folder, entry.name), depth - 1));
   } catch {
     // Not there, or not ours: the permissions' business.

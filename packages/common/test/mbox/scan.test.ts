@@ -57,7 +57,7 @@ test("scanning agrees with the slow and obvious way, however the blocks fall", a
       async (pieces, block) => {
         const text = pieces.join("");
         writeFileSync(path, text, "latin1");
-        const found = (await scan(path, { block })).map(({ digest, seen, ...rest }) => ({
+        const found = (await scan(path, { block })).map(({ digest, seen: _seen, ...rest }) => ({
           ...rest,
           hash: digest.length,
         }));
