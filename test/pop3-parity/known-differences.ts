@@ -92,11 +92,11 @@ const NOT_REFUSED = "one damaged place does not keep the rest of a mailbox from 
 export const COUNT_DIFFERENCES: readonly CountDifference[] = [
   {
     row: "lines that end in CR LF",
-    reason: "a message starts behind an empty line, and CR LF is not one in an mbox",
-    peer: "dovecot",
+    reason: "a whole mailbox of them is read as what it is: no message hides in another",
+    peer: "popa3d",
     mailbox: "lines that end in CR LF",
-    ours: 1,
-    theirs: 2,
+    ours: 2,
+    theirs: 1,
   },
   ...["internal data first", "internal data alone"].map(
     (mailbox, i): CountDifference => ({
