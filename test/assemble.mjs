@@ -1,27 +1,34 @@
 /**
- * Assembles the mbox scanner's inner loops, scan-kernel.wat, into the TypeScript file that the build takes up:
- * `node test/assemble.mjs` writes it, `assembled()` is what it should be.
+ * Assembles the inner loops that are WebAssembly, the mbox scanner's and the POP3 encoder's, into the TypeScript files that the
+ * build takes up: `node test/assemble.mjs` writes them, `assembled()` is what one should be.
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import wabt from "wabt";
 
-const SOURCE = new URL("../packages/common/src/mbox/scan-kernel.wat", import.meta.url);
-export const TARGET = new URL("../packages/common/src/mbox/scan-kernel-bytes.ts", import.meta.url);
+const kernel = (folder, name) => ({
+  name,
+  source: new URL(`../packages/${folder}/${name}.wat`, import.meta.url),
+  target: new URL(`../packages/${folder}/${name}-bytes.ts`, import.meta.url),
+});
 
-/** The text of scan-kernel-bytes.ts as it follows from scan-kernel.wat. */
-export async function assembled() {
-  const parsed = (await wabt()).parseWat("scan-kernel.wat", readFileSync(SOURCE, "utf8"), { simd: true });
+/** The kernels; each one's `target` is what follows from its source. */
+export const SCAN_KERNEL = kernel("common/src/mbox", "scan-kernel");
+export const ENCODE_KERNEL = kernel("pop3/src/protocol", "encode-kernel");
+
+/** The text of a kernel's target as it follows from its source. */
+export async function assembled({ name, source }) {
+  const parsed = (await wabt()).parseWat(`${name}.wat`, readFileSync(source, "utf8"), { simd: true });
   try {
     const base64 = Buffer.from(parsed.toBinary({}).buffer).toString("base64");
     const lines = base64.match(/.{1,100}/g).map((line) => `  "${line}",`);
     return [
       "/**",
-      " * scan-kernel.wat, assembled by `node test/assemble.mjs`: WebAssembly as base64. Do not change by hand.",
+      ` * ${name}.wat, assembled by \`node test/assemble.mjs\`: WebAssembly as base64. Do not change by hand.`,
       " */",
       "",
       "/** The module. */",
-      "export const SCAN_KERNEL: readonly string[] = [",
+      `export const ${name.toUpperCase().replace("-", "_")}: readonly string[] = [`,
       ...lines,
       "];",
       "",
@@ -31,4 +38,6 @@ export async function assembled() {
   }
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) writeFileSync(TARGET, await assembled());
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  for (const each of [SCAN_KERNEL, ENCODE_KERNEL]) writeFileSync(each.target, await assembled(each));
+}

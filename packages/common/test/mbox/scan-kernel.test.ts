@@ -130,6 +130,9 @@ test("a count beyond what one byte holds is right", () => {
 
 test("scan-kernel-bytes.ts is what scan-kernel.wat says", async () => {
   const module = new URL("../../../../test/assemble.mjs", import.meta.url).href;
-  const { assembled, TARGET } = (await import(module)) as { assembled: () => Promise<string>; TARGET: URL };
-  assert.equal(readFileSync(TARGET, "utf8"), await assembled());
+  const { assembled, SCAN_KERNEL } = (await import(module)) as {
+    assembled: (kernel: { readonly target: URL }) => Promise<string>;
+    SCAN_KERNEL: { readonly target: URL };
+  };
+  assert.equal(readFileSync(SCAN_KERNEL.target, "utf8"), await assembled(SCAN_KERNEL));
 });

@@ -6,12 +6,12 @@
  * - a line that starts with a dot gets one more (RFC 1939 section 3)
  * - a last line without a line end gets one
  *
- * Runs between line ends are found and copied natively; only the first bytes of a line are looked at one by one.
+ * A kernel does all of it but the lines that start with `>` (encode-kernel.ts); these are looked at here, byte by byte.
  */
+import { type EncodeKernel, encodeKernel, INPUT, OUTPUT, SAID, STRETCH } from "./encode-kernel.ts";
 
 const LF = 10;
 const CR = 13;
-const DOT = 46;
 const GREATER = 62;
 const FROM = Buffer.from("From ");
 
@@ -24,10 +24,6 @@ type Place =
   /** Anywhere else. */
   | "inside";
 
-/** What every encoder writes into: a fresh buffer for each chunk costs more than the encoding. */
-const LARGEST_SCRATCH = 256 * 1024;
-let scratch: Buffer = Buffer.alloc(0);
-
 /** The state of one message on its way to the client. */
 export class MessageEncoder {
   #place: Place = "start";
@@ -39,58 +35,63 @@ export class MessageEncoder {
     return this.#octets;
   }
 
-  /** Encodes one chunk; the answer is good until any encoder's next. */
+  /** Encodes one chunk; the answer is good until any encoder's next. One of up to {@link STRETCH} bytes costs no memory. */
   encode(chunk: Buffer): Buffer {
-    // Twice the length for a chunk of dots or line ends, and what was held back before.
-    const most = 2 * chunk.length + FROM.length + 1;
-    if (scratch.length < most && most <= LARGEST_SCRATCH) scratch = Buffer.allocUnsafeSlow(LARGEST_SCRATCH);
-    const out = most <= scratch.length ? scratch : Buffer.allocUnsafe(most);
-    let to = 0;
-    let stuffed = 0;
-    let at = 0;
-    while (at < chunk.length) {
-      if (this.#place === "start") {
-        const first = chunk[at]!;
-        if (first === GREATER) {
+    if (chunk.length <= STRETCH) return this.#stretch(chunk);
+    const parts: Buffer[] = [];
+    for (let at = 0; at < chunk.length; at += STRETCH) {
+      parts.push(Buffer.from(this.#stretch(chunk.subarray(at, at + STRETCH))));
+    }
+    return Buffer.concat(parts);
+  }
+
+  #stretch(chunk: Buffer): Buffer {
+    const kernel = encodeKernel();
+    const { bytes, said } = kernel;
+    bytes.set(chunk, INPUT);
+    const end = INPUT + chunk.length;
+    let at = INPUT;
+    said[SAID.out] = OUTPUT;
+    said[SAID.stuffed] = 0;
+    while (at < end) {
+      if (this.#place === "quotes") at = this.#quotes(kernel, at, end);
+      else {
+        at = kernel.encode(at, end, said[SAID.out]!, this.#place === "start" ? 1 : 0);
+        this.#place = said[SAID.atStart] === 0 ? "inside" : "start";
+        if (at < end) {
+          // The first `>` of a line, held back.
           this.#place = "quotes";
           this.#matched = 0;
           at++;
-          continue;
         }
-        if (first === DOT) {
-          out[to++] = DOT;
-          stuffed++;
-        }
-        this.#place = "inside";
-      } else if (this.#place === "quotes") {
-        const byte = chunk[at]!;
-        if (byte === FROM[this.#matched]) {
-          at++;
-          if (++this.#matched < FROM.length) continue;
-          // The `>` that was held back is the one taken off.
-          to += FROM.copy(out, to);
-          this.#place = "inside";
-        } else if (byte === GREATER && this.#matched === 0) {
-          out[to++] = GREATER;
-          at++;
-        } else {
-          to = this.#release(out, to);
-        }
-        continue;
       }
-      const end = chunk.indexOf(LF, at);
-      if (end < 0) {
-        to += chunk.copy(out, to, at);
-        break;
-      }
-      to += chunk.copy(out, to, at, end);
-      out[to++] = CR;
-      out[to++] = LF;
-      at = end + 1;
-      this.#place = "start";
     }
-    this.#octets += to - stuffed;
-    return out.subarray(0, to);
+    const to = said[SAID.out]!;
+    this.#octets += to - OUTPUT - said[SAID.stuffed]!;
+    return bytes.subarray(OUTPUT, to);
+  }
+
+  /** Goes on with a line of which only `>` and letters of `From ` were met; returns where it is decided, or `end`. */
+  #quotes({ bytes, said }: EncodeKernel, from: number, end: number): number {
+    let at = from;
+    let to = said[SAID.out]!;
+    while (at < end && this.#place === "quotes") {
+      const byte = bytes[at]!;
+      if (byte === FROM[this.#matched]) {
+        at++;
+        if (++this.#matched < FROM.length) continue;
+        // The `>` that was held back is the one taken off.
+        to += FROM.copy(bytes, to);
+        this.#place = "inside";
+      } else if (byte === GREATER && this.#matched === 0) {
+        bytes[to++] = GREATER;
+        at++;
+      } else {
+        to = this.#release(bytes, to);
+      }
+    }
+    said[SAID.out] = to;
+    return at;
   }
 
   /** What is left at the end of the message. */

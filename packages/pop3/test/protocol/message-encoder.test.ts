@@ -1,6 +1,9 @@
 /** The encoder against a line-by-line reference, for every short text and at every split. */
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
+import fc from "fast-check";
+import { STRETCH } from "../../src/protocol/encode-kernel.ts";
 import { MessageEncoder } from "../../src/protocol/message-encoder.ts";
 
 /** What the encoder promises, the slow way: the lines without From-quoting, and as they go over the wire. */
@@ -81,4 +84,67 @@ test("a megabyte of quotes, dots or line ends needs no more than twice its size"
     const text = letter.repeat(1024 * 1024);
     assert.equal(encode([text]).wire.length, reference(text).wire.length);
   }
+});
+
+/** Lines about as long as the kernel's vectors, with all that it looks for. */
+const lines = fc
+  .array(
+    fc.constantFrom(
+      "\n",
+      "\r\n",
+      ".",
+      ">",
+      "From ",
+      ">From ",
+      "x",
+      "seven b",
+      "sixteen bytes...",
+      "\x00",
+      "\xff",
+    ),
+    {
+      maxLength: 80,
+    },
+  )
+  .map((pieces) => pieces.join(""));
+
+test("texts of any line lengths, cut anywhere, whatever was in the memory before", () => {
+  fc.assert(
+    fc.property(
+      lines,
+      fc.array(fc.nat(), { maxLength: 4 }),
+      fc.constantFrom("\n", ".", "a"),
+      (text, cuts, before) => {
+        encode([before.repeat(2000)]);
+        const places = [0, ...cuts.map((cut) => cut % (text.length + 1)).sort((a, b) => a - b), text.length];
+        const chunks = places.slice(1).map((place, i) => text.slice(places[i], place));
+        assert.deepEqual(encode(chunks), reference(text));
+      },
+    ),
+    { numRuns: 2000 },
+  );
+});
+
+test("chunks about as long as the kernel's memory, the longest output of all among them", () => {
+  for (const line of [".\n", ">From \n", "x\n", "\n", "a line of a mail\n", "....\n"]) {
+    for (const length of [STRETCH - 1, STRETCH, STRETCH + 1, 3 * STRETCH + 7]) {
+      const text = line.repeat(Math.ceil(length / line.length)).slice(0, length);
+      const [got, wanted] = [encode([text]), reference(text)];
+      assert.ok(
+        got.wire === wanted.wire && got.octets === wanted.octets,
+        `${JSON.stringify(line)}, ${length}`,
+      );
+      const held = encode([">Fro", text]);
+      assert.ok(held.wire === reference(`>Fro${text}`).wire, `${JSON.stringify(line)}, ${length}, held`);
+    }
+  }
+});
+
+test("encode-kernel-bytes.ts is what encode-kernel.wat says", async () => {
+  const module = new URL("../../../../test/assemble.mjs", import.meta.url).href;
+  const { assembled, ENCODE_KERNEL } = (await import(module)) as {
+    assembled: (kernel: { readonly target: URL }) => Promise<string>;
+    ENCODE_KERNEL: { readonly target: URL };
+  };
+  assert.equal(readFileSync(ENCODE_KERNEL.target, "utf8"), await assembled(ENCODE_KERNEL));
 });
