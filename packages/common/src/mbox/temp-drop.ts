@@ -4,7 +4,8 @@
  *
  * Qpopper may have died while it copied either way, so a message can be in both files; it is one message then, and the
  * mailbox's copy counts. The drop is emptied and removed only when all of it is in the mailbox and on stable storage: whoever
- * dies before leaves it to the next, for whom every message is in the mailbox already.
+ * dies before leaves it to the next, for whom every message is in the mailbox already. In a spool with the sticky bit (1777)
+ * a drop of the user's own cannot be removed by us; an empty one is as good as none and stays.
  */
 import type { Stats } from "node:fs";
 import { constants } from "node:fs";
@@ -138,8 +139,19 @@ async function beginsWith(mbox: FileHandle, drop: FileHandle, size: number): Pro
 async function empty(fileSystem: FileSystem, path: string, drop: FileHandle): Promise<void> {
   await drop.truncate(0);
   await drop.sync();
-  await fileSystem.unlink(path);
+  try {
+    await fileSystem.unlink(path);
+  } catch (error) {
+    if (mayNot(error)) return;
+    throw error;
+  }
   await syncFolder(fileSystem, dirname(path));
+}
+
+/** Whether the folder does not let us rename or remove the file. */
+function mayNot(error: unknown): boolean {
+  const errno = errnoOf(error);
+  return errno === "EPERM" || errno === "EACCES";
 }
 
 /** What is no message is not destroyed: the file is kept under another name, for somebody to look at. */
@@ -150,8 +162,14 @@ async function setAside(
   junk: number,
 ): Promise<TempDropOutcome> {
   const aside = `${path}.damaged`;
-  await rename(path, aside);
-  await syncFolder(fileSystem, dirname(path));
   const found = messages === 0 ? "" : `had ${messages} messages that were put back, and `;
-  return left(`${found}has ${junk} bytes that belong to no message; it is kept as ${aside}`);
+  const reason = `${found}has ${junk} bytes that belong to no message`;
+  try {
+    await rename(path, aside);
+  } catch (error) {
+    if (!mayNot(error)) throw error;
+    return left(`${reason}; the spool does not let us rename it: move it away as root`);
+  }
+  await syncFolder(fileSystem, dirname(path));
+  return left(`${reason}; it is kept as ${aside}`);
 }

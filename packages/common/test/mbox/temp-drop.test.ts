@@ -127,6 +127,18 @@ test("a drop that is no mailbox, or begins with something else, is kept under an
   assert.equal(existsSync(path), false);
 });
 
+test("where the spool does not let us remove the drop (1777), its mail comes back once, and it stays empty", async (t) => {
+  const { paths, path } = lay(temporarySite(t), mail("one"), mail("new"));
+  const { release, fileSystem, ...box } = await locked(paths);
+  const unlink = () => Promise.reject(Object.assign(new Error("EPERM"), { code: "EPERM" }));
+  const sticky = { ...box, release, fileSystem: { ...fileSystem, unlink } };
+  assert.deepEqual(await recoverTempDrop(sticky, path, []), { kind: "recovered", messages: 1 });
+  assert.equal(statSync(path).size, 0);
+  assert.equal(await recoverTempDrop(sticky, path, []), undefined);
+  await release();
+  assert.deepEqual(subjects(content(paths)), ["one", "new"]);
+});
+
 test("only a plain file with one name that nobody else may write is touched", async (t) => {
   const site = temporarySite(t);
   const elsewhere = join(site.root, "elsewhere");
