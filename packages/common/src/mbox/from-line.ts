@@ -18,9 +18,16 @@ const LONGEST_SENDER = 300;
 /** As much of a line's end as its date can take. */
 const DATE_TAIL = 96;
 
-/** Weekday, month, day, time, year; a zone before or after the year; UUCP's words at the end. */
-const DATE =
-  /(?:^| )(?:sun|mon|tue|wed|thu|fri|sat),? +(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec) +\d{1,2} +\d{1,2}:\d\d(?::\d\d)?(?: +[a-z]{1,5}| +[-+]\d{4}){0,2} +\d{2,4}(?: +[a-z]{1,5}| +[-+]\d{4})?(?: +remote from [^ ]+)?[ \t]*\r?$/i;
+const DAY = "(?:sun|mon|tue|wed|thu|fri|sat),? +";
+const MONTH = "(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec) +";
+const TIME = "\\d{1,2}:\\d\\d(?::\\d\\d)?";
+const ZONE = "(?: +[a-z]{1,5}| +[-+]\\d{4})";
+/** Weekday, month, day, time, year; a zone before or after the year. */
+const ASCTIME_LIKE = `${DAY}${MONTH}\\d{1,2} +${TIME}${ZONE}{0,2} +\\d{2,4}${ZONE}?`;
+/** Weekday, day, month, year, time, zone (RFC 5322 section 3.3), as some programs put it there. */
+const HEADER_LIKE = `${DAY}\\d{1,2} +${MONTH}\\d{4} +${TIME}${ZONE}?`;
+/** Either, and UUCP's words at the end. */
+const DATE = new RegExp(`(?:^| )(?:${ASCTIME_LIKE}|${HEADER_LIKE})(?: +remote from [^ ]+)?[ \\t]*\\r?$`, "i");
 
 /** Whether the line `[start, end)`, which starts with `From ` and comes without its line end, ends in a date. */
 export function endsInDate(bytes: Buffer, start = 0, end = bytes.length): boolean {
