@@ -10,6 +10,7 @@ import { systemClock } from "@mailhost/common/clock";
 import type { BoundPort } from "@mailhost/common/daemon/bound-port";
 import { STOP_LIMIT } from "@mailhost/common/daemon/child";
 import { becomeIdentity, type Identity, wantedIdentity } from "@mailhost/common/daemon/identity";
+import { makeOwnFile } from "@mailhost/common/daemon/own-file";
 import type { PidFile } from "@mailhost/common/daemon/pid-file";
 import { openReopeningLog, type ReopeningLog } from "@mailhost/common/daemon/reopening-log";
 import { messageOf } from "@mailhost/common/errors";
@@ -78,6 +79,8 @@ export async function startHost(
   const pidFiles = [instance];
   try {
     prepareFolders(site, identity, uid);
+    const { traceFile } = settings.pop3;
+    if (traceFile !== "") makeOwnFile(sitePath(site, traceFile), 0o600, identity);
     const log = openReopeningLog(site, "mailhost", settings);
     logSettingsNotes(loaded, log);
     try {

@@ -1,12 +1,14 @@
 /**
- * What a popper needs on disk where no `mailhost start` has been before: the folder of its indexes and the log file, both its
- * own.
+ * What a popper needs on disk where no `mailhost start` has been before: the folder of its indexes, the log file and the trace
+ * file, all its own.
  */
 import { chownSync, closeSync, existsSync, fchownSync, mkdirSync, openSync } from "node:fs";
 import { dirname } from "node:path";
 import type { Identity } from "@mailhost/common/daemon/identity";
+import { makeOwnFile } from "@mailhost/common/daemon/own-file";
 import { errnoOf, UserError } from "@mailhost/common/errors";
-import type { Site } from "@mailhost/common/site";
+import type { Settings } from "@mailhost/common/settings/settings";
+import { type Site, sitePath } from "@mailhost/common/site";
 import { EX_CANTCREAT } from "@mailhost/common/sysexits";
 
 /**
@@ -15,7 +17,7 @@ import { EX_CANTCREAT } from "@mailhost/common/sysexits";
  * @param identity whom we are about to become
  * @throws UserError
  */
-export function makePopperFolders(site: Site, identity: Identity | undefined): void {
+export function makePopperFolders(site: Site, { pop3 }: Settings, identity: Identity | undefined): void {
   let path = site.stateDir;
   try {
     if (!existsSync(path)) {
@@ -34,4 +36,5 @@ export function makePopperFolders(site: Site, identity: Identity | undefined): v
       cause: error,
     });
   }
+  if (pop3.traceFile !== "") makeOwnFile(sitePath(site, pop3.traceFile), 0o600, identity);
 }

@@ -26,7 +26,7 @@ export async function serveOne(
   kind: PortKind,
 ): Promise<number> {
   const identity = wantedIdentity(givenSite, settings.run, process.getuid?.() ?? 0);
-  makePopperFolders(givenSite, identity);
+  makePopperFolders(givenSite, settings, identity);
   if (identity !== undefined) becomeIdentity(identity);
   const site = placeMailboxes(givenSite, settings);
   const { format, level } = settings.log;

@@ -42,7 +42,7 @@ export async function serveAll(order: StandaloneOrder): Promise<number> {
   const { settings, kind, say } = order;
   const identity = wantedIdentity(order.site, settings.run, process.getuid?.() ?? 0);
   const ports = order.fd === undefined ? await bindAll(order) : [];
-  makePopperFolders(order.site, identity);
+  makePopperFolders(order.site, settings, identity);
   if (identity !== undefined) becomeIdentity(identity);
   const site = placeMailboxes(order.site, settings);
   const log = openReopeningLog(site, "popper", settings);
