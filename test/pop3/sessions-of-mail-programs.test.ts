@@ -1,6 +1,7 @@
 /**
- * What Thunderbird, Outlook and Apple Mail say in a session, in the order and the packets in which they say it, for the ways in which
- * people have them set: leave mail on the server, delete it after some days, delete it when it goes from the inbox, headers only.
+ * Sessions as Thunderbird, Outlook and Apple Mail hold them, written down by hand after their known behaviour (they are no captures): in that
+ * order and in such packets, for the ways in which people have them set: leave mail on the server, delete it after some days, delete
+ * it when it goes from the inbox, headers only.
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";
