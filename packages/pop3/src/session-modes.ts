@@ -2,7 +2,7 @@
  * What a client has asked for in its session, beside the mailbox: it holds from there to the end of the connection.
  */
 import type { MangleOrder } from "./mangle/mangle-order.ts";
-import { FIRST_LANGUAGE, type Language } from "./texts/languages.ts";
+import { ASCII_ENGLISH, type Language } from "./texts/languages.ts";
 
 /** The modes of one session; verbs set them. */
 export interface SessionModes {
@@ -16,5 +16,5 @@ export interface SessionModes {
 
 /** The modes that a session begins with. */
 export function firstModes(): SessionModes {
-  return { language: FIRST_LANGUAGE, utf8: false, mangle: undefined };
+  return { language: ASCII_ENGLISH, utf8: false, mangle: undefined };
 }

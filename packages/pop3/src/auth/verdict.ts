@@ -2,8 +2,11 @@
  * Whether a login is right. Whatever is wrong, the same work is done: for a name that is not there a password is hashed and
  * a digest computed too, and who may log in at all is looked at only when the proof was right.
  */
+import { isAscii, isUtf8 } from "node:buffer";
 import type { Account } from "@mailhost/common/accounts/accounts";
+import { saslPrep } from "@mailhost/common/sasl/saslprep";
 import type { ResponseCode } from "../protocol/reply.ts";
+import type { Services } from "../services.ts";
 import type { Turn } from "../verbs/turn.ts";
 import { loginName } from "./login-name.ts";
 
@@ -31,9 +34,9 @@ export async function judgePassword(turn: Turn, given: GivenPassword): Promise<V
   const asksSecrets = services.settings().pop3.clearTextPassword === "default";
   const unavailable = asksSecrets ? secretsUnavailable(turn) : undefined;
   if (unavailable !== undefined) return unavailable;
-  const { account: name, noMime } = loginName(services, given.user);
-  const account = await services.accounts().verify(name, given.password);
-  if (account === undefined || !actsAsItself(turn, given, name)) return { kind: "wrong" };
+  const { account: name, noMime } = loginName(services, prepared(given.user));
+  const account = await verified(services, name, given.password);
+  if (account === undefined || name === "" || !actsAsItself(turn, given, name)) return { kind: "wrong" };
   if (asksSecrets && services.popauth?.find(account.name) !== undefined) {
     return {
       kind: "refused",
@@ -42,6 +45,24 @@ export async function judgePassword(turn: Turn, given: GivenPassword): Promise<V
     };
   }
   return admitted(turn, account, noMime);
+}
+
+/**
+ * Whose password it is, as it came or as SASLprep makes it (RFC 6856 section 2.2): what was stored may have been hashed in
+ * either form. The prepared form takes a second look whoever is named.
+ */
+async function verified(services: Services, name: string, password: string): Promise<Account | undefined> {
+  const form = saslPrep(password);
+  const accounts = services.accounts();
+  // No form: it has what no password may have, such as octets that are no UTF-8. It takes as long as a wrong one.
+  const account = await accounts.verify(name, form === undefined ? "" : password);
+  if (form === undefined) return undefined;
+  return account ?? (form === password ? undefined : await accounts.verify(name, form));
+}
+
+/** A name prepared; nobody is called as what can not be prepared. */
+function prepared(name: string): string {
+  return saslPrep(name) ?? "";
 }
 
 /** A digest of a challenge, from APOP or CRAM-MD5. */
@@ -56,12 +77,23 @@ export function judgeDigest(turn: Turn, given: GivenDigest): Verdict {
   const { services } = turn;
   const unavailable = secretsUnavailable(turn);
   if (unavailable !== undefined) return unavailable;
-  const { account: name, noMime } = loginName(services, given.user);
+  const { account: name, noMime } = loginName(services, prepared(given.user));
   const account = services.accounts().find(name);
   const secret = services.popauth?.find(name);
-  const right = given.proves(secret);
-  if (!right || account === undefined) return { kind: "wrong" };
+  const form = preparedSecret(secret);
+  // Both, whatever the first says: the secret as it is stored, and as SASLprep makes it.
+  const asStored = given.proves(secret);
+  const right = (form === undefined ? false : given.proves(form)) || asStored;
+  if (!right || account === undefined || name === "") return { kind: "wrong" };
   return admitted(turn, account, noMime);
+}
+
+/** The secret as SASLprep makes it (RFC 6856 section 2.2), where that is another: few have such. */
+function preparedSecret(secret: Buffer | undefined): Buffer | undefined {
+  if (secret === undefined || isAscii(secret) || !isUtf8(secret)) return undefined;
+  const text = secret.toString();
+  const form = saslPrep(text);
+  return form === undefined || form === text ? undefined : Buffer.from(form);
 }
 
 function secretsUnavailable({ services, texts }: Turn): Verdict | undefined {
@@ -77,7 +109,10 @@ function secretsUnavailable({ services, texts }: Turn): Verdict | undefined {
 }
 
 function actsAsItself({ services }: Turn, { authorization = "" }: GivenPassword, name: string): boolean {
-  return authorization === "" || loginName(services, authorization).account === name;
+  if (authorization === "") return true;
+  const form = prepared(authorization);
+  // RFC 5034 section 4: what comes out empty is nobody, not the client itself.
+  return form !== "" && loginName(services, form).account === name;
 }
 
 function admitted({ services, texts }: Turn, account: Account, noMime: boolean): Verdict {

@@ -14,8 +14,11 @@ export interface Language {
   readonly texts: Texts;
 }
 
-/** What a session speaks before LANG, and for `LANG *` and `LANG i-default` (RFC 2277 section 4.5). */
+/** What `LANG *` and `LANG i-default` (RFC 2277 section 4.5) choose. */
 export const FIRST_LANGUAGE: Language = { tag: "en", name: "English", texts: ENGLISH };
+
+/** What a session speaks before LANG and UTF8: ASCII, whatever a client typed in other letters (RFC 6856 section 3.2). */
+export const ASCII_ENGLISH: Language = { ...FIRST_LANGUAGE, texts: inAscii(ENGLISH) };
 
 /** All of them, as LANG lists them. */
 export const LANGUAGES: readonly Language[] = [FIRST_LANGUAGE, { tag: "zh", name: "中文", texts: CHINESE }];
@@ -33,4 +36,15 @@ export function languageFor(range: string): Language | undefined {
     if (found !== undefined) return found;
   }
   return undefined;
+}
+
+/** The same texts with `?` for each character that is not ASCII: such as come from what a client typed. */
+function inAscii(texts: Texts): Texts {
+  const ascii = Object.entries(texts as unknown as Record<string, unknown>).map(([name, text]) => [
+    name,
+    typeof text === "function"
+      ? (...words: unknown[]) => String(text(...words)).replace(/[^\0-\x7f]/gu, "?")
+      : text,
+  ]);
+  return Object.fromEntries(ascii) as Texts;
 }

@@ -49,19 +49,20 @@ export async function auth(turn: Turn, state: Authorization): Promise<SessionSta
     await output.line(err(refusal, "AUTH"));
     return state;
   }
+  // An AUTH that fails is as if it had not been said (RFC 5034 section 4): who USER named stays named.
   const outcome = await exchange(turn, mechanism, initial);
   if (outcome.kind === "failed") {
     await output.line(err(outcome.text));
-    // What USER said before has nothing to do with a later PASS.
-    return { kind: "authorization" };
+    return state;
   }
   await output.flush();
   const { credentials } = outcome;
-  return await enter(turn, await judge(turn, credentials), {
+  const next = await enter(turn, await judge(turn, credentials), {
     user: credentials.name,
     mechanism: mechanism.name,
     wrong: texts.authenticationFailed,
   });
+  return next.kind === "authorization" ? state : next;
 }
 
 function hasSecrets({ services }: Turn): boolean {

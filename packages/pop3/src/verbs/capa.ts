@@ -16,8 +16,11 @@ export async function capa<State extends Authorization | Transaction>(
 ): Promise<State> {
   const { output, texts, options } = turn;
   await output.line(ok(texts.capabilityList));
-  for (const verb of verbs) for (const line of verb.capabilities?.(turn) ?? []) await output.line(line);
-  for (const line of ownCapabilities(options, state.kind === "transaction")) await output.line(line);
+  const loggedIn = state.kind === "transaction";
+  for (const verb of verbs) {
+    for (const line of verb.capabilities?.(turn, loggedIn) ?? []) await output.line(line);
+  }
+  for (const line of ownCapabilities(options, loggedIn)) await output.line(line);
   await output.line(".");
   return state;
 }

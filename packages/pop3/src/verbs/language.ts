@@ -3,7 +3,7 @@
  */
 import { err, ok } from "../protocol/reply.ts";
 import type { Authorization, Transaction } from "../session-state.ts";
-import { LANGUAGES, languageFor } from "../texts/languages.ts";
+import { ASCII_ENGLISH, FIRST_LANGUAGE, LANGUAGES, languageFor } from "../texts/languages.ts";
 import type { Turn } from "./turn.ts";
 
 /** LANG [range]: lists the languages, or changes to one of them. The reply to a change is in the new language already. */
@@ -32,10 +32,12 @@ export async function lang<State extends Authorization | Transaction>(
 
 /** UTF8: the client understands headers in UTF-8. More lenient than section 2, it may say so after its login, too. */
 export async function utf8<State extends Authorization | Transaction>(
-  { output, modes, texts }: Turn,
+  turn: Turn,
   state: State,
 ): Promise<State> {
+  const { output, modes } = turn;
   modes.utf8 = true;
-  await output.line(ok(texts.utf8Mode));
+  if (modes.language === ASCII_ENGLISH) modes.language = FIRST_LANGUAGE;
+  await output.line(ok(turn.texts.utf8Mode));
   return state;
 }

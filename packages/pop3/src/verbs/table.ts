@@ -22,7 +22,7 @@ interface Common {
   /** Fewest and most words behind the verb; `all`: whatever follows is one argument, spaces kept. */
   readonly words: readonly [fewest: number, most: number] | "all";
   /** Lines that CAPA says for it, when it is of use to this client now. */
-  capabilities?(turn: Turn): readonly string[];
+  capabilities?(turn: Turn, loggedIn: boolean): readonly string[];
 }
 
 /** A verb of one state, or of both. The handler answers and says what the state is then. */
@@ -69,7 +69,8 @@ export const VERBS: ReadonlyMap<string, Verb> = new Map<string, Verb>([
       state: "authorization",
       words: [0, 0],
       run: stls,
-      capabilities: (turn) => (turn.canStartTls() ? ["STLS"] : []),
+      // Announced before the login only (RFC 2595 section 8).
+      capabilities: (turn, loggedIn) => (turn.canStartTls() && !loggedIn ? ["STLS"] : []),
     },
   ],
   // The USER argument: names and passwords may be in UTF-8 (RFC 6856 section 2.2).
