@@ -21,7 +21,6 @@ export interface Merged {
 }
 
 const COPY = 64 * 1024;
-const LF = 10;
 /** The digest of a message covers this much of its header; of one that has more every byte is compared. */
 const DIGESTED = 48 * 1024;
 
@@ -29,6 +28,8 @@ const DIGESTED = 48 * 1024;
 interface Located {
   readonly file: FileHandle;
   readonly span: MessageSpan;
+  /** Where the next message starts, or the file ends. */
+  readonly until: number;
 }
 
 /** Works out the pieces; both files stay as they are until the pieces have been used. */
@@ -59,19 +60,20 @@ export async function mergedPieces(mailbox: FileHandle, older: FileHandle): Prom
   const pieces: Piece[] = front > 0 ? [{ file: mailbox, start: 0, end: front }] : [];
   // Without an empty line before it, the first message would not be one any more.
   if (front > 0) pieces.push(await missingEnd(mailbox, 0, front));
-  for (const { file, span } of order) {
-    pieces.push({ file, start: span.start, end: span.end });
-    pieces.push(await missingEnd(file, span.start, span.end, true));
+  for (const { file, span, until } of order) {
+    // The mailbox keeps each of its bytes, line ends of two octets too: the result is never shorter than it.
+    const end = file === mailbox ? until : span.end;
+    pieces.push({ file, start: span.start, end });
+    pieces.push(await missingEnd(file, span.start, end, file !== mailbox));
   }
   return { pieces, added, junk: theirs[0]?.span.start ?? (await older.stat()).size };
 }
 
 async function messagesOf(file: FileHandle): Promise<Located[]> {
-  const found: Located[] = [];
-  for await (const spans of scanMbox(file, 0, (await file.stat()).size)) {
-    for (const span of spans) found.push({ file, span });
-  }
-  return found;
+  const found: MessageSpan[] = [];
+  const { size } = await file.stat();
+  for await (const spans of scanMbox(file, 0, size)) found.push(...spans);
+  return found.map((span, i) => ({ file, span, until: found[i + 1]?.start ?? size }));
 }
 
 /** The unused one among `candidates` that is the same message. */
@@ -134,9 +136,9 @@ async function hashOf(file: FileHandle, start: number, end: number): Promise<str
  * @param message it is a message, whose own empty last line is not the one
  */
 async function missingEnd(file: FileHandle, start: number, end: number, message = false): Promise<Buffer> {
-  const tail = Buffer.alloc(Math.min(2, end - start));
+  const tail = Buffer.alloc(Math.min(3, end - start));
   await readWhole(file, tail, end - tail.length);
-  const ended = tail.length > 0 && tail[tail.length - 1] === LF;
-  if (!ended) return Buffer.from("\n\n");
-  return Buffer.from(!message && tail[0] === LF ? "" : "\n");
+  const text = tail.toString("latin1");
+  if (!text.endsWith("\n")) return Buffer.from("\n\n");
+  return Buffer.from(!message && (text.endsWith("\n\n") || text === "\n\r\n") ? "" : "\n");
 }

@@ -46,6 +46,12 @@ export async function startReplacement(
   pieces: readonly Piece[],
 ): Promise<void> {
   const record = await announce(journal, plan, pieces);
+  if ((await file.stat()).size !== plan.length) {
+    // A program that heeds no lock appended while the bytes were copied; its mail is not overwritten.
+    await journal.truncate(0);
+    await journal.sync();
+    throw new Error("was written to by a program that does not heed the lock");
+  }
   await fill(file, journal, plan.length, plan.at + plan.bytes);
   await carryOut(file, journal, record);
   await journal.truncate(0);

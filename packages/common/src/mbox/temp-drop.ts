@@ -113,8 +113,10 @@ async function refusalOf(
 async function putBack(box: LockedMailbox, path: string, drop: FileHandle): Promise<TempDropOutcome> {
   const { size } = await drop.stat();
   if (!(await beginsWith(box.file, drop, size))) {
+    // Mail that a program with no lock appends while both are read is not in the pieces.
+    const before = (await box.file.stat()).size;
     const { pieces, added, junk } = await mergedPieces(box.file, drop);
-    if (added > 0) await replaceTail(box, 0, pieces);
+    if (added > 0) await replaceTail(box, 0, pieces, before);
     if (junk > 0) return await setAside(box.fileSystem, path, added, junk);
     await empty(box.fileSystem, path, drop);
     return { kind: "recovered", messages: added };
@@ -161,7 +163,7 @@ async function setAside(
   messages: number,
   junk: number,
 ): Promise<TempDropOutcome> {
-  const aside = `${path}.damaged`;
+  const aside = await freeName(fileSystem, `${path}.damaged`);
   const found = messages === 0 ? "" : `had ${messages} messages that were put back, and `;
   const reason = `${found}has ${junk} bytes that belong to no message`;
   try {
@@ -172,4 +174,17 @@ async function setAside(
   }
   await syncFolder(fileSystem, dirname(path));
   return left(`${reason}; it is kept as ${aside}`);
+}
+
+/** The name, or with a number behind it, under which there is nothing: an earlier file's bytes are kept as well. */
+async function freeName(fileSystem: FileSystem, path: string): Promise<string> {
+  for (let number = 1; ; number++) {
+    const name = number === 1 ? path : `${path}.${number}`;
+    try {
+      await fileSystem.lstat(name);
+    } catch (error) {
+      if (errnoOf(error) === "ENOENT") return name;
+      throw error;
+    }
+  }
 }

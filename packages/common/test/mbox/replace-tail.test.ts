@@ -142,3 +142,22 @@ test("when the power goes at any moment, and again during recovery, the mbox is 
   );
   assert.equal(seen.size, 2);
 });
+
+test("mail that a program with no lock appends while the new bytes are copied is not overwritten", async (t) => {
+  const paths = mailbox(temporarySite(t), "user", TEXT);
+  const fileSystem = faultyFileSystem();
+  const file = await fileSystem.open(paths.mbox, 2);
+  const box = { paths, file, fileSystem, log: keptLog(), release: () => Promise.resolve() };
+  const source = new Proxy(file, {
+    get(target, key) {
+      if (key === "read") appendFileSync(paths.mbox, FOREIGN);
+      const value: unknown = Reflect.get(target, key, target);
+      return typeof value === "function" ? value.bind(target) : value;
+    },
+  });
+  const pieces: Piece[] = [Buffer.from("new "), { file: source, start: AT, end: TEXT.length }];
+  await assert.rejects(replaceTail(box, AT, pieces, TEXT.length), /does not heed the lock/);
+  await fileSystem.closeAll();
+  assert.equal(content(paths), TEXT + FOREIGN);
+  assert.equal(journalLength(paths), 0);
+});

@@ -127,6 +127,29 @@ test("a drop that is no mailbox, or begins with something else, is kept under an
   assert.equal(existsSync(path), false);
 });
 
+test("a second drop that is kept under another name leaves the first where it is", async (t) => {
+  const site = temporarySite(t);
+  for (const junk of ["first\n\n", "second\n\n"]) {
+    const { paths, path } = lay(site, junk, mail("new"));
+    const box = await locked(paths);
+    await recoverTempDrop(box, path, []);
+    await box.release();
+  }
+  const [path = ""] = tempDropFiles(site, mailbox(site, "user", mail("new")));
+  assert.equal(readFileSync(`${path}.damaged`, "latin1"), "first\n\n");
+  assert.equal(readFileSync(`${path}.damaged.2`, "latin1"), "second\n\n");
+});
+
+test("a mailbox of CR LF lines keeps its bytes, and gets what the drop has", async (t) => {
+  const crlf = ["one", "two", "three", "four"].map((name) => mail(name).replaceAll("\n", "\r\n")).join("");
+  const old = "From a Tue Nov 24 21:00:00 2026\n\nx\n\n";
+  for (const mbox of [crlf.repeat(40), crlf.repeat(40).slice(0, -2), crlf.repeat(40).slice(0, -4)]) {
+    const { paths, outcome } = await recover(temporarySite(t), old, mbox);
+    assert.deepEqual(outcome, { kind: "recovered", messages: 1 });
+    assert.ok(content(paths).startsWith(old + mbox));
+  }
+});
+
 test("where the spool does not let us remove the drop (1777), its mail comes back once, and it stays empty", async (t) => {
   const { paths, path } = lay(temporarySite(t), mail("one"), mail("new"));
   const { release, fileSystem, ...box } = await locked(paths);
