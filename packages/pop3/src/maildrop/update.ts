@@ -10,6 +10,7 @@
  */
 import { messageOf } from "@mailhost/common/errors";
 import { nodeFileSystem } from "@mailhost/common/fs/file-system";
+import { journalIsEmpty } from "@mailhost/common/mbox/journal";
 import { type LockedMailbox, lockMailbox } from "@mailhost/common/mbox/lock";
 import { beginRemoval } from "@mailhost/common/mbox/remove";
 import { LARGE_MOVE } from "./background-moves.ts";
@@ -121,9 +122,20 @@ async function begin(update: Update, keep: boolean): Promise<() => Promise<void>
       await carryIndexAlong(update);
     };
   } catch (error) {
-    // Nothing was removed, so there is nothing to bring back.
-    await kept?.discard();
+    // Where nothing was removed there is nothing to bring back.
+    if (await isAsItWas(box, refreshed)) await kept?.discard();
     throw error;
+  }
+}
+
+/** Whether a removal that failed has left the mailbox alone, and nobody will carry it out: a sync can fail behind the cut. */
+async function isAsItWas({ file, fileSystem, paths }: LockedMailbox, { index }: Refreshed): Promise<boolean> {
+  try {
+    const { size } = await file.stat();
+    return size >= index.identity.size && (await journalIsEmpty(fileSystem, paths.journal));
+  } catch {
+    // The disk fails altogether; a copy too many does no harm.
+    return false;
   }
 }
 

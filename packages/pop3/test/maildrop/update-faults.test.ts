@@ -34,15 +34,15 @@ function subjects(text: string): string[] {
   return found;
 }
 
-/** A QUIT that deletes the second and the fourth message, having retrieved the third. */
-async function quit(site: Site, fault?: Fault) {
+/** A QUIT that deletes the second and the fourth message, or others, having retrieved the third. */
+async function quit(site: Site, fault?: Fault, deleted: readonly number[] = [2, 4]) {
   const paths = mailboxPaths(site, "wang");
   writeFileSync(paths.mbox, MAIL);
   rmSync(removedFolder(site, "wang"), { recursive: true, force: true });
   const file = await open(paths.mbox, "r");
   const { index } = await refreshIndex(file, undefined);
   const drop = new Maildrop({ paths, file, index, lock: { release: () => Promise.resolve() } });
-  for (const number of [2, 4]) drop.delete(number);
+  for (const number of deleted) drop.delete(number);
   drop.noteRetrieved(3);
   const fileSystem = faultyFileSystem(fault);
   const log = memoryLog([]);
@@ -105,6 +105,21 @@ test("whichever call of QUIT fails, and however, there is a reply and an intact 
     }
   }
   assert.ok(refused > 20);
+});
+
+test("whichever call fails of a QUIT that only cuts, what went is kept", async (t) => {
+  const site = temporarySite(t);
+  const { fileSystem } = await quit(site, undefined, [4, 5]);
+  let gone = 0;
+  for (let at = 1; at <= fileSystem.calls.length; at++) {
+    const { updated } = await quit(site, { at, how: "fail", code: "EIO" }, [4, 5]);
+    const left = subjects(await recovered(site));
+    const where = `at ${at}, ${fileSystem.calls[at - 1]}`;
+    if (left.length === 5) continue;
+    if (updated.kind === "failed") gone++;
+    assert.deepEqual(await keptSubjects(site), ["four", "five"], where);
+  }
+  assert.ok(gone > 0, "a sync behind the cut failed");
 });
 
 test("restoring, killed or failed at any call and given again, brings each message back once", async (t) => {
