@@ -339,7 +339,7 @@ export class Session implements Turn {
   /** pop3.updateOnAbort: deletes what was marked, as Qpopper does; whether anything can be said to be gone. */
   async #updateOnAbort({ drop, user }: Transaction): Promise<boolean> {
     if (!this.options.updateOnAbort) return false;
-    if (this.options.autoDelete) drop.deleteRetrieved();
+    // What was sent may not have come to the client: only its QUIT says so, and pop3.autoDelete waits for that.
     const updated = await updateMaildrop(maildropContext(this.services), drop, this.options);
     if (updated.kind === "done") return true;
     this.services.log.write("error", `POP mailbox update for ${user} failed! ${updated.reason}`);

@@ -70,6 +70,19 @@ test("pop3.updateOnAbort applies deletions of a lost connection, and not without
   }
 });
 
+test("pop3.autoDelete deletes nothing when the connection is lost: what was sent may not have come", async (t) => {
+  const settings = "pop3:\n  autoDelete: true\n  updateOnAbort: true\n  stats: true\n";
+  const server = await startServer(t, { settings });
+  writeMbox(server.mbox("wang"), MESSAGES);
+  const client = await loggedIn(server.port);
+  await client.command("DELE 2");
+  await client.retrieve(3);
+  client.socket.destroy();
+  await until(() => server.logged.some((line) => line.includes("Stats: wang 1 ")), "the end of the session");
+  assert.doesNotMatch(text(server), /Subject: two/);
+  assert.match(text(server), /Subject: three/);
+});
+
 test("pop3.updateStatusHeaders writes Status and X-UIDL, and ids and sizes stay true", async (t) => {
   const server = await startServer(t, { settings: "pop3:\n  updateStatusHeaders: true\n" });
   const odd = [
