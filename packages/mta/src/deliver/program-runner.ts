@@ -10,8 +10,8 @@ import { existsSync } from "node:fs";
 import { constants } from "node:os";
 import type { Writable } from "node:stream";
 import type { Clock, Timer } from "@mailhost/common/clock";
+import { spawnApart } from "@mailhost/common/daemon/closed-descriptors";
 import { errnoOf, messageOf } from "@mailhost/common/errors";
-import { spawnApart } from "./closed-descriptors.ts";
 
 /** A program to run. */
 export interface ProgramRun {

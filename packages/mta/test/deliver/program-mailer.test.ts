@@ -4,9 +4,9 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "n
 import { join } from "node:path";
 import test, { type TestContext } from "node:test";
 import { systemClock } from "@mailhost/common/clock";
+import { inheritedDescriptors } from "@mailhost/common/daemon/closed-descriptors";
 import { silentLog } from "@mailhost/common/log/log";
 import { ManualClock } from "@mailhost/common/testing/manual-clock";
-import { inheritedDescriptors } from "../../src/deliver/closed-descriptors.ts";
 import type { Outcome } from "../../src/deliver/outcome.ts";
 import { deliverToProgram, programSlots } from "../../src/deliver/program-mailer.ts";
 import { openQueue } from "../../src/queue/lmdb-store.ts";

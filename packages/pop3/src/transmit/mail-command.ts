@@ -1,11 +1,14 @@
 /**
  * Runs the command that takes in the messages of XTND XMIT: our own `sendmail -t -oi`, or the one that the settings name
  * (Qpopper's mail-command, which it ran the same way). What the command's exit says is passed on.
+ *
+ * It gets nothing of ours: no descriptor but its streams, and an environment of its own.
  */
-import { spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { Clock } from "@mailhost/common/clock";
+import { spawnApart } from "@mailhost/common/daemon/closed-descriptors";
 import { messageOf } from "@mailhost/common/errors";
 import type { Site } from "@mailhost/common/site";
 import {
@@ -84,13 +87,26 @@ function ownSendmail(): string[] {
   return existsSync(program) ? [process.execPath, ...process.execArgv, program] : ["/usr/sbin/sendmail"];
 }
 
+/** What every program of a system expects, and nothing that may be a secret of ours. */
+function environment(): Record<string, string> {
+  const { TZ } = process.env;
+  return { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", ...(TZ === undefined ? {} : { TZ }) };
+}
+
 function run([program = "", ...args]: readonly string[], fd: number, clock: Clock): Promise<Sent> {
   return new Promise((resolve) => {
-    const child = spawn(program, args, { stdio: [fd, "ignore", "pipe"], cwd: "/" });
     let said = "";
     const failed = (how: string) => resolve({ kind: "failed", reason: `${program} ${how}` });
+    let child: ChildProcess;
+    try {
+      child = spawnApart([program, ...args], [fd, "ignore", "pipe"], { cwd: "/", env: environment() });
+    } catch (error) {
+      // Out of descriptors or processes.
+      failed(`can not be run: ${messageOf(error)}`);
+      return;
+    }
     const timer = clock.after(TIME_LIMIT, () => {
-      child.kill("SIGKILL");
+      killGroup(child);
       failed(`did not end within ${TIME_LIMIT / 1000} s`);
     });
     child.stderr?.setEncoding("utf8").on("data", (text: string) => {
@@ -113,4 +129,13 @@ function run([program = "", ...args]: readonly string[], fd: number, clock: Cloc
       } else failed(`ended with ${code ?? signal}${complaint === "" ? "" : `: ${complaint}`}`);
     });
   });
+}
+
+/** What the command has started goes with it. */
+function killGroup(child: ChildProcess): void {
+  try {
+    if (child.pid !== undefined) process.kill(-child.pid, "SIGKILL");
+  } catch {
+    // It has ended meanwhile.
+  }
 }

@@ -127,3 +127,22 @@ test("a command that reads nothing and says much harms nobody", async (t) => {
   assert.equal(await client.command(`${"x".repeat(70_000)}\r\n.`), "-ERR Message not sent: complaint");
   await client.quit();
 });
+
+test("the mail command gets nothing of ours: no descriptor but its streams, and an environment of its own", async (t) => {
+  process.env.MAILHOST_TEST_SECRET = "geheim";
+  t.after(() => delete process.env.MAILHOST_TEST_SECRET);
+  // The shell has its own script and the output of the loop open; a descriptor of ours would show a file of ours.
+  const server = await serverWith(t, 'for f in /proc/$$/fd/*; do readlink "$f"; done > $OUT; env >> $OUT');
+  writeFileSync(server.mbox("wang"), "From a@b Mon Nov 23 10:00:00 2026\nSubject: x\n\nx\n\n");
+  const client = await loggedIn(server.port);
+  await client.command("STAT");
+  await client.command("XTND XMIT");
+  assert.equal(await client.command("To: a@b\r\n\r\nx\r\n."), "+OK Message sent.");
+  const text = out(server);
+  assert.doesNotMatch(text, /\.mdb|var\/spool|mailhost\.log/);
+  // The pipe of its error output is a pair of sockets.
+  assert.equal(text.match(/socket:/g)?.length, 1);
+  assert.doesNotMatch(text, /MAILHOST_TEST_SECRET/);
+  assert.match(text, /^PATH=/m);
+  await client.quit();
+});

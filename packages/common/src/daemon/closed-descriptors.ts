@@ -7,10 +7,10 @@
  */
 import { type ChildProcess, type SpawnOptions, spawn } from "node:child_process";
 import { closeSync, openSync, readdirSync, readFileSync } from "node:fs";
-import { errnoOf } from "@mailhost/common/errors";
+import { errnoOf } from "../errors.ts";
 
-/** Standard input, output and error output. */
-export type StandardStreams = readonly ["pipe", "pipe", "pipe" | "ignore"];
+/** Standard input, output and error output; input may be a descriptor of ours. */
+export type StandardStreams = readonly ["pipe" | number, "pipe" | "ignore", "pipe" | "ignore"];
 
 /** O_CLOEXEC as Linux prints it, octal. */
 const CLOSE_ON_EXEC = 0o2000000;
