@@ -81,6 +81,14 @@ export function prepareFolders(site: Site, identity: Identity | undefined, uid: 
 }
 
 /**
+ * Hands over what root has made in `var/lib/mailhost` since {@link prepareFolders}, as the journals of mailboxes that it mended:
+ * nobody else could change any mailbox.
+ */
+export function handOverState(site: Site, identity: Identity): void {
+  handOver(site.stateDir, identity);
+}
+
+/**
  * Makes `run` alone: the pid file in it says whether anything else may be touched.
  *
  * @throws UserError when there is no site: a mistyped root stays as it is

@@ -22,7 +22,7 @@ import { EX_OK } from "@mailhost/common/sysexits";
 import { policyWarnings } from "@mailhost/mta/policy/warnings";
 import type { Terminal } from "../terminal.ts";
 import { openControlSocket } from "./control-server.ts";
-import { checkFolders, prepareFolders, prepareRunFolder } from "./folders.ts";
+import { checkFolders, handOverState, prepareFolders, prepareRunFolder } from "./folders.ts";
 import { lockDaemon, lockInstance } from "./instance-locks.ts";
 import type { ChildPlan } from "./managed-child.ts";
 import { bindPorts, listenersOf, readyLine } from "./ports.ts";
@@ -115,6 +115,7 @@ async function runHost(parts: RunParts): Promise<number> {
   const pop3 = await lockDaemon(site, "pop3", { clock: systemClock, log });
   parts.pidFiles.push(pop3);
   await recoverMailboxes(site, settings, log);
+  if (identity !== undefined) handOverState(site, identity);
   const ports = await bindPorts(settings, hasCertificate(site, settings, log));
   const plan = (name: "mta" | "pop3", pidFile: PidFile): ChildPlan => ({
     name,

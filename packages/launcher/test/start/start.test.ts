@@ -203,9 +203,19 @@ describe("mailhost start", () => {
     chmodSync(site.root, 0o755);
     mkdirSync(site.queueDir, { recursive: true });
     writeFileSync(join(site.queueDir, "left-by-root"), "");
+    // Mail that the start puts back: it makes the first journal, as root.
+    mkdirSync(site.spoolDir, { recursive: true });
+    chmodSync(site.spoolDir, 0o777);
+    for (const name of ["wang", ".wang.pop"])
+      writeFileSync(
+        join(site.spoolDir, name),
+        `From a@example.com Tue Nov 24 21:00:00 2026\nSubject: ${name}\n\nx\n\n`,
+      );
     const host = await start();
     assert.match(host.ready ?? "", /^mailhost ready /);
     const { uid, gid } = statSync(join(site.queueDir, "left-by-root"));
+    for (const path of ["journal", "journal/wang"])
+      assert.equal(statSync(join(site.stateDir, path)).uid, uid, path);
     for (const pid of [host.process.pid, pidIn(site, "mta"), pidIn(site, "pop3")]) {
       const status = readFileSync(`/proc/${pid}/status`, "utf8");
       assert.match(status, new RegExp(`^Uid:\\t${uid}\\t${uid}\\t${uid}\\t${uid}$`, "m"));
