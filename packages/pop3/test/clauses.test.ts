@@ -1,6 +1,7 @@
 /** Single clauses of RFC 1939 and its extensions that no other test is about; docs/pop3-conformance.md names them. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { parseSettings } from "@mailhost/common/settings/load";
 import { certificate } from "./harness/certificate.ts";
 import { connected, dialogue, loggedIn } from "./harness/client.ts";
 import { PASSWORD, startServer, writeMbox } from "./harness/server.ts";
@@ -135,9 +136,9 @@ test("no text of ours begins with a bracket but with a code of RFC 2449 or RFC 3
   await client.quit();
 });
 
-test("TOP of a message with dots, without body, and of fewer lines than it has", async (t) => {
+test("TOP doubles dots in header and body, and sends all there is when there are fewer lines", async (t) => {
   const server = await startServer(t);
-  writeMbox(server.mbox("wang"), [".Subject: dot\n\n.\n..\nx\n", "Subject: alone\n"]);
+  writeMbox(server.mbox("wang"), [".Subject: dot\n\n.\n..\nx\n", "Subject: two\n\nb\n"]);
   await dialogue(
     server.port,
     `
@@ -158,8 +159,18 @@ test("TOP of a message with dots, without body, and of fewer lines than it has",
     S: ..
     S: ...
     S: .
+    C: TOP 2 9
+    S: +OK …
+    S: Subject: two
+    S:${" "}
+    S: b
+    S: .
     C: QUIT
     S: +OK …
     `,
   );
+});
+
+test("without a setting the autologout timer is 10 minutes or longer", () => {
+  assert.ok(parseSettings("hostname: mail.test\n", "mailhost.yaml").pop3.timeout >= 600_000);
 });

@@ -53,10 +53,7 @@ test("garbage is answered and ends nothing", async (t) => {
   const server = await startServer(t);
   const client = await connected(server.port);
   assert.equal(await client.command("x".repeat(100_000)), "-ERR Line too long.");
-  assert.equal(
-    await client.command("\u0000\u00ff\u001b[2J"),
-    '-ERR Unknown command: "?\u00ef\u00bf\u00bd?[2j".',
-  );
+  assert.equal(await client.command("\u0000\u00ff\u001b[2J"), '-ERR Unknown command: "???[2j".');
   assert.match(await client.command("__proto__"), /^-ERR Unknown/);
   assert.match(await client.command("CAPA"), /^\+OK/);
   client.drop();

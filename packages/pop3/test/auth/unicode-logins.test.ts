@@ -101,3 +101,13 @@ test("AUTH PLAIN: whom to act as is prepared, and what is nobody is refused", as
   assert.match(await plain("\u00ad"), WRONG, "empty once it is prepared");
   assert.match(await plain("\u202ewang"), WRONG);
 });
+
+test("AUTH PLAIN: names of 255 octets and a password of 1,024 are read, which no command could hold", async (t) => {
+  const name = "n".repeat(255);
+  const password = "密".repeat(341);
+  const say = await site(t, { passwords: { [name]: password } });
+  const response = Buffer.from(`${name}\0${name}\0${password}`).toString("base64");
+  // The account is let in; a mailbox of such a name can not be opened, and that is another matter.
+  const answer = await say(() => ["AUTH PLAIN", response]);
+  assert.match(answer, /^(\+OK|-ERR \[SYS\/(PERM|TEMP)\]) /);
+});
