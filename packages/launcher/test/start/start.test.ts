@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { chmodSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, chownSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
 import { dirname, join } from "node:path";
 import { describe, type TestContext, test } from "node:test";
@@ -205,7 +205,8 @@ describe("mailhost start", () => {
     writeFileSync(join(site.queueDir, "left-by-root"), "");
     // Mail that the start puts back: it makes the first journal, as root.
     mkdirSync(site.spoolDir, { recursive: true });
-    chmodSync(site.spoolDir, 0o777);
+    chownSync(site.spoolDir, 0, findGroup(readSystemLists().group, "mail")!);
+    chmodSync(site.spoolDir, 0o2775);
     for (const name of ["wang", ".wang.pop"])
       writeFileSync(
         join(site.spoolDir, name),
