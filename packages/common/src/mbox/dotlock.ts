@@ -67,7 +67,7 @@ export async function takeDotlock(paths: MailboxPaths, parts: DotlockParts): Pro
     throw error;
   }
   const made = await look(fileSystem, paths.lock);
-  if (made !== undefined) ownDirectory(paths.lock, made);
+  if (made !== undefined) ownDirectory(paths.lock, made, paths.journal);
   const isOurs = async () => {
     const now = await look(fileSystem, paths.lock);
     return now !== undefined && isOwnDirectory(paths.lock, now);

@@ -10,14 +10,20 @@ interface Made {
   readonly stats: Stats;
   /** The time that was last put on it, ms. */
   stamp: number;
+  /** The journal of the mailbox. */
+  readonly journal: string;
 }
 
 /** Lock directories of this process, by path. */
 const directories = new Map<string, Made>();
 
-/** Notes that the directory at `path` is ours; `stats` are those of right after it was made. */
-export function ownDirectory(path: string, stats: Stats): void {
-  directories.set(path, { stats, stamp: stats.mtimeMs });
+/**
+ * Notes that the directory at `path` is ours; `stats` are those of right after it was made.
+ *
+ * @param journal of the mailbox that it locks
+ */
+export function ownDirectory(path: string, stats: Stats, journal: string): void {
+  directories.set(path, { stats, stamp: stats.mtimeMs, journal });
 }
 
 /** Forgets it. */
@@ -58,8 +64,13 @@ export const lockDirectoryCalls = {
       else done(null);
     });
   },
-  /** At the end of the process. */
+  /**
+   * At the end of the process. A change that it leaves to others is under way in the mbox: the directory then stays, as after a
+   * kill, so that programs which heed only it keep out until whoever breaks it has finished the change.
+   */
   rmdirSync(path: string): void {
+    const journal = directories.get(path)?.journal;
+    if (journal !== undefined && (fs.statSync(journal, { throwIfNoEntry: false })?.size ?? 0) > 0) return;
     if (mayRemove(path, fs.lstatSync(path))) fs.rmdirSync(path);
   },
 };

@@ -4,6 +4,7 @@
  *     mbox-child.ts ROOT NAME append TAG COUNT          appends COUNT messages, a lock each
  *     mbox-child.ts ROOT NAME kill-append CALLS         appends until its CALLS-th write, and dies in it
  *     mbox-child.ts ROOT NAME kill-remove CALLS         removes every other message likewise
+ *     mbox-child.ts ROOT NAME leave                     plans the removal of every other message, and ends
  *     mbox-child.ts ROOT NAME append-large              appends 2 MiB and tells the fault
  *     mbox-child.ts ROOT NAME hold                      locks, says so, and holds until it is killed
  *
@@ -20,7 +21,7 @@ import type { LockedMailbox } from "../../src/mbox/lock.ts";
 import { lockMailbox } from "../../src/mbox/lock.ts";
 import { mailboxPaths } from "../../src/mbox/mailboxes.ts";
 import { MboxError } from "../../src/mbox/mbox-error.ts";
-import { removeMessages } from "../../src/mbox/remove.ts";
+import { beginRemoval, removeMessages } from "../../src/mbox/remove.ts";
 import { siteAt } from "../../src/site.ts";
 import { message } from "./mailbox-fixture.ts";
 import { everyOther, numberedMessage } from "./numbered-messages.ts";
@@ -70,6 +71,12 @@ switch (action) {
   case "kill-remove": {
     const box = await lock(deadly(Number(first)));
     await removeMessages(box, await everyOther(box.file), 4096);
+    break;
+  }
+  case "leave": {
+    const box = await lock();
+    await beginRemoval(box, await everyOther(box.file), 4096);
+    process.exit(0);
     break;
   }
   case "append-large": {

@@ -87,6 +87,19 @@ test("a process killed in the middle of a removal leaves the old or the new mail
   );
 });
 
+test("a process that ends before a removal is finished leaves its lock directory, for programs that heed only that", async (t) => {
+  const site = temporarySite(t);
+  const paths = mailbox(site, "left");
+  const box = await locked(paths);
+  const messages = Array.from({ length: 60 }, (_, i) => numberedMessage("old", i));
+  await appendMessages(box, messages);
+  await box.release();
+  const { code } = await finished(start(site, paths.name, "leave"));
+  assert.equal(code, 0);
+  assert.ok(existsSync(paths.lock));
+  assert.equal((await afterRecovery(paths)).length, 30);
+});
+
 test("two processes append 200 messages each, and nothing is lost or mixed", async (t) => {
   const site = temporarySite(t);
   const paths = mailbox(site, "user");
