@@ -148,7 +148,9 @@ function shortFlags(word: string, next: string | undefined, draft: Draft): numbe
     } else if (Object.hasOwn(VALUED, letter) || "elp".includes(letter)) {
       const attached = word.slice(at + 1);
       const value = attached === "" ? next : attached;
-      if (value === undefined) return `flag -${letter} needs an argument`;
+      // "popper -b --explain" is to look, and must not begin to serve.
+      if (value === undefined || value === "" || value.startsWith("--"))
+        return `flag -${letter} needs an argument`;
       const fault = valuedFlag(letter, value, draft);
       return fault ?? (attached === "" ? 1 : 0);
     } else return `unknown flag -${letter}`;

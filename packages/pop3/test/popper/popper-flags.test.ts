@@ -72,6 +72,7 @@ test("what is wrong is said", () => {
     [["-Z"], "unknown flag -Z"],
     [["--frob"], "unknown option --frob"],
     [["-T"], "flag -T needs an argument"],
+    [["-b", "--explain"], "flag -b needs an argument"],
     [["--root"], "--root needs an argument"],
     [["-p", "5"], "-p 5: expected a number from 0 to 4"],
     [["-e", "x=1"], "-e x=1: expected login_delay=SECONDS, expire=DAYS or both with a comma"],
