@@ -26,6 +26,8 @@ import { maildropContext, type Services } from "./services.ts";
 import { firstModes } from "./session-modes.ts";
 import type { SessionState, Transaction } from "./session-state.ts";
 import type { Texts } from "./texts/texts.ts";
+import { wordsFault, wordsOf } from "./verbs/command-words.ts";
+import { prepareNext } from "./verbs/retrieve.ts";
 import { type AbortCause, logDropped, logStats, logTimeout, logTiming } from "./verbs/session-log.ts";
 import { VERBS, type Verb } from "./verbs/table.ts";
 import type { SessionOptions, Turn } from "./verbs/turn.ts";
@@ -177,43 +179,52 @@ export class Session implements Turn {
       if (line !== undefined) {
         // Many commands wait for nothing at all, and would keep everybody else waiting.
         if (++carriedOut % COMMANDS_A_TURN === 0) await setImmediate();
-        await this.#carryOut(line);
+        const waiting = this.#carryOut(line);
+        if (waiting !== undefined) await waiting;
         if (this.#state.kind === "over") return await this.output.flush();
         this.#idle.touch();
         continue;
       }
       await this.output.flush();
+      if (this.#ahead !== undefined) prepareNext(this, this.#ahead);
       if (!(await this.#input.more())) return;
     }
   }
 
-  async #carryOut(line: ClientLine): Promise<void> {
+  /** Carries out a command; undefined when that is done already. */
+  #carryOut(line: ClientLine): Promise<void> | undefined {
     const state = this.#state;
     if (line.kind === "too-long") {
       this.#trace?.tooLong();
-      return await this.output.line(err(this.texts.lineTooLong));
+      return this.output.line(err(this.texts.lineTooLong));
     }
     const verb = VERBS.get(line.verb);
     this.#trace?.command(line, { known: verb !== undefined, loggedIn: this.hasMailbox });
     // RFC 1939 gives the wrong state no reply of its own.
     if (verb === undefined || state.kind === "over" || (verb.state !== "any" && verb.state !== state.kind)) {
-      return await this.output.line(err(this.texts.unknownCommand(line.typed.toLowerCase())));
+      return this.output.line(err(this.texts.unknownCommand(line.typed.toLowerCase())));
     }
     const words = wordsOf(verb, line.argument);
     const fault = wordsFault(verb, words);
     if (fault !== undefined) {
       const [texts, name] = [this.texts, line.verb.toLowerCase()];
       const text = fault === "few" ? texts.tooFewArguments(name) : texts.tooManyArguments(name);
-      return await this.output.line(err(text));
+      return this.output.line(err(text));
     }
-    if (state.kind === "authorization") await this.#beforeLogin(verb, words, state);
-    else {
-      const from = this.options.timing ? this.services.clock.now() : 0;
-      this.#state = await this.#dispatch(verb, words, state);
-      if (this.hasMailbox || !this.options.timing) return;
-      this.#times.clean = this.services.clock.now() - from;
-      logTiming(this, state.user, this.#times, "normal");
-    }
+    if (state.kind === "authorization") return this.#beforeLogin(verb, words, state);
+    const from = this.options.timing ? this.services.clock.now() : 0;
+    const next = this.#dispatch(verb, words, state);
+    if (next instanceof Promise) return this.#afterwards(next, state.user, from);
+    this.#state = next;
+    return undefined;
+  }
+
+  /** Takes over the state that a command leads to, and the time of the one that gave the mailbox back. */
+  async #afterwards(next: Promise<SessionState>, user: string, from: number): Promise<void> {
+    this.#state = await next;
+    if (this.hasMailbox || !this.options.timing) return;
+    this.#times.clean = this.services.clock.now() - from;
+    logTiming(this, user, this.#times, "normal");
   }
 
   /** Carries out a command before the login, and takes the time of the login. */
@@ -238,12 +249,12 @@ export class Session implements Turn {
     verb: Verb,
     words: readonly string[],
     state: Exclude<SessionState, { kind: "over" }>,
-  ): Promise<SessionState> {
+  ): SessionState | Promise<SessionState> {
     this.words = words;
     if (verb.state === "any") return verb.run(this, state);
     if (verb.state === "authorization" && state.kind === "authorization") return verb.run(this, state);
     if (verb.state === "transaction" && state.kind === "transaction") return verb.run(this, state);
-    return Promise.resolve(state);
+    return state;
   }
 
   /**
@@ -363,17 +374,6 @@ export class Session implements Turn {
     this.#times.clean = this.services.clock.now() - from;
     logTiming(this, state.user, this.#times, "error");
   }
-}
-
-function wordsOf(verb: Verb, argument: string): readonly string[] {
-  if (verb.words === "all") return [argument];
-  return argument.split(/[ \t]+/).filter((word) => word !== "");
-}
-
-function wordsFault({ words: allowed }: Verb, words: readonly string[]): "few" | "many" | undefined {
-  if (allowed === "all") return undefined;
-  const [fewest, most] = allowed;
-  return words.length < fewest ? "few" : words.length > most ? "many" : undefined;
 }
 
 /** Errors that only say that the client is gone. */

@@ -88,3 +88,45 @@ test("a whole session's RETRs in one write are answered whole", async (t) => {
   }
   await client.quit();
 });
+
+test("what was made ready for the next RETR is not sent for another, in another language or mode, or when deleted", async (t) => {
+  const server = await startServer(t);
+  const texts = Array.from(
+    { length: 30 },
+    (_, i) =>
+      `Subject: ${i}\nTo: ${i % 2 === 0 ? "王@例子.cn" : "wang@example.net"}\n\n${`.${i}\n`.repeat(i)}`,
+  );
+  writeFileSync(server.mbox("wang"), texts.map((text) => mboxText(text)).join(""));
+  const latin1 = (text: string) => Buffer.from(text).toString("latin1");
+  const client = await loggedIn(server.port);
+  const check = async (number: number) => {
+    const { text, announced } = await client.retrieve(number);
+    assert.equal(text.length, announced);
+    return text;
+  };
+  // Message 2 n + 1 has a surrogate until the client says UTF8.
+  for (let number = 1; number <= 8; number++) {
+    const plain = (await check(number)) === latin1(asSent(texts[number - 1]!));
+    assert.equal(plain, number % 2 === 0);
+  }
+  assert.match(await client.command("UTF8"), /^\+OK/);
+  for (let number = 1; number <= 20; number++) {
+    // The client waits for an answer each time, so the next message is made ready, and often for nothing.
+    if (number % 5 === 0) assert.ok((await check(number + 3)) === latin1(asSent(texts[number + 2]!)));
+    if (number % 7 === 0) assert.match(await client.command(`LIST ${number}`), /^\+OK/);
+    assert.ok((await check(number)) === latin1(asSent(texts[number - 1]!)), `message ${number}`);
+    if (number % 4 === 0) assert.ok((await check(number)) === latin1(asSent(texts[number - 1]!)));
+  }
+  await check(21);
+  await check(22);
+  assert.match(await client.command("DELE 23"), /^\+OK/);
+  assert.match(await client.command("RETR 23"), /^-ERR/);
+  assert.match(await client.command("RSET"), /^\+OK/);
+  assert.ok((await check(23)) === latin1(asSent(texts[22]!)));
+  await check(24);
+  // The reply to this one is ready; the client asks for another form of it.
+  assert.match(await client.command("TOP 25 0"), /^\+OK/);
+  assert.equal((await client.rest()).length, 3);
+  assert.ok((await check(25)) === latin1(asSent(texts[24]!)));
+  await client.quit();
+});

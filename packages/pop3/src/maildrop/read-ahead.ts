@@ -7,6 +7,8 @@
  */
 import type { Clock, Timer } from "@mailhost/common/clock";
 import { readWhole } from "@mailhost/common/fs/whole-io";
+import { PREPARED, type PreparedReply } from "../connection/output.ts";
+import type { Texts } from "../texts/texts.ts";
 import type { IndexedMessage } from "./mailbox-index.ts";
 import type { Maildrop } from "./maildrop.ts";
 
@@ -75,9 +77,18 @@ interface Block {
 /** How a message came: whole and sound; `large`: too large for memory; `changed`: the mbox is another. */
 export type Fetched = Buffer | "large" | "changed";
 
+/** The next message as it will be sent, if it is asked for in the way that was foreseen. */
+export interface NextReply {
+  readonly number: number;
+  readonly texts: Texts;
+  readonly utf8: boolean;
+  readonly reply: PreparedReply;
+}
+
 /** What one session has read ahead. */
 export class ReadAhead {
-  readonly #drop: Maildrop;
+  /** The mailbox that is read. */
+  readonly drop: Maildrop;
   readonly #memory: ReadAheadMemory;
   #block: Block | undefined;
   /** The block behind it, being read; undefined when it could not be or is not sound. */
@@ -87,9 +98,10 @@ export class ReadAhead {
   #lastNumber = -1;
   /** Messages fetched in order so far. */
   #inOrder = 0;
+  #nextReply: NextReply | undefined;
 
   constructor(drop: Maildrop, memory: ReadAheadMemory) {
-    this.#drop = drop;
+    this.drop = drop;
     this.#memory = memory;
   }
 
@@ -100,13 +112,61 @@ export class ReadAhead {
    * @throws errors of the system
    */
   fetch(number: number, message: IndexedMessage): Fetched | Promise<Fetched> {
-    this.#usedIn = this.#memory.round;
-    this.#inOrder = number === this.#lastNumber + 1 ? this.#inOrder + 1 : 0;
-    this.#lastNumber = number;
+    this.#noteFetched(number);
     const block = this.#block;
     return block !== undefined && holds(block, message)
       ? within(block, message)
       : this.#load(number, message);
+  }
+
+  /** Number of the message that will be asked for next, where messages are fetched in order and memory is not short. */
+  get expected(): number | undefined {
+    if (this.#inOrder === 0 || this.#memory.allowance() < LARGEST) return undefined;
+    return this.#lastNumber + 1;
+  }
+
+  /** The message, when it is in memory; see {@link fetch}. */
+  peek(message: IndexedMessage): Buffer | undefined {
+    const block = this.#block;
+    if (block === undefined || !holds(block, message)) return undefined;
+    const found = within(block, message);
+    return found === "changed" ? undefined : found;
+  }
+
+  /** Whether the reply for message `number` is made already. */
+  isPrepared(number: number): boolean {
+    return this.#nextReply?.number === number;
+  }
+
+  /** Keeps the reply that will be asked for next, until another message is. */
+  keepPrepared(next: NextReply): void {
+    this.#dropPrepared();
+    this.#nextReply = next;
+    this.#held += PREPARED;
+    this.#memory.count(this, PREPARED, true);
+  }
+
+  /** The reply that was made for message `number`, in this language and mode: the caller's from now on. */
+  takePrepared(number: number, texts: Texts, utf8: boolean): PreparedReply | undefined {
+    const next = this.#nextReply;
+    if (next === undefined) return undefined;
+    this.#dropPrepared();
+    if (next.number !== number || next.texts !== texts || next.utf8 !== utf8) return undefined;
+    this.#noteFetched(number);
+    return next.reply;
+  }
+
+  #dropPrepared(): void {
+    if (this.#nextReply === undefined) return;
+    this.#nextReply = undefined;
+    this.#held -= PREPARED;
+    this.#memory.count(this, -PREPARED, true);
+  }
+
+  #noteFetched(number: number): void {
+    this.#usedIn = this.#memory.round;
+    this.#inOrder = number === this.#lastNumber + 1 ? this.#inOrder + 1 : 0;
+    this.#lastNumber = number;
   }
 
   /** Gives back what was not used for a while. */
@@ -118,6 +178,7 @@ export class ReadAhead {
   release(): void {
     this.#block = undefined;
     this.#next = undefined;
+    this.#nextReply = undefined;
     this.#memory.count(this, -this.#held, false);
     this.#held = 0;
   }
@@ -146,6 +207,7 @@ export class ReadAhead {
   #keep(block: Block): void {
     this.#block = block;
     this.#next = undefined;
+    this.#nextReply = undefined;
     const octets = block.bytes.length;
     this.#memory.count(this, octets - this.#held, true);
     this.#held = octets;
@@ -153,7 +215,7 @@ export class ReadAhead {
 
   /** Starts to read what is behind a block that holds message `number`. */
   #readNext(number: number, block: Block): void {
-    const messages = this.#drop.index?.messages;
+    const messages = this.drop.index?.messages;
     if (messages === undefined) return;
     const blockEnd = block.from + block.bytes.length;
     // Numbers count from 1 and places in the table from 0, so this is the message behind `number`.
@@ -171,7 +233,7 @@ export class ReadAhead {
 
   /** Where the last message ends that fits `room` octets from `from` on, where message `number` starts, which does. */
   #endOfBlock(number: number, from: number, room: number): number {
-    const { messages } = this.#drop.index!;
+    const { messages } = this.drop.index!;
     let place = number;
     for (;;) {
       const start = messages.start(place);
@@ -184,11 +246,11 @@ export class ReadAhead {
   }
 
   async #read(from: number, end: number): Promise<Block | undefined> {
-    const { file } = this.#drop;
+    const { file } = this.drop;
     if (file === undefined) return undefined;
     const bytes = Buffer.allocUnsafeSlow(end - from);
     const got = await readWhole(file, bytes, from);
-    return got === bytes.length && (await this.#drop.isSound()) ? { from, bytes } : undefined;
+    return got === bytes.length && (await this.drop.isSound()) ? { from, bytes } : undefined;
   }
 }
 

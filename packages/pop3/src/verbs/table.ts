@@ -31,7 +31,10 @@ export type Verb =
       readonly state: "authorization";
       run(turn: Turn, state: Authorization): Promise<SessionState>;
     })
-  | (Common & { readonly state: "transaction"; run(turn: Turn, state: Transaction): Promise<SessionState> })
+  | (Common & {
+      readonly state: "transaction";
+      run(turn: Turn, state: Transaction): SessionState | Promise<SessionState>;
+    })
   | (Common & {
       readonly state: "any";
       run(turn: Turn, state: Authorization | Transaction): Promise<SessionState>;
