@@ -10,6 +10,7 @@ import { committed } from "@mailhost/common/lmdb-commit";
 import { checkLmdbFile } from "@mailhost/common/lmdb-file";
 import type { Site } from "@mailhost/common/site";
 import { open, type RootDatabase } from "lmdb";
+import { INDEX_READERS } from "../maildrop/index-store.ts";
 
 /** Somebody's progress. */
 export interface Progress {
@@ -46,7 +47,14 @@ export function openProgressStore(site: Site): ProgressStore {
         `${path}: ${state.reason}; move it away: everybody then gets the latest bulletins as somebody new does`,
       );
     }
-    opened = open<Progress, string>({ path, noSubdir: true, encoding: "json", eventTurnBatching: false });
+    opened = open<Progress, string>({
+      path,
+      noSubdir: true,
+      encoding: "json",
+      eventTurnBatching: false,
+      // As in the index: each popper of inetd's is a reader.
+      maxReaders: INDEX_READERS,
+    });
     return opened;
   };
   return {

@@ -41,6 +41,9 @@ export interface IndexStore {
 /** Bytes of indexes that are held in memory for clients that come again and again. */
 const HELD = 32 * 1024 * 1024;
 
+/** Processes that may read at once: inetd starts a popper for each connection, and LMDB's 126 would turn the rest away. */
+export const INDEX_READERS = 960;
+
 /** Chunks coded before others get their turn: a large mailbox must not hold up the rest. */
 const CHUNKS_A_TURN = 4;
 
@@ -66,6 +69,7 @@ export function openIndexStore(site: Site, { log, clock }: { log: Log; clock: Cl
     noSubdir: true,
     encoding: "binary",
     eventTurnBatching: false,
+    maxReaders: INDEX_READERS,
   });
   const held = new HeldIndexes(HELD);
   return {
