@@ -152,13 +152,13 @@ test("a mailbox of CR LF lines keeps its bytes, and gets what the drop has", asy
 
 test("where the spool does not let us remove the drop (1777), its mail comes back once, and it stays empty", async (t) => {
   const { paths, path } = lay(temporarySite(t), mail("one"), mail("new"));
-  const { release, fileSystem, ...box } = await locked(paths);
+  const box = await locked(paths);
   const unlink = () => Promise.reject(Object.assign(new Error("EPERM"), { code: "EPERM" }));
-  const sticky = { ...box, release, fileSystem: { ...fileSystem, unlink } };
+  const sticky = { ...box, fileSystem: { ...box.fileSystem, unlink } };
   assert.deepEqual(await recoverTempDrop(sticky, path, []), { kind: "recovered", messages: 1 });
   assert.equal(statSync(path).size, 0);
   assert.equal(await recoverTempDrop(sticky, path, []), undefined);
-  await release();
+  await box.release();
   assert.deepEqual(subjects(content(paths)), ["one", "new"]);
 });
 
