@@ -53,7 +53,10 @@ export function commandLine(
     .fail((message: string | undefined, error: Error | undefined) => {
       // What the parser itself throws, for an option without its value, is wrong usage too.
       if (error !== undefined && error.name !== "YError") throw error;
-      throw new UserError(lowerFirst(message ?? error?.message ?? "wrong usage"), EX_USAGE);
+      const text = lowerFirst(message ?? error?.message ?? "wrong usage");
+      // The parser's own words for it speak of non-option arguments and their number.
+      const lacking = text.startsWith("not enough non-option arguments");
+      throw new UserError(lacking ? "an argument is missing: a name, say" : text, EX_USAGE);
     })
     .epilogue(
       "Exit codes are those of sysexits(3): 64 usage, 65 data, 69 unavailable, 75 try again, 77 permission, 78 settings.",

@@ -13,7 +13,7 @@ describe("the mailhost command", () => {
       [["strat"], /did you mean start\?/i],
       [["start", "--rot", "/x"], /unknown argument: rot/i],
       [["user"], /add, passwd, remove or list/],
-      [["user", "add"], /not enough non-option arguments/i],
+      [["user", "add"], /an argument is missing/],
       [["trace", "a@b"], /missing required argument: from-ip/i],
       [["start", "--root", "/a", "--root", "/b"], /--root: give one directory/],
       [["start", "--root"], /not enough arguments following: root/],
