@@ -13,9 +13,10 @@ import type { Finding } from "./finding.ts";
 const READ = 4;
 const WRITE = 2;
 const WRITE_AND_SEARCH = 3;
+const OTHERS_WRITE = 0o002;
 
 /** What the settings say of files. */
-type FileSettings = Pick<Settings, "tables" | "tls">;
+type FileSettings = Pick<Settings, "tables" | "tls"> & { readonly pop3: Pick<Settings["pop3"], "traceFile"> };
 
 /**
  * Findings on folders and files.
@@ -36,6 +37,8 @@ export function checkPermissions(
     ...folders.flatMap((path) => (asRoot && look(path) === undefined ? [] : checkFolder(path, identity))),
     ...(asRoot ? [] : checkLog(site, identity)),
     ...files.filter((path) => path !== "").flatMap((path) => checkReadable(path, identity)),
+    ...[site.etcMail, ...files].filter((path) => path !== "").flatMap(checkOthersWrite),
+    ...checkTraceFile(site, settings),
     ...checkUsersFile(site, identity),
     ...checkPopauth(site, identity),
   ];
@@ -95,6 +98,24 @@ function checkReadable(path: string, identity: Identity): Finding[] {
   const group = nameOfGroup(readSystemLists().group, identity.gid);
   const text = `${path}: ${identity.user} cannot read it: chgrp ${group} ${path} && chmod g+r ${path}`;
   return [{ level: "error", about: "permissions", text }];
+}
+
+/** Whoever may write what the host is told by tells it whatever he likes. */
+function checkOthersWrite(path: string): Finding[] {
+  const at = look(path);
+  if (typeof at !== "object" || (at.mode & OTHERS_WRITE) === 0) return [];
+  return [{ level: "warning", about: "permissions", text: `${path}: everybody may write it; chmod o-w it` }];
+}
+
+/** What sessions say is for the administrator alone. The next session makes it so; what is there was readable. */
+function checkTraceFile(site: Site, { pop3 }: FileSettings): Finding[] {
+  if (pop3.traceFile === "") return [];
+  const path = sitePath(site, pop3.traceFile);
+  const at = look(path);
+  if (typeof at !== "object" || (at.mode & 0o077) === 0) return [];
+  return [
+    { level: "warning", about: "permissions", text: `${path}: others can read the trace; chmod 600 it` },
+  ];
 }
 
 function checkUsersFile(site: Site, identity: Identity): Finding[] {

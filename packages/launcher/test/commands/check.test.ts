@@ -222,6 +222,18 @@ describe("mailhost check", () => {
     assert.match(warnings.join("\n"), /users: others can read the password hashes/);
   });
 
+  test("settings that everybody may write, and a trace that others can read", async (t) => {
+    const settings = SETTINGS.replace("pop3: {", "pop3: { traceFile: trace,");
+    const site = makeSite(t, { "mailhost.yaml": settings, access: "127.0.0.1 RELAY\n" });
+    chmodSync(site.settingsFile, 0o666);
+    writeFileSync(join(site.root, "trace"), "");
+    chmodSync(join(site.root, "trace"), 0o644);
+    const text = (await check(site)).warnings.join("\n");
+    assert.match(text, /mailhost\.yaml: everybody may write it; chmod o-w it/);
+    assert.match(text, /trace: others can read the trace; chmod 600 it/);
+    assert.doesNotMatch(text, /access: everybody/);
+  });
+
   test("a database of secrets of wrong mode or damaged", async (t) => {
     const site = makeSite(t, { "popauth.db": formatPopauth(new Map([["wang", Buffer.from("geheim")]])) });
     const errors = async () => (await check(site)).errors.filter((text) => text.startsWith("popauth"));

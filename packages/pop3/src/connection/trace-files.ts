@@ -133,8 +133,15 @@ function openFile(path: string, onError: (error: Error) => void): OpenFile {
   stream.on("error", onError);
   if (!at.isFile()) throw ended(stream, "not a plain file");
   if (at.nlink > 1) throw ended(stream, "the file has another name elsewhere");
+  // Whoever has put it there, in /tmp for instance, would read what is in it, whatever its mode.
+  if (at.uid !== 0 && at.uid !== process.geteuid?.())
+    throw ended(stream, `the file belongs to user id ${at.uid}; remove it`);
   // Whoever made it readable for others did not know what would be in it.
-  if ((at.mode & 0o077) !== 0) fchmodSync(fd, 0o600);
+  try {
+    if ((at.mode & 0o077) !== 0) fchmodSync(fd, 0o600);
+  } catch (error) {
+    throw ended(stream, `others may read it, and its mode can not be changed: ${messageOf(error)}`);
+  }
   return { stream, at, sessions: 1, dropped: 0 };
 }
 

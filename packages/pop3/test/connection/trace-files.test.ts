@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import {
   chmodSync,
+  chownSync,
   existsSync,
   linkSync,
   readFileSync,
@@ -85,4 +86,20 @@ test("a device is no trace file", async (t) => {
   lines.close();
   await traces.close();
   assert.deepEqual(logged, ["warn tracefile /dev/full: not a plain file; sessions go on without"]);
+});
+
+test("a file that somebody else has put there is not written, and no descriptor stays open", {
+  skip: process.getuid?.() !== 0 && "only root can give files away",
+}, async (t) => {
+  const { logged, traces, path } = traceFiles(t);
+  writeFileSync(path("trace"), "", { mode: 0o666 });
+  chownSync(path("trace"), 12_345, 12_345);
+  for (let i = 0; i < 3; i++) {
+    const lines = traces.open("trace", "192.0.2.1");
+    lines.write("C: USER wang");
+    lines.close();
+  }
+  await traces.close();
+  assert.equal(readFileSync(path("trace"), "utf8"), "");
+  assert.match(logged.join("\n"), /belongs to user id 12345; remove it; sessions go on without/);
 });
