@@ -2,13 +2,12 @@
  * One POP3 session a mailbox.
  *
  * The session that holds the kernel's lock on `var/lib/mailhost/sessions/NAME` is the only one, among all processes
- * and within each. The file is empty and stays; the lock goes with the process, so nothing is left to clean.
+ * and within each. The file is empty and stays; the lock goes with the process, so nothing is left to clean. It lies beside the
+ * LMDB files, on a disk of this host: opening it keeps nobody waiting, and is done at once.
  */
-import { constants } from "node:fs";
+import { closeSync, constants, mkdirSync, openSync } from "node:fs";
 import { dirname } from "node:path";
 import { errnoOf } from "../errors.ts";
-import type { FileSystem } from "../fs/file-system.ts";
-import { nodeFileSystem } from "../fs/file-system.ts";
 import { tryKernelLock } from "./kernel-lock.ts";
 import type { MailboxPaths } from "./mailboxes.ts";
 import { asMboxError } from "./mbox-error.ts";
@@ -27,32 +26,35 @@ const { O_RDWR, O_CREAT, O_NOFOLLOW } = constants;
  * @returns undefined when another session has the mailbox
  * @throws MboxError when the lock file can not be made
  */
-export async function lockSession(
-  paths: MailboxPaths,
-  fileSystem: FileSystem = nodeFileSystem,
-): Promise<SessionLock | undefined> {
+export async function lockSession(paths: MailboxPaths): Promise<SessionLock | undefined> {
   try {
-    const open = () => fileSystem.open(paths.session, O_RDWR | O_CREAT | O_NOFOLLOW, 0o600);
-    const file = await open().catch(async (error: unknown) => {
-      if (errnoOf(error) !== "ENOENT") throw error;
-      await fileSystem.mkdir(dirname(paths.session));
-      return await open();
-    });
+    const fd = openOrMake(paths.session);
     let held = false;
     try {
-      held = tryKernelLock(file.fd);
+      held = tryKernelLock(fd);
     } finally {
-      if (!held) await file.close();
+      if (!held) closeSync(fd);
     }
     if (!held) return undefined;
     return {
       async release() {
         if (!held) return;
         held = false;
-        await file.close();
+        closeSync(fd);
       },
     };
   } catch (error) {
     throw asMboxError(paths.session, error);
+  }
+}
+
+function openOrMake(path: string): number {
+  const open = () => openSync(path, O_RDWR | O_CREAT | O_NOFOLLOW, 0o600);
+  try {
+    return open();
+  } catch (error) {
+    if (errnoOf(error) !== "ENOENT") throw error;
+    mkdirSync(dirname(path), { recursive: true, mode: 0o750 });
+    return open();
   }
 }

@@ -178,10 +178,11 @@ export class Maildrop {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
+    const closing = this.#file?.close();
     try {
-      await this.#file?.close();
-    } finally {
       await this.#lock.release();
+    } finally {
+      await closing;
     }
   }
 

@@ -4,12 +4,10 @@
  *
  * docs/mbox-and-locking.md says why that is safe. Whatever is in doubt is left to the lock.
  */
-import { constants } from "node:fs";
+import { constants, statSync } from "node:fs";
 import { type FileHandle, lstat, open } from "node:fs/promises";
 import type { Clock } from "@mailhost/common/clock";
 import { errnoOf } from "@mailhost/common/errors";
-import { nodeFileSystem } from "@mailhost/common/fs/file-system";
-import { journalIsEmpty } from "@mailhost/common/mbox/journal";
 import type { MailboxPaths } from "@mailhost/common/mbox/mailboxes";
 import type { UidFormat } from "@mailhost/common/settings/pop3-settings";
 import type { IndexStore } from "./index-store.ts";
@@ -51,12 +49,17 @@ export async function openUnlocked(
   if (file === undefined) return undefined;
   let opened: OpenedUnlocked | undefined;
   try {
-    const identity = await identityOf(file);
-    if (!isUntouched(index.identity, identity) || !isSettled(identity, clock.now())) return undefined;
-    if (!(await isIntact(file, index))) return undefined;
-    // Somebody may have begun while this was going on.
-    const still = isUntouched(identity, await identityOf(file));
-    if (still && (await isInPlace(paths, identity)) && (await isQuiet(paths))) opened = { file, index };
+    const [identity, intact] = await Promise.all([identityOf(file), isIntact(file, index)]);
+    if (!isUntouched(index.identity, identity) || !isSettled(identity, clock.now()) || !intact)
+      return undefined;
+    // Somebody may have begun while this was going on. Nobody's work hides between these: what is done to the file later
+    // is noticed where it is read, as if it had begun after all of them.
+    const [now, inPlace, quiet] = await Promise.all([
+      identityOf(file),
+      isInPlace(paths, identity),
+      isQuiet(paths),
+    ]);
+    if (isUntouched(identity, now) && inPlace && quiet) opened = { file, index };
     return opened;
   } finally {
     if (opened === undefined) await file.close();
@@ -65,7 +68,12 @@ export async function openUnlocked(
 
 /** Whether nobody says that he works on the mailbox, and no work was left undone. */
 async function isQuiet({ lock, journal }: MailboxPaths): Promise<boolean> {
-  return (await isMissing(lock)) && (await journalIsEmpty(nodeFileSystem, journal));
+  return (await isMissing(lock)) && isEmpty(journal);
+}
+
+/** Whether a file is empty or not there. It is beside the index, so nobody has to be let go on meanwhile. */
+function isEmpty(path: string): boolean {
+  return (statSync(path, { throwIfNoEntry: false })?.size ?? 0) === 0;
 }
 
 async function isMissing(path: string): Promise<boolean> {

@@ -91,13 +91,18 @@ async function readMailbox(
   user: string,
 ): Promise<{ file: FileHandle | undefined; index: MailboxIndex | undefined }> {
   const { store, clock, log, lockTimeout: timeout, preparations, uidFormat = "default" } = context;
-  const needed: MailboxPreparation[] = [];
-  for (const preparation of preparations) {
-    if (await preparation.isNeeded(paths, user)) needed.push(preparation);
-  }
+  const [asked, unlocked] = await Promise.allSettled([
+    neededOf(preparations, paths, user),
+    openUnlocked({ store, clock, uidFormat }, paths),
+  ]);
+  const needed = asked.status === "fulfilled" ? asked.value : [];
   const create = needed.length > 0;
-  const unlocked = create ? undefined : await openUnlocked({ store, clock, uidFormat }, paths);
-  if (unlocked !== undefined) return unlocked;
+  if (asked.status === "fulfilled" && !create) {
+    if (unlocked.status === "rejected") throw unlocked.reason;
+    if (unlocked.value !== undefined) return unlocked.value;
+  }
+  if (unlocked.status === "fulfilled") await unlocked.value?.file.close();
+  if (asked.status === "rejected") throw asked.reason;
   const box = await lockMailbox(paths, { timeout, clock, log, create });
   if (box === undefined) {
     await store.forget(paths.name);
@@ -117,6 +122,18 @@ async function readMailbox(
     await file?.close();
     await box.release();
   }
+}
+
+async function neededOf(
+  preparations: readonly MailboxPreparation[],
+  paths: MailboxPaths,
+  user: string,
+): Promise<MailboxPreparation[]> {
+  const needed: MailboxPreparation[] = [];
+  for (const preparation of preparations) {
+    if (await preparation.isNeeded(paths, user)) needed.push(preparation);
+  }
+  return needed;
 }
 
 /** What stands before the first From line is no message: it stays where it is, and an administrator is told. */

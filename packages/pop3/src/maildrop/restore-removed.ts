@@ -64,13 +64,13 @@ export interface Restored {
   readonly unknown: readonly string[];
 }
 
-const { O_RDONLY, O_NOFOLLOW } = constants;
+const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
 
 /** The messages that can be brought back, oldest removal first. */
 export async function listRemoved(site: Site, name: string): Promise<RemovedMessage[]> {
   const found: RemovedMessage[] = [];
   for (const { path, at } of await removedFiles(site, name)) {
-    const file = await nodeFileSystem.open(path, O_RDONLY | O_NOFOLLOW);
+    const file = await nodeFileSystem.open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
     try {
       for (const span of await messagesOf(file)) {
         const header = (await readHeader(file, span)) ?? "";
@@ -103,7 +103,7 @@ export async function restoreRemoved(
 ): Promise<Restored> {
   const { site, clock, log, lockTimeout: timeout, fileSystem = nodeFileSystem } = parts;
   const paths = mailboxPaths(site, name);
-  const lock = await lockSession(paths, fileSystem);
+  const lock = await lockSession(paths);
   if (lock === undefined) throw new MboxError("busy", paths.mbox, "has a POP3 session; try again after it");
   try {
     const box = (await lockMailbox(paths, { timeout, clock, log, create: true, fileSystem }))!;
@@ -149,7 +149,11 @@ async function restore(
   let [restored, present] = [0, 0];
   try {
     for (const { path, at } of await removedFiles(site, name, fileSystem)) {
-      const source = { path, file: await fileSystem.open(path, O_RDONLY | O_NOFOLLOW), complete: true };
+      const source = {
+        path,
+        file: await fileSystem.open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK),
+        complete: true,
+      };
       sources.push(source);
       const spans = await messagesOf(source.file);
       for (const [i, span] of spans.entries()) {
