@@ -135,12 +135,22 @@ export class Listener {
         return socket;
       })
       .then((stream) => {
-        place?.leave();
+        this.#giveUp(place, connection.session?.pauseLeft ?? 0);
         connection.leaving = true;
         return this.#farewell(stream);
       })
       .finally(() => this.#connections.delete(socket));
     return connection.done;
+  }
+
+  /** Who hangs up on the pause behind a wrong password is counted until it is over: it buys no faster guessing. */
+  #giveUp(place: Place | undefined, pauseLeft: number): void {
+    if (pauseLeft === 0 || this.#stopping) {
+      place?.leave();
+      return;
+    }
+    place?.makeRoom();
+    this.#services.clock.after(pauseLeft, () => place?.leave());
   }
 
   /** Serves a client to the end, and returns the stream that is to be closed. */

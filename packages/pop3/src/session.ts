@@ -65,6 +65,7 @@ export class Session implements Turn {
   #options: SessionOptions | undefined;
   #state: SessionState = { kind: "authorization" };
   #failures = 0;
+  #pausedUntil = 0;
   #renewedAt = Number.NEGATIVE_INFINITY;
   #abort: AbortCause = "left";
   /** What the parts of the session took so far, ms, and when the password was found right. */
@@ -267,6 +268,7 @@ export class Session implements Turn {
   }
 
   pause(ms: number): Promise<void> {
+    this.#pausedUntil = this.services.clock.now() + ms;
     return new Promise((resolve) => {
       if (this.#stream.destroyed) return resolve();
       const done = () => {
@@ -277,6 +279,11 @@ export class Session implements Turn {
       const timer: Timer = this.services.clock.after(ms, done);
       this.#stream.on("close", done);
     });
+  }
+
+  /** How long the client would still have to wait, had it stayed, ms. */
+  get pauseLeft(): number {
+    return Math.max(0, this.#pausedUntil - this.services.clock.now());
   }
 
   readAhead(drop: Maildrop): ReadAhead {

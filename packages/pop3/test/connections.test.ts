@@ -109,6 +109,25 @@ test("over the limits clients are told so", async (t) => {
   for (const client of [...others, next, two, last]) client.drop();
 });
 
+test("whoever hangs up on the pause behind a wrong password is counted until it is over", async (t) => {
+  const clock = new ManualClock();
+  const server = await startServer(t, {
+    clock,
+    settings: "pop3: { maxConnectionsPerClient: 1 }\n",
+  });
+  const guesser = await connected(server.port, OUTSIDE);
+  await guesser.command("USER wang");
+  guesser.send("PASS guess\r\n");
+  await until(() => server.logged.some((line) => line.includes("Failed attempted login")), "the failure");
+  guesser.drop();
+  const next = raw(server, OUTSIDE);
+  assert.equal(await next.line(), "-ERR [SYS/TEMP] Too many sessions from your address; try again later.");
+  next.drop();
+  await clock.advance(16_000);
+  const again = await connected(server.port, OUTSIDE);
+  await again.quit();
+});
+
 test("a silent client is let go, one that only trickles too, and nothing is deleted", async (t) => {
   const clock = new ManualClock();
   const server = await startServer(t, { clock, settings: "pop3: { timeout: 600s }\n" });

@@ -42,10 +42,35 @@ export function hashPassword(password: string): Promise<string> {
 export async function verifyPassword(stored: string | undefined, password: string): Promise<boolean> {
   const usable = passwordFault(password) === undefined;
   const known = stored !== undefined && usable;
-  const right = await verify(known ? stored : NOBODYS_HASH, usable ? password : "x").catch(
-    (error: unknown) => {
-      throw new Error(`a stored hash cannot be read: ${messageOf(error)}`, { cause: error });
-    },
-  );
-  return right && known;
+  await turn();
+  try {
+    const right = await verify(known ? stored : NOBODYS_HASH, usable ? password : "x");
+    return right && known;
+  } catch (error) {
+    throw new Error(`a stored hash cannot be read: ${messageOf(error)}`, { cause: error });
+  } finally {
+    endTurn();
+  }
+}
+
+/** Threads that files and hashes share; libuv reads the same variable. */
+const THREADS = Math.max(1, Number(process.env.UV_THREADPOOL_SIZE ?? 4) || 4);
+/** Hashes at once: whoever guesses passwords must leave a thread to those who read mail. */
+const AT_ONCE = Math.max(1, THREADS - 1);
+let running = 0;
+const waiting: (() => void)[] = [];
+
+/** Resolves when a hash may be worked out. */
+function turn(): Promise<void> {
+  if (running < AT_ONCE) {
+    running++;
+    return Promise.resolve();
+  }
+  return new Promise((resolve) => waiting.push(resolve));
+}
+
+function endTurn(): void {
+  const next = waiting.shift();
+  if (next === undefined) running--;
+  else next();
 }

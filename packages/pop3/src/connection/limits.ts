@@ -6,6 +6,8 @@
 export interface Place {
   /** Counts the session under its client's address; false when that has too many. */
   countFor(ip: string, limit: number): boolean;
+  /** Lets another session have the place; the client goes on being counted until {@link leave}. */
+  makeRoom(): void;
   /** Gives the place up; a second call does nothing. */
   leave(): void;
 }
@@ -22,6 +24,10 @@ export class SessionLimits {
     const perClient = this.#perClient;
     let counted: string | undefined;
     let here = true;
+    const makeRoom = () => {
+      if (here) this.#total--;
+      here = false;
+    };
     return {
       countFor: (ip, most) => {
         const sessions = perClient.get(ip) ?? 0;
@@ -30,14 +36,14 @@ export class SessionLimits {
         counted = ip;
         return true;
       },
+      makeRoom,
       leave: () => {
-        if (!here) return;
-        here = false;
-        this.#total--;
+        makeRoom();
         if (counted === undefined) return;
         const sessions = perClient.get(counted) ?? 0;
         if (sessions > 1) perClient.set(counted, sessions - 1);
         else perClient.delete(counted);
+        counted = undefined;
       },
     };
   }

@@ -42,7 +42,7 @@ function shownOfPart(part: Part, wanted: "plain" | "html", place: Place): Shown[
   if (--place.left.parts < 0) return [];
   const deeper = { ...place, depth: place.depth + 1 };
   const boundary = part.parameters.get("boundary");
-  if (type.startsWith("multipart/") && boundary !== undefined && deeper.depth <= DEEPEST) {
+  if (type.startsWith("multipart/") && boundary !== undefined && boundary !== "" && deeper.depth <= DEEPEST) {
     const parts = bodyParts(body, boundary);
     if (type === "multipart/alternative") return shownOfAlternative(parts, wanted, deeper);
     return parts.flatMap((bytes) => shownOfPart(partOf(bytes), wanted, deeper));
