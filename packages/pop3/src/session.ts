@@ -7,14 +7,14 @@
 import type { Duplex } from "node:stream";
 import { setImmediate } from "node:timers/promises";
 import type { SecureContext } from "node:tls";
-import type { Timer } from "@mailhost/common/clock";
 import { messageOf } from "@mailhost/common/errors";
 import { newChallenge } from "@mailhost/common/sasl/challenge";
 import { type Client, hostOf } from "./connection/client.ts";
 import { encrypt } from "./connection/encrypt.ts";
 import { IdleTimer } from "./connection/idle-timer.ts";
 import { Input, type MessageSink, type MessageTaken } from "./connection/input.ts";
-import { ClientGone, Output } from "./connection/output.ts";
+import { ClientGone, isConnectionError, Output } from "./connection/output.ts";
+import { PenaltyPause } from "./connection/penalty-pause.ts";
 import { SessionTrace } from "./connection/session-trace.ts";
 import type { Maildrop } from "./maildrop/maildrop.ts";
 import { ReadAhead, ReadAheadMemory } from "./maildrop/read-ahead.ts";
@@ -65,7 +65,7 @@ export class Session implements Turn {
   #options: SessionOptions | undefined;
   #state: SessionState = { kind: "authorization" };
   #failures = 0;
-  #pausedUntil = 0;
+  readonly #penalty: PenaltyPause;
   #renewedAt = Number.NEGATIVE_INFINITY;
   #abort: AbortCause = "left";
   /** What the parts of the session took so far, ms, and when the password was found right. */
@@ -81,6 +81,7 @@ export class Session implements Turn {
     this.services = services;
     this.#client = client;
     this.#tls = tls;
+    this.#penalty = new PenaltyPause(services.clock);
     this.#idle = new IdleTimer(services.clock, services.settings().pop3.timeout, this.#timedOut);
     this.output = new Output(stream, this.#idle);
     this.#input = new Input(stream, this.#idle);
@@ -268,22 +269,12 @@ export class Session implements Turn {
   }
 
   pause(ms: number): Promise<void> {
-    this.#pausedUntil = this.services.clock.now() + ms;
-    return new Promise((resolve) => {
-      if (this.#stream.destroyed) return resolve();
-      const done = () => {
-        timer.cancel();
-        this.#stream.off("close", done);
-        resolve();
-      };
-      const timer: Timer = this.services.clock.after(ms, done);
-      this.#stream.on("close", done);
-    });
+    return this.#penalty.wait(this.#stream, ms);
   }
 
   /** How long the client would still have to wait, had it stayed, ms. */
   get pauseLeft(): number {
-    return Math.max(0, this.#pausedUntil - this.services.clock.now());
+    return this.#penalty.left;
   }
 
   readAhead(drop: Maildrop): ReadAhead {
@@ -381,10 +372,4 @@ export class Session implements Turn {
     this.#times.clean = this.services.clock.now() - from;
     logTiming(this, state.user, this.#times, "error");
   }
-}
-
-/** Errors that only say that the client is gone. */
-function isConnectionError(error: unknown): boolean {
-  const code = (error as NodeJS.ErrnoException | undefined)?.code ?? "";
-  return /^(ECONN|EPIPE|ETIMEDOUT|ENOTCONN|EHOSTUNREACH|ENETUNREACH|ERR_STREAM|ERR_SSL|EPROTO)/.test(code);
 }

@@ -19,6 +19,12 @@ export class ClientGone extends Error {
   override readonly name = "ClientGone";
 }
 
+/** Errors that only say that the client is gone. */
+export function isConnectionError(error: unknown): boolean {
+  const code = (error as NodeJS.ErrnoException | undefined)?.code ?? "";
+  return /^(ECONN|EPIPE|ETIMEDOUT|ENOTCONN|EHOSTUNREACH|ENETUNREACH|ERR_STREAM|ERR_SSL|EPROTO)/.test(code);
+}
+
 /** Is told of all that goes to the client. */
 export interface OutputWitness {
   line(text: string): void;
