@@ -1,46 +1,22 @@
 /** dnsmasq, a real name server, serves the article's zone: two MX hosts for linuxaid.com.cn. */
 import assert from "node:assert/strict";
-import { createSocket } from "node:dgram";
-import { once } from "node:events";
 import { test } from "node:test";
 import { startHost } from "../harness/host.ts";
 import { mailText } from "../harness/mail.ts";
-import { needs, startProgram } from "../harness/programs.ts";
+import { startNameServer } from "../harness/name-server.ts";
+import { needs } from "../harness/programs.ts";
 import { startSink } from "../harness/sink.ts";
 import { sendMail } from "../harness/smtp-client.ts";
-
-async function freeUdpPort(): Promise<number> {
-  const socket = createSocket("udp4");
-  socket.bind(0, "127.0.0.1");
-  await once(socket, "listening");
-  const { port } = socket.address();
-  await new Promise<void>((done) => socket.close(() => done()));
-  return port;
-}
 
 test(
   "another company's host finds the article's two MX hosts through dnsmasq",
   needs("dnsmasq"),
   async (t) => {
-    const dnsPort = await freeUdpPort();
-    await startProgram(t, "dnsmasq", [
-      ...[
-        "--keep-in-foreground",
-        "--conf-file=/dev/null",
-        "--pid-file=",
-        "--no-resolv",
-        "--no-hosts",
-        "--local=/#/",
-      ],
-      ...[`--port=${dnsPort}`, "--listen-address=127.0.0.1", "--bind-interfaces"],
-      ...[
-        "--mx-host=linuxaid.com.cn,mail.linuxaid.com.cn,10",
-        "--mx-host=linuxaid.com.cn,mail1.linuxaid.com.cn,20",
-      ],
-      ...[
-        "--host-record=mail.linuxaid.com.cn,127.0.0.120",
-        "--host-record=mail1.linuxaid.com.cn,127.0.0.121",
-      ],
+    const dnsPort = await startNameServer(t, [
+      "--mx-host=linuxaid.com.cn,mail.linuxaid.com.cn,10",
+      "--mx-host=linuxaid.com.cn,mail1.linuxaid.com.cn,20",
+      "--host-record=mail.linuxaid.com.cn,127.0.0.120",
+      "--host-record=mail1.linuxaid.com.cn,127.0.0.121",
       "--host-record=aidgroup.linuxaid.com.cn,127.0.0.122",
     ]);
     const mail = await startSink("127.0.0.120", 0, { name: "mail.linuxaid.com.cn" });
