@@ -8,6 +8,7 @@ import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { type Clock, systemClock } from "../clock.ts";
 import type { ConfigError } from "../errors.ts";
+import type { AccountSource } from "../settings/roaming-settings.ts";
 import type { Site } from "../site.ts";
 import { followFile } from "./followed-file.ts";
 import { parsePasswd } from "./passwd-file.ts";
@@ -62,7 +63,7 @@ export interface AccountsParts {
  */
 export function openAccounts(
   site: Site,
-  sources: readonly ("file" | "system")[],
+  sources: readonly AccountSource[],
   { onFault = () => undefined, clock = systemClock }: AccountsParts = {},
 ): SiteAccounts {
   const nobody: ReadonlyMap<string, string> = new Map();

@@ -5,6 +5,7 @@
 import { hostname } from "node:os";
 import type { Option } from "./option.ts";
 import { POP3_OPTIONS } from "./pop3-options.ts";
+import { ROAMING_OPTIONS } from "./roaming-options.ts";
 import { SENDMAIL_OPTIONS } from "./sendmail-options.ts";
 import type { ListenAddress } from "./settings.ts";
 
@@ -209,45 +210,11 @@ const ROWS: readonly Option[] = [
   },
 
   {
-    path: "drac.enabled",
-    kind: "boolean",
-    default: fixed(true),
-    doc: "Let the address of a successful POP3 login relay for a while (POP before SMTP).",
-  },
-  {
-    path: "drac.lifetime",
-    kind: "duration",
-    default: fixed(30 * MINUTE),
-    min: 1,
-    doc: "How long that lasts; fetching and sending renew it.",
-  },
-
-  {
-    path: "accounts",
-    kind: "accounts",
-    default: fixed(["file", "system"]),
-    doc: "Where mailboxes come from, in order: etc/mail/users (file), the system's accounts (system).",
-  },
-  {
     path: "lockTimeout",
     kind: "duration",
     default: fixed(MINUTE),
     min: 100,
     doc: "How long to wait for a mailbox that another program has locked.",
-  },
-
-  {
-    path: "tls.cert",
-    kind: "string",
-    default: fixed("etc/mail/tls/cert.pem"),
-    doc: "Certificate chain, PEM.",
-  },
-  { path: "tls.key", kind: "string", default: fixed("etc/mail/tls/key.pem"), doc: "Its key, PEM." },
-  {
-    path: "tls.allowPlaintextAuth",
-    kind: "boolean",
-    default: fixed(false),
-    doc: "Take passwords on unencrypted connections from anywhere.",
   },
 
   {
@@ -280,6 +247,7 @@ const ROWS: readonly Option[] = [
 
   ...POP3_OPTIONS.map((row): Option => ({ ...row, expert: true })),
   ...SENDMAIL_OPTIONS.map((row): Option => ({ ...row, expert: true })),
+  ...ROAMING_OPTIONS,
 ];
 
 /** Every setting there is, those of one group together. */

@@ -47,9 +47,9 @@ export function readOption(option: Option, node: unknown): Read<unknown> {
       return readList(node, (item) => ({ ok: true, value: item }));
     case "accounts":
       return readList(node, (item) =>
-        item === "file" || item === "system"
+        item === "file" || item === "system" || item === "ldap"
           ? { ok: true, value: item }
-          : { ok: false, expected: "a list of file and system" },
+          : { ok: false, expected: "a list of file, system and ldap" },
       );
     case "choice": {
       const choices = option.choices ?? [];

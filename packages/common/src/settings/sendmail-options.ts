@@ -184,6 +184,11 @@ const TABLES: readonly Option[] = [
     "etc/mail/generics-domains",
     "Domains whose senders genericstable rewrites.",
   ),
+  path(
+    "tables.senders",
+    "etc/mail/senders",
+    "Addresses that an account may send under beside its own: ACCOUNT ADDRESS.",
+  ),
   path("tables.authinfo", "etc/mail/authinfo", "Names and passwords for other hosts (FEATURE authinfo)."),
 ];
 

@@ -65,6 +65,8 @@ export interface TableSettings {
   readonly genericstable: string;
   readonly genericsDomains: string;
   readonly authinfo: string;
+  /** Which addresses an account may send under beside its own. */
+  readonly senders: string;
 }
 
 /** Names that a configuration gives itself, besides those in files. */

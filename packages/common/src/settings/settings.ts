@@ -5,6 +5,17 @@
 
 import type { BulletinSettings, MailboxSettings, PopperSettings } from "./pop3-settings.ts";
 import type {
+  AccountSource,
+  AcmeSettings,
+  AuthSettings,
+  BanSettings,
+  DracSettings,
+  LdapSettings,
+  QuotaSettings,
+  SystemSettings,
+  TlsSettings,
+} from "./roaming-settings.ts";
+import type {
   DomainSettings,
   LocalSettings,
   PolicySettings,
@@ -94,19 +105,17 @@ export interface Settings {
   };
   readonly bulletins: BulletinSettings;
   readonly mailbox: MailboxSettings;
-  readonly drac: {
-    readonly enabled: boolean;
-    readonly lifetime: number;
-  };
-  readonly accounts: readonly ("file" | "system")[];
+  readonly drac: DracSettings;
+  readonly accounts: readonly AccountSource[];
+  readonly system: SystemSettings;
+  readonly ldap: LdapSettings;
+  readonly quota: QuotaSettings;
+  readonly auth: AuthSettings;
+  readonly bans: BanSettings;
   /** How long a delivery or a login waits for another program's mailbox lock. */
   readonly lockTimeout: number;
-  readonly tls: {
-    /** Relative to the site root. */
-    readonly cert: string;
-    readonly key: string;
-    readonly allowPlaintextAuth: boolean;
-  };
+  readonly tls: TlsSettings;
+  readonly acme: AcmeSettings;
   /** Whom to become after binding; absent: see DESIGN of the launcher (root at `/` becomes mail:mail). */
   readonly run: {
     readonly user?: string;

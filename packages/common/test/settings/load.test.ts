@@ -69,7 +69,7 @@ test("faults name file, line, key and what would be right", () => {
   assert.match(refused("relay: {port: 70000}\n"), /expected at most 65535/);
   assert.match(refused("smtp:\n  listen: 25\n"), /expected host:port/);
   assert.match(refused("tls: {allowPlaintextAuth: maybe}\n"), /expected true or false, found "maybe"/);
-  assert.match(refused("accounts: [file, ldap]\n"), /expected a list of file and system/);
+  assert.match(refused("accounts: [file, nis]\n"), /expected a list of file, system and ldap/);
   assert.match(refused("log: {format: xml}\n"), /expected sendmail or json/);
   assert.match(refused("smtp: 25\n"), /smtp: expected settings below it/);
   assert.match(refused("- a\n"), /expected settings, one `key: value` a line/);

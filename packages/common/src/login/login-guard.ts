@@ -1,0 +1,43 @@
+/**
+ * What stands between a login and the look at its password: delays and bans for those who guess. Both servers and all of
+ * their processes ask the same memory, so a guess at SMTP counts at POP3.
+ */
+
+/** Who tries to log in, and where. */
+export interface LoginAttempt {
+  /** The client's address. */
+  readonly ip: string;
+  /** The name as it was given; empty before there is one. */
+  readonly name: string;
+  readonly service: "smtp" | "pop3";
+}
+
+/** An address or network that may not try. */
+export interface Ban {
+  /** An IPv4 address, or an IPv6 network as `2001:db8:1:2::/64`. */
+  readonly network: string;
+  /** ms since 1970. */
+  readonly since: number;
+  readonly until: number;
+  /** Failures that led to it. */
+  readonly failures: number;
+  /** How many bans it has had lately, this one included. */
+  readonly times: number;
+  /** The name that was tried last. */
+  readonly name: string;
+}
+
+/** Judges attempts before and after the password was looked at. Nothing here throws: a memory that is damaged forgives. */
+export interface LoginGuard {
+  /** The ban that a client is under, asked when it connects and before each password; undefined: it may try. */
+  banned(ip: string): Ban | undefined;
+  /**
+   * Counts a wrong password.
+   *
+   * @param onConnection failures of the connection, this one included
+   * @returns how long the answer waits, ms
+   */
+  failed(attempt: LoginAttempt, onConnection: number): number;
+  /** A right password. It forgives its own name at this address, and nobody else's failures. */
+  succeeded(attempt: LoginAttempt): void;
+}
