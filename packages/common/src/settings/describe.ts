@@ -31,7 +31,7 @@ function documented({ doc, choices }: Option): string {
 function shownDefault(option: Option): string {
   if (option.path === "hostname") return "the machine's name";
   const text = writtenDefault(option);
-  return text === undefined ? "unset" : `\`${text}\``;
+  return text === undefined || text === "" ? "unset" : `\`${text}\``;
 }
 
 /** The default as it would be written in the file; undefined: unset. */

@@ -24,7 +24,8 @@ export function readOption(option: Option, node: unknown): Read<unknown> {
   if (isNumber && option.max === undefined && one === "unlimited") return { ok: true, value: NO_LIMIT };
   switch (option.kind) {
     case "string":
-      return text === undefined || text === ""
+      // What is empty unless said otherwise may be emptied again.
+      return text === undefined || (text === "" && option.default() !== "")
         ? { ok: false, expected: "a text" }
         : { ok: true, value: text };
     case "boolean":
