@@ -4,10 +4,10 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { Resolver } from "node:dns/promises";
 import { once } from "node:events";
-import { createServer } from "node:net";
 import type { TestContext } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { findProgram } from "./programs.ts";
+import { reservedPort } from "./reserved-port.ts";
 
 /** How often another port is tried: one that was free may be somebody else's a moment later. */
 const ATTEMPTS = 10;
@@ -22,7 +22,7 @@ const ATTEMPTS = 10;
 export async function startNameServer(t: TestContext, records: readonly string[]): Promise<number> {
   let wrote = "";
   for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
-    const port = await freePort();
+    const port = await reservedPort();
     const child = spawn(
       findProgram("dnsmasq") ?? "dnsmasq",
       [
@@ -72,13 +72,4 @@ async function end(child: ChildProcess): Promise<void> {
   const ended = once(child, "exit");
   child.kill("SIGTERM");
   await ended;
-}
-
-/** A port that nobody has at the moment for TCP; UDP is found out by starting. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as { port: number };
-  await new Promise<void>((done) => server.close(() => done()));
-  return port;
 }

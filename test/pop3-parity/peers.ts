@@ -6,7 +6,6 @@ import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from "node:fs";
-import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -14,6 +13,7 @@ import { cleanUpLater, type Scope } from "../harness/clean-ups.ts";
 import { Connection, type Endpoint } from "../harness/connection.ts";
 import { eventually } from "../harness/eventually.ts";
 import { findProgram } from "../harness/programs.ts";
+import { reservedPort } from "../harness/reserved-port.ts";
 
 /** A POP3 server with a mailbox for each of its users. */
 export interface Server {
@@ -32,7 +32,7 @@ const LONG_AGO = 1_700_000_000;
 /** Starts Dovecot; it ends with the test. Any name is a user's. */
 export async function startDovecot(t: Scope): Promise<Server> {
   const { dir, fill } = mailFolder(t, "d");
-  const port = await freePort();
+  const port = await reservedPort();
   writeFileSync(
     join(dir, "dovecot.conf"),
     `
@@ -79,7 +79,7 @@ service stats {
 /** Starts popa3d, as inetd would, for these users; it ends with the test. */
 export async function startPopa3d(t: Scope, users: readonly string[]): Promise<Server> {
   const { dir, fill } = mailFolder(t, "p");
-  const port = await freePort();
+  const port = await reservedPort();
   const salt = randomBytes(4).toString("hex");
   const hash = spawnSync("openssl", ["passwd", "-1", "-salt", salt, PASSWORD]).stdout.toString().trim();
   mkdirSync(join(dir, "lib/popa3d"), { recursive: true });
@@ -123,16 +123,6 @@ function mailFolder(t: Scope, name: string): { dir: string; fill: Server["fill"]
       utimesSync(file, LONG_AGO, LONG_AGO);
     },
   };
-}
-
-/** A port that nobody listens on; Dovecot does not tell which one the system gave it. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
 }
 
 /** Starts a program and waits for its greeting. */

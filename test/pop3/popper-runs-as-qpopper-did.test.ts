@@ -1,8 +1,6 @@
 /** `popper` from inetd.conf, under tcpserver and on a systemd socket, on a port of its own, and with its configuration file. */
 import assert from "node:assert/strict";
-import { once } from "node:events";
 import { readFileSync, statSync, writeFileSync } from "node:fs";
-import { type AddressInfo, createServer } from "node:net";
 import { test } from "node:test";
 import type { Endpoint } from "../harness/connection.ts";
 import { eventually } from "../harness/eventually.ts";
@@ -10,6 +8,7 @@ import { PASSWORD, prepareSite, type Scope, type Site, startHost } from "../harn
 import { loggedIn, openPop3 } from "../harness/pop3-client.ts";
 import { POPPER, startInetd, startPopper } from "../harness/popper.ts";
 import { needs, runProgram, startProgram } from "../harness/programs.ts";
+import { reservedPort } from "../harness/reserved-port.ts";
 
 /** The line of the article's /etc/inetd.conf. */
 const INETD_LINE = "pop-3 stream tcp nowait root /usr/local/sbin/popper QPopper -s";
@@ -24,15 +23,6 @@ async function siteWithMail(t: Scope, files: Record<string, string> = {}): Promi
   const site = await prepareSite(t, { users: ["wang", "li"], files });
   site.write("var/spool/mail/wang", [1, 2, 3].map(message).join(""));
   return site;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
 }
 
 /** Fetches and deletes the first message. */
@@ -111,7 +101,7 @@ test("several poppers and a daemon share mailboxes: one session at a time, nothi
 
 test("under tcpserver", needs("tcpserver"), async (t) => {
   const site = await siteWithMail(t);
-  const port = await freePort();
+  const port = await reservedPort();
   const args = ["-HRl0", "127.0.0.1", String(port), process.execPath, POPPER, "-s", "--root", site.root];
   await startProgram(t, "tcpserver", args);
   const to = { host: "127.0.0.1", port };
@@ -129,7 +119,7 @@ test("under tcpserver", needs("tcpserver"), async (t) => {
 for (const each of ["each connection", "the listening socket"]) {
   test(`systemd passes ${each}`, needs("systemd-socket-activate"), async (t) => {
     const site = await siteWithMail(t);
-    const port = await freePort();
+    const port = await reservedPort();
     const own = each === "each connection" ? ["--accept", "--inetd"] : [];
     const command = [process.execPath, POPPER, "-s", "--root", site.root];
     await startProgram(t, "systemd-socket-activate", ["-l", `127.0.0.1:${port}`, ...own, ...command]);

@@ -2,7 +2,6 @@
  * What the tests of the remote mailer share: a mailer, a table for DNS, peers that share a port and differ by address.
  */
 import { mkdtempSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach } from "node:test";
@@ -10,6 +9,7 @@ import { silentLog } from "@mailhost/common/log/log";
 import { parseSettings } from "@mailhost/common/settings/load";
 import { ManualClock } from "@mailhost/common/testing/manual-clock";
 import { open, type RootDatabase } from "lmdb";
+import { reservedPort } from "../../../../test/harness/reserved-port.ts";
 import { type HostStatus, openHostStatus } from "../../src/deliver/host-status.ts";
 import type { Mailer } from "../../src/deliver/mailer.ts";
 import type { Outcome } from "../../src/deliver/outcome.ts";
@@ -48,7 +48,7 @@ export function useRemoteRig(): void {
     db = open({ path: join(dir, "hosts.mdb") });
     clock = new ManualClock();
     hosts = openHostStatus(db, { interval: 20 * MINUTE, clock });
-    port = await freePort();
+    port = await reservedPort();
     asked = [];
     mailer = newMailer();
   });
@@ -97,14 +97,6 @@ const resolver: Resolver = {
   aaaa: async () => [],
   ptr: async () => [],
 };
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((done) => server.listen(0, "0.0.0.0", done));
-  const { port: free } = server.address() as { port: number };
-  await new Promise((done) => server.close(done));
-  return free;
-}
 
 export async function peerAt(name: string, script: PeerScript = {}): Promise<FakePeer> {
   const peer = await FakePeer.start({ ...script, host: ADDRESSES[name]!, port });
