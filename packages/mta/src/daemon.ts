@@ -6,6 +6,7 @@
  */
 import { type Accounts, openAccounts } from "@mailhost/common/accounts/accounts";
 import { domainKey } from "@mailhost/common/address";
+import { containerGateways, machineFacts } from "@mailhost/common/container-gateway";
 import type { Daemon, DaemonParts } from "@mailhost/common/daemon/child";
 import { type DracTable, openDracTable } from "@mailhost/common/drac/drac-table";
 import { messageOf } from "@mailhost/common/errors";
@@ -21,7 +22,6 @@ import { type PortKind, SmtpListener } from "./inbound/smtp-listener.ts";
 import { interval, isLogged } from "./log/message-log.ts";
 import { countingLog, openStatistics, type Statistics } from "./log/statistics.ts";
 import { type BoundAddress, isBoundHere } from "./own-addresses.ts";
-import { containerGateways, machineFacts } from "./policy/container-gateway.ts";
 import { findLocalDomain, interfaceAddresses } from "./policy/local-domains.ts";
 import { policyWarnings } from "./policy/warnings.ts";
 import { openQueue } from "./queue/lmdb-store.ts";

@@ -5,6 +5,7 @@ import { isIP } from "node:net";
 import { openAccounts } from "@mailhost/common/accounts/accounts";
 import { domainKey } from "@mailhost/common/address";
 import { systemClock } from "@mailhost/common/clock";
+import { containerGateways, machineFacts } from "@mailhost/common/container-gateway";
 import { type DracTable, openDracTable } from "@mailhost/common/drac/drac-table";
 import { messageOf, type SmtpReply, UserError } from "@mailhost/common/errors";
 import type { Log } from "@mailhost/common/log/log";
@@ -24,7 +25,6 @@ import { askBlockLists, domainInDns, mxHostsOf } from "./inbound/policy-question
 import { isBoundHere } from "./own-addresses.ts";
 import type { Lookup } from "./policy/access-lookup.ts";
 import { greetPauseOf } from "./policy/connect-decision.ts";
-import { containerGateways, machineFacts } from "./policy/container-gateway.ts";
 import { lookupText, verdictText } from "./policy/explain.ts";
 import { interfaceAddresses } from "./policy/local-domains.ts";
 import { domainForMx } from "./policy/recipient-decision.ts";

@@ -7,14 +7,15 @@
 import { lstat } from "node:fs/promises";
 import { type Accounts, openAccounts } from "@mailhost/common/accounts/accounts";
 import { openPopauthSecrets } from "@mailhost/common/accounts/popauth-secrets";
+import { containerGateways, machineFacts } from "@mailhost/common/container-gateway";
 import type { Daemon, DaemonParts } from "@mailhost/common/daemon/child";
 import { openFilesFault, openFilesLimit } from "@mailhost/common/daemon/open-files";
 import { type DracTable, openDracTable } from "@mailhost/common/drac/drac-table";
 import { errnoOf } from "@mailhost/common/errors";
+import { openAdmission } from "@mailhost/common/login/admission";
 import { mailboxPaths } from "@mailhost/common/mbox/mailboxes";
 import type { Settings } from "@mailhost/common/settings/settings";
 import { openSiteTables } from "@mailhost/common/tables/site-tables";
-import { openAdmission } from "./auth/admission.ts";
 import { LoginPenalties, ownFailures } from "./auth/login-penalties.ts";
 import { openSharedFailures } from "./auth/shared-failures.ts";
 import { nameService, openHostNames } from "./connection/host-names.ts";
@@ -72,6 +73,7 @@ export function openServer(parts: Omit<DaemonParts, "listeners">): Pop3Server {
     accounts: () => accounts,
     popauth: openPopauthSecrets(site, (fault) => log.write("error", fault.message)),
     admission: openAdmission({ site, settings: () => settings, log }),
+    gateways: new Set(containerGateways(machineFacts)),
     drac: () => drac,
     hasTls: () => tls !== undefined,
     tables,

@@ -166,14 +166,22 @@ export class Listener {
     const secureContext = kind === "pop3s" ? this.#tls() : undefined;
     const secure = secureContext !== undefined;
     if (who === undefined || this.#stopping || (kind === "pop3s" && !secure)) return socket.destroy();
-    const trusted = !who.hidden && (isLoopback(who.ip) || isRelayNetwork(who.ip, services.tables.access));
+    const behindGateway = services.gateways?.has(who.ip) === true;
+    if (behindGateway) {
+      services.log.write(
+        "warn",
+        `pop3: connection from the container gateway [${who.ip}]: the client's address is hidden, network rules do not apply`,
+      );
+    }
+    const trusted =
+      !who.hidden && !behindGateway && (isLoopback(who.ip) || isRelayNetwork(who.ip, services.tables.access));
     if (!trusted && !place.countFor(who.ip, services.settings().pop3.maxConnectionsPerClient)) {
       return turnAway(socket, ENGLISH.tooManySessionsFromYou);
     }
     const session = new Session({
       stream: secure ? encrypt(socket, secureContext) : socket,
       services,
-      client: { ...who, secure, trusted, ...this.#hostOf(who) },
+      client: { ...who, hidden: who.hidden || behindGateway, secure, trusted, ...this.#hostOf(who) },
       memory: this.#memory,
       tls: this.#tls,
     });

@@ -6,10 +6,11 @@ import type { PopauthSecrets } from "@mailhost/common/accounts/popauth-secrets";
 import type { Clock } from "@mailhost/common/clock";
 import type { DracTable } from "@mailhost/common/drac/drac-table";
 import type { Log } from "@mailhost/common/log/log";
+import type { Admission } from "@mailhost/common/login/admission";
+import type { LoginParts } from "@mailhost/common/login/judge";
 import type { Settings } from "@mailhost/common/settings/settings";
 import type { Site } from "@mailhost/common/site";
 import type { SiteTables } from "@mailhost/common/tables/site-tables";
-import type { Admission } from "./auth/admission.ts";
 import type { LoginPenalties } from "./auth/login-penalties.ts";
 import type { HostNames } from "./connection/host-names.ts";
 import type { TraceFiles } from "./connection/trace-files.ts";
@@ -27,6 +28,8 @@ export interface Services {
   readonly popauth?: PopauthSecrets;
   /** Who may log in at all; absent: everybody. */
   readonly admission?: Admission;
+  /** Addresses of the container's gateways: anybody may be behind them. Absent: there are none. */
+  readonly gateways?: ReadonlySet<string>;
   /** Undefined when DRAC is switched off. */
   readonly drac: () => DracTable | undefined;
   /** Whether clients can have TLS at all: certificate and key are there. */
@@ -46,6 +49,18 @@ export interface Services {
   readonly mailCommand?: MailCommand;
   readonly log: Log;
   readonly clock: Clock;
+}
+
+/** What logins are judged by. */
+export function loginParts({ settings, accounts, popauth, admission, tables }: Services): LoginParts {
+  return {
+    settings,
+    accounts,
+    tables,
+    ...(popauth === undefined ? {} : { popauth }),
+    ...(admission === undefined ? {} : { admission }),
+    secretsBarPasswords: () => settings().pop3.clearTextPassword === "default",
+  };
 }
 
 /** What opening and updating a mailbox needs of them. */

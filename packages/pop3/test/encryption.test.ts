@@ -76,3 +76,20 @@ test("where there is TLS, a password from outside must not come without it", asy
   assert.match(await client.command("USER wang"), /^\+OK/);
   client.drop();
 });
+
+test("a container's gateway may hide anybody: no password without TLS, and no relaying for it", async (t) => {
+  const { tls } = certificate(t);
+  if (tls === undefined) return;
+  const gateways = ["127.0.0.8"];
+  const server = await startServer(t, { tls, access: { "127.0.0.8": "RELAY" }, gateways });
+  const client = await connected(server.port, "127.0.0.8");
+  assert.match(await client.command("USER wang"), /^-ERR \[AUTH\] You must use TLS/);
+  client.drop();
+  assert.ok(server.logged.some((line) => line.includes("connection from the container gateway [127.0.0.8]")));
+  const lax = await startServer(t, { gateways });
+  const inside = await connected(lax.port, "127.0.0.8");
+  await inside.command("USER wang");
+  assert.match(await inside.command(`PASS ${PASSWORD}`), /^\+OK/);
+  await inside.quit();
+  assert.deepEqual(lax.recorded, []);
+});

@@ -44,7 +44,7 @@ export interface InboundParts {
   readonly limits: ConnectionLimits;
   /** Addresses of this host, for literals such as `user@[192.0.2.1]`. */
   ownAddresses(): ReadonlySet<string>;
-  /** Addresses of the container's gateways, see policy/container-gateway.ts. */
+  /** Addresses of the container's gateways, see common container-gateway.ts. */
   readonly gateways: ReadonlySet<string>;
   /** Reads `.forward` and `:include:` files. */
   readonly lists?: ListFiles;

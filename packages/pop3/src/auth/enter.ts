@@ -5,16 +5,16 @@
  */
 import type { Account } from "@mailhost/common/accounts/accounts";
 import { messageOf } from "@mailhost/common/errors";
+import type { RefusalCause, UnavailableCause, Verdict } from "@mailhost/common/login/judge";
 import { openMaildrop } from "../maildrop/open.ts";
 import { NO_MIME } from "../mangle/mangle-order.ts";
 import { applyOwnOptions } from "../options/own-options.ts";
-import { err, ok } from "../protocol/reply.ts";
+import { err, ok, type ResponseCode } from "../protocol/reply.ts";
 import { maildropContext } from "../services.ts";
 import type { SessionState, Transaction } from "../session-state.ts";
 import { logFailedLogin, logLogin, logRefusedLogin } from "../verbs/session-log.ts";
 import type { Turn } from "../verbs/turn.ts";
 import { FAILURES_PER_CONNECTION } from "./login-penalties.ts";
-import type { Verdict } from "./verdict.ts";
 
 /** How somebody tried to log in. */
 export interface Attempt {
@@ -33,18 +33,40 @@ export async function enter(turn: Turn, verdict: Verdict, attempt: Attempt): Pro
   const { services, client, output } = turn;
   switch (verdict.kind) {
     case "unavailable":
-      await output.line(err(verdict.text, verdict.code));
+      await output.line(err(...unavailability(turn, verdict.cause)));
       return attempt.once === true ? { kind: "over" } : { kind: "authorization" };
     case "wrong":
       logFailedLogin(turn, attempt.user, attempt.mechanism);
       return await refuse(turn, attempt, attempt.wrong);
     case "refused":
       logFailedLogin(turn, attempt.user, attempt.mechanism);
-      logRefusedLogin(turn, attempt.user, verdict.reason);
-      return await refuse(turn, attempt, verdict.text);
+      logRefusedLogin(turn, attempt.user, verdict.cause.reason);
+      return await refuse(turn, attempt, refusalText(turn, verdict.account, verdict.cause));
     case "right":
       services.penalties.succeeded(client.ip);
       return await open(turn, verdict.account, verdict.noMime);
+  }
+}
+
+/** What is said when nobody can tell whether a login is right. */
+function unavailability({ texts }: Turn, cause: UnavailableCause): [text: string, code: ResponseCode] {
+  switch (cause.kind) {
+    case "secrets-wrong-mode":
+      return [texts.secretsWrongMode(cause.mode.toString(8).padStart(4, "0")), "SYS/PERM"];
+    case "secrets-unusable":
+      return [texts.secretsUnavailable, "SYS/TEMP"];
+  }
+}
+
+/** What somebody is told who proved who it is, and yet may not log in. */
+function refusalText({ texts }: Turn, { name }: Account, cause: RefusalCause): string {
+  switch (cause.kind) {
+    case "has-secret":
+      return texts.strongerNeededForUser;
+    case "denied":
+      return texts.accessDenied(name);
+    case "blocked-uid":
+      return texts.uidBlocked(cause.below);
   }
 }
 

@@ -4,6 +4,7 @@
  * `AUTH` alone lists the mechanisms, as Qpopper and most other servers have it. A mechanism is offered where it could
  * succeed: PLAIN and LOGIN where a password may be sent on this connection, CRAM-MD5 where there are secrets.
  */
+import { hasSecrets, judgeDigest, judgePassword, type Verdict } from "@mailhost/common/login/judge";
 import { newChallenge } from "@mailhost/common/sasl/challenge";
 import { provesCramMd5 } from "@mailhost/common/sasl/digest";
 import {
@@ -15,15 +16,15 @@ import {
 import { SASL_MECHANISMS } from "@mailhost/common/sasl/mechanisms";
 import { clearTextRefusal } from "../auth/clear-text.ts";
 import { enter } from "../auth/enter.ts";
-import { judgeDigest, judgePassword, type Verdict } from "../auth/verdict.ts";
 import { err, ok } from "../protocol/reply.ts";
+import { loginParts } from "../services.ts";
 import type { Authorization, SessionState } from "../session-state.ts";
 import type { Turn } from "./turn.ts";
 
 /** The names of the mechanisms that this client can use now. */
 export function saslMechanisms(turn: Turn): string[] {
   const clearText = clearTextRefusal(turn) === undefined;
-  const secrets = hasSecrets(turn);
+  const secrets = hasSecrets(turn.services);
   return SASL_MECHANISMS.filter((mechanism) => (mechanism.clearText ? clearText : secrets)).map(
     ({ name }) => name,
   );
@@ -40,7 +41,7 @@ export async function auth(turn: Turn, state: Authorization): Promise<SessionSta
     return state;
   }
   const mechanism = SASL_MECHANISMS.find(({ name }) => name === named.toUpperCase());
-  if (mechanism === undefined || (!mechanism.clearText && !hasSecrets(turn))) {
+  if (mechanism === undefined || (!mechanism.clearText && !hasSecrets(turn.services))) {
     await output.line(err(texts.unknownMechanism(named)));
     return state;
   }
@@ -63,12 +64,6 @@ export async function auth(turn: Turn, state: Authorization): Promise<SessionSta
     wrong: texts.authenticationFailed,
   });
   return next.kind === "authorization" ? state : next;
-}
-
-function hasSecrets({ services }: Turn): boolean {
-  const state = services.popauth?.state();
-  // Of a database that can not be used nobody knows whether it is empty; who tries is told what is wrong.
-  return state !== undefined && state.kind !== "absent" && (state.kind !== "ready" || state.count > 0);
 }
 
 type Outcome =
@@ -96,12 +91,13 @@ async function exchange(turn: Turn, mechanism: SaslMechanism, initial: string | 
   }
 }
 
-function judge(turn: Turn, credentials: SaslCredentials): Verdict | Promise<Verdict> {
+function judge({ services }: Turn, credentials: SaslCredentials): Promise<Verdict> {
+  const parts = loginParts(services);
   const { name: user } = credentials;
   if (credentials.kind === "password") {
     const { password, authorization } = credentials;
-    return judgePassword(turn, { user, password, authorization });
+    return judgePassword(parts, { user, password, authorization });
   }
   const { challenge, digest } = credentials;
-  return judgeDigest(turn, { user, proves: (secret) => provesCramMd5(secret, challenge, digest) });
+  return judgeDigest(parts, { user, proves: (secret) => provesCramMd5(secret, challenge, digest) });
 }

@@ -3,11 +3,12 @@
  *
  * Whatever is wrong, name or proof, the answer is the same and as slow (RFC 2449 section 6.4 names the code).
  */
+import { judgeDigest, judgePassword } from "@mailhost/common/login/judge";
 import { provesApop } from "@mailhost/common/sasl/digest";
 import { clearTextRefusal } from "../auth/clear-text.ts";
 import { enter } from "../auth/enter.ts";
-import { judgeDigest, judgePassword } from "../auth/verdict.ts";
 import { err, ok } from "../protocol/reply.ts";
+import { loginParts } from "../services.ts";
 import type { Authorization, SessionState } from "../session-state.ts";
 import { logApop } from "./session-log.ts";
 import type { Turn } from "./turn.ts";
@@ -39,7 +40,10 @@ export async function pass(turn: Turn, state: Authorization): Promise<SessionSta
     return { kind: "authorization" };
   }
   await output.flush();
-  const verdict = await judgePassword(turn, { user: state.user, password: turn.words[0] ?? "" });
+  const verdict = await judgePassword(loginParts(turn.services), {
+    user: state.user,
+    password: turn.words[0] ?? "",
+  });
   return await enter(turn, verdict, { user: state.user, wrong: texts.wrongPassword(state.user) });
 }
 
@@ -52,7 +56,7 @@ export async function apop(turn: Turn, state: Authorization): Promise<SessionSta
   }
   await output.flush();
   const [name = "", digest = ""] = words;
-  const verdict = judgeDigest(turn, {
+  const verdict = await judgeDigest(loginParts(turn.services), {
     user: name,
     proves: (secret) => provesApop(secret, challenge, digest),
   });

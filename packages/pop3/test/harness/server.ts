@@ -13,10 +13,10 @@ import { openPopauthSecrets } from "@mailhost/common/accounts/popauth-secrets";
 import { type Clock, systemClock } from "@mailhost/common/clock";
 import type { DracTable } from "@mailhost/common/drac/drac-table";
 import type { Log } from "@mailhost/common/log/log";
+import { openAdmission } from "@mailhost/common/login/admission";
 import { parseSettings } from "@mailhost/common/settings/load";
 import type { Settings } from "@mailhost/common/settings/settings";
 import { type Site, siteAt } from "@mailhost/common/site";
-import { openAdmission } from "../../src/auth/admission.ts";
 import { LoginPenalties } from "../../src/auth/login-penalties.ts";
 import { Listener, type PortKind } from "../../src/listener.ts";
 import { BackgroundMoves } from "../../src/maildrop/background-moves.ts";
@@ -38,6 +38,8 @@ export interface ServerOptions {
   readonly tls?: SecureContext;
   /** Entries of etc/mail/popauth.db, which is there then. */
   readonly secrets?: Readonly<Record<string, string>>;
+  /** Addresses of container gateways. */
+  readonly gateways?: readonly string[];
   /** In place of the users with {@link PASSWORD}. */
   readonly accounts?: Accounts;
 }
@@ -97,6 +99,7 @@ export async function startServer(t: TestContext, options: ServerOptions = {}): 
     accounts: () => accounts,
     popauth: openPopauthSecrets(site, (fault) => log.write("error", fault.message)),
     admission: openAdmission({ site, settings: () => settings, log }),
+    gateways: new Set(options.gateways),
     drac: () => testDrac(recorded),
     hasTls: () => options.tls !== undefined,
     tables: {

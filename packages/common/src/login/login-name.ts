@@ -1,11 +1,20 @@
 /**
  * Whose account a login name stands for. The case of names does not matter, as with Qpopper's downcase-user.
  */
-import { domainKey, localPartKey, splitAddress } from "@mailhost/common/address";
-import type { Services } from "../services.ts";
+import type { Accounts } from "../accounts/accounts.ts";
+import { domainKey, localPartKey, splitAddress } from "../address.ts";
+import type { Settings } from "../settings/settings.ts";
+import type { DomainSet } from "../tables/site-tables.ts";
 
 /** What a login as this asks for beside the mailbox (Qpopper's user-no-mime). */
 const NO_MIME_SUFFIX = "-no-mime";
+
+/** What names are read by. */
+export interface LoginNameParts {
+  readonly settings: () => Pick<Settings, "hostname" | "pop3">;
+  readonly accounts: () => Pick<Accounts, "find">;
+  readonly tables: { readonly localHostNames: Pick<DomainSet, "has"> };
+}
 
 /** Whom a name stands for. */
 export interface LoginName {
@@ -16,19 +25,19 @@ export interface LoginName {
 }
 
 /** Reads a name as it was typed: `name`, `name@one-of-our-domains`, or either with `-no-mime` behind the name. */
-export function loginName(services: Services, typed: string): LoginName {
-  const name = withoutDomain(services, typed);
-  const { noMime } = services.settings().pop3;
+export function loginName(parts: LoginNameParts, typed: string): LoginName {
+  const name = withoutDomain(parts, typed);
+  const { noMime } = parts.settings().pop3;
   const bare = name.slice(0, -NO_MIME_SUFFIX.length);
   // An account that is called so is itself.
   const suffixed = noMime && bare !== "" && name.endsWith(NO_MIME_SUFFIX);
-  return suffixed && services.accounts().find(name) === undefined
+  return suffixed && parts.accounts().find(name) === undefined
     ? { account: bare, noMime: true }
     : { account: name, noMime: false };
 }
 
 /** An address in another domain than ours is left whole, and nobody is called that, unless all domains are dropped. */
-function withoutDomain({ settings, tables }: Services, typed: string): string {
+function withoutDomain({ settings, tables }: LoginNameParts, typed: string): string {
   const { localPart, domain } = splitAddress(typed);
   if (domain === "") return typed.toLowerCase();
   const ours = tables.localHostNames.has(domain) || domainKey(domain) === domainKey(settings().hostname);

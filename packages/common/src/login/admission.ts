@@ -5,12 +5,12 @@
  * A file that the settings name and that is not there lets nobody in: it may be the one that kept somebody out.
  */
 import { readFileSync } from "node:fs";
-import type { Account } from "@mailhost/common/accounts/accounts";
-import { type Followed, followFile } from "@mailhost/common/accounts/followed-file";
-import { ConfigError } from "@mailhost/common/errors";
-import type { Log } from "@mailhost/common/log/log";
-import type { Settings } from "@mailhost/common/settings/settings";
-import { type Site, sitePath } from "@mailhost/common/site";
+import type { Account } from "../accounts/accounts.ts";
+import { type Followed, followFile } from "../accounts/followed-file.ts";
+import { ConfigError } from "../errors.ts";
+import type { Log } from "../log/log.ts";
+import type { Settings } from "../settings/settings.ts";
+import { type Site, sitePath } from "../site.ts";
 
 /** Why an account may not log in; `reason` is for the log. */
 export type Refusal =
