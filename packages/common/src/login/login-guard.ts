@@ -10,11 +10,16 @@ export interface LoginAttempt {
   /** The name as it was given; empty before there is one. */
   readonly name: string;
   readonly service: "smtp" | "pop3";
+  /**
+   * The password that was wrong, where one was given: a mail program that goes on asking with an old one is no guesser. Never kept:
+   * two octets of a keyed digest are. Absent for digests of challenges, each of which counts.
+   */
+  readonly password?: string;
 }
 
 /** An address or network that may not try. */
 export interface Ban {
-  /** An IPv4 address, or an IPv6 network as `2001:db8:1:2::/64`. */
+  /** An IPv4 address, or an IPv6 network as `2001:db8:1:2:0:0:0:0/64`. */
   readonly network: string;
   /** ms since 1970. */
   readonly since: number;
@@ -38,6 +43,9 @@ export interface LoginGuard {
    * @returns how long the answer waits, ms
    */
   failed(attempt: LoginAttempt, onConnection: number): number;
-  /** A right password. It forgives its own name at this address, and nobody else's failures. */
+  /**
+   * A right password. It forgives its own name at this address, and nobody else's failures. `name` may be the account's instead
+   * of what was given, as for `failed`; the two must agree.
+   */
   succeeded(attempt: LoginAttempt): void;
 }
