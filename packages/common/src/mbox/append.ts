@@ -13,7 +13,7 @@ import { readWhole, writeWhole } from "../fs/whole-io.ts";
 import { announceChunk, CHUNK_HEAD, LARGEST_CHUNK } from "./append-journal.ts";
 import { messageHead } from "./from-line.ts";
 import type { AppendRecord } from "./journal.ts";
-import { bootId, openJournal } from "./journal.ts";
+import { openJournal, subjectOf } from "./journal.ts";
 import type { LockedMailbox } from "./lock.ts";
 import { encodedBound, MboxEncoder } from "./mbox-encoder.ts";
 import { asMboxError, MboxError } from "./mbox-error.ts";
@@ -59,10 +59,11 @@ async function appendWith(
   messages: readonly MboxMessage[],
 ): Promise<void> {
   const { file } = box;
-  const { dev: device, ino: inode, size: length } = await file.stat();
+  const stat = await file.stat();
+  const { size: length } = stat;
   try {
     const separator = await missingSeparator(file, length);
-    const plan = { device, inode, boot: bootId(), length, separator: separator.length };
+    const plan = { ...subjectOf(stat), length, separator: separator.length };
     const batch = new Batch(file, journal, plan);
     await batch.put(separator);
     await writeMessages(batch, messages, box.paths.mbox);

@@ -15,16 +15,25 @@ import { readWhole } from "../fs/whole-io.ts";
 import type { Log } from "../log/log.ts";
 import { journalIsEmpty } from "./journal.ts";
 import { tryKernelLock } from "./kernel-lock.ts";
-import { disownDirectory, isOwnDirectory, lockDirectoryCalls, ownDirectory } from "./lock-directory.ts";
+import {
+  disownDirectory,
+  hasUnfinishedChange,
+  isOwnDirectory,
+  lockDirectoryCalls,
+  ownDirectory,
+} from "./lock-directory.ts";
 import type { MailboxPaths } from "./mailboxes.ts";
 import { isStillAt, openMbox } from "./open-mbox.ts";
-import { replayJournal } from "./replay.ts";
+import { mendMailbox } from "./replay.ts";
 
 /** A dotlock that is ours. */
 export interface Dotlock {
   /** Whether it is still there and still the one that we made. */
   isOurs(): Promise<boolean>;
-  /** Removes it. Never rejects: what went wrong is in the log, and the lock is stale 15 s from now. */
+  /**
+   * Removes it; while the journal speaks of a change that failed half way it stays, for the next of us to finish the change and
+   * break it. Never rejects: what went wrong is in the log, and the lock is stale 15 s from now.
+   */
   release(): Promise<void>;
 }
 
@@ -81,8 +90,10 @@ export async function takeDotlock(paths: MailboxPaths, parts: DotlockParts): Pro
         await giveUp().catch(async (error: unknown) => {
           // Touched by somebody, so that the library let go of it; the directory is ours all the same.
           if (errnoOf(error) !== "ERELEASED" && errnoOf(error) !== "ENOTACQUIRED") throw error;
-          if (await isOurs()) await fileSystem.rmdir(paths.lock);
+          if (!hasUnfinishedChange(paths.lock) && (await isOurs())) await fileSystem.rmdir(paths.lock);
         });
+        if (hasUnfinishedChange(paths.lock))
+          log.write("warn", `${paths.lock}: stays until a change that failed half way is finished`);
       } catch (error) {
         log.write("error", `${paths.lock}: can not be removed: ${messageOf(error)}`);
       } finally {
@@ -128,9 +139,7 @@ export async function breakStaleDotlock(
     if (!tryKernelLock(file.fd) || !(await isStillAt(fileSystem, paths.mbox, file))) return false;
     const now = await look(fileSystem, paths.lock);
     if (now === undefined || now.ino !== seen.ino || now.mtimeMs !== seen.mtimeMs) return false;
-    if (!(await journalIsEmpty(fileSystem, paths.journal))) {
-      await replayJournal({ paths, file, fileSystem, log });
-    }
+    await mendMailbox({ paths, file, fileSystem, log });
     if (now.isDirectory()) await fileSystem.rmdir(paths.lock);
     else await fileSystem.unlink(paths.lock);
     log.write("warn", `${paths.lock}: broke a stale lock: ${reason}`);
@@ -153,7 +162,9 @@ async function staleReason(
   const seconds = Math.round(age / 1000);
   if (seen.isDirectory()) {
     // A stamp from far in the future is as dead: whoever lives renews it with the time of now.
-    return Math.abs(age) > DIRECTORY_STALE ? `not renewed for ${seconds} s` : undefined;
+    if (Math.abs(age) > DIRECTORY_STALE) return `not renewed for ${seconds} s`;
+    // Whoever writes a journal holds the kernel's lock, which the caller tries next: if it can be had, nobody is at work.
+    return (await journalIsEmpty(fileSystem, paths.journal)) ? undefined : "a change was left half done";
   }
   if (age > FILE_STALE) return `${seconds} s old`;
   if (age <= FILE_STALE_OWNER_GONE) return undefined;

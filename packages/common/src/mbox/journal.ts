@@ -10,6 +10,7 @@
  *     16 bytes start of the payload's SHA-256
  */
 import { createHash } from "node:crypto";
+import type { Stats } from "node:fs";
 import { constants, readFileSync } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
 import { dirname } from "node:path";
@@ -21,8 +22,23 @@ import { readWhole, syncFolder, writeWhole } from "../fs/whole-io.ts";
 export interface JournalSubject {
   readonly device: number;
   readonly inode: number;
+  /** When the file was made, ms; 0 where that is not known. An inode is soon used again. */
+  readonly born?: number;
   /** The running system's boot id; see {@link bootId}. */
   readonly boot: string;
+}
+
+/** The mbox that a record written now speaks of. */
+export function subjectOf({ dev, ino, birthtimeMs }: Stats): JournalSubject {
+  return { device: dev, inode: ino, born: birthtimeMs, boot: bootId() };
+}
+
+/** Whether a record speaks of that file. */
+export function speaksOf({ device, inode, born = 0, boot }: JournalSubject, stat: Stats): boolean {
+  const sameBoot = boot !== "" && boot === bootId();
+  // A device may get another number when the system starts again; an inode does not.
+  if (inode !== stat.ino || (sameBoot && device !== stat.dev)) return false;
+  return born === 0 || stat.birthtimeMs === 0 || born === stat.birthtimeMs;
 }
 
 /** A batch is being appended, and these bytes of it are about to be written; see append-journal.ts. */

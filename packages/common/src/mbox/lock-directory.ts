@@ -46,6 +46,22 @@ function mayRemove(path: string, now: Stats): boolean {
   return !directories.has(path) || isOwnDirectory(path, now);
 }
 
+/**
+ * Whether the mailbox that a directory of ours locks has a change that is left to others: the process ends, or a disk failed. The
+ * directory must then stay, as after a kill, so that programs which heed only it keep out of the mbox until whoever breaks it
+ * has finished the change.
+ */
+export function hasUnfinishedChange(path: string): boolean {
+  const journal = directories.get(path)?.journal;
+  if (journal === undefined) return false;
+  try {
+    return (fs.statSync(journal, { throwIfNoEntry: false })?.size ?? 0) > 0;
+  } catch {
+    // Not to be known on a disk that fails: a lock too many is the lesser harm, and gets stale.
+    return true;
+  }
+}
+
 /** What proper-lockfile takes for its `fs`. */
 export const lockDirectoryCalls = {
   mkdir: fs.mkdir,
@@ -57,20 +73,21 @@ export const lockDirectoryCalls = {
       done(error);
     });
   },
+  /** A change that failed half way stays for others to finish: the directory stays with it, see {@link hasUnfinishedChange}. */
   rmdir(path: string, done: fs.NoParamCallback): void {
+    if (hasUnfinishedChange(path)) {
+      done(null);
+      return;
+    }
     fs.lstat(path, (error, now) => {
       if (error !== null) done(error);
       else if (mayRemove(path, now)) fs.rmdir(path, done);
       else done(null);
     });
   },
-  /**
-   * At the end of the process. A change that it leaves to others is under way in the mbox: the directory then stays, as after a
-   * kill, so that programs which heed only it keep out until whoever breaks it has finished the change.
-   */
+  /** At the end of the process; likewise. */
   rmdirSync(path: string): void {
-    const journal = directories.get(path)?.journal;
-    if (journal !== undefined && (fs.statSync(journal, { throwIfNoEntry: false })?.size ?? 0) > 0) return;
+    if (hasUnfinishedChange(path)) return;
     if (mayRemove(path, fs.lstatSync(path))) fs.rmdirSync(path);
   },
 };

@@ -13,12 +13,11 @@ import { nodeFileSystem } from "../fs/file-system.ts";
 import type { Log } from "../log/log.ts";
 import type { Dotlock, DotlockParts } from "./dotlock.ts";
 import { breakStaleDotlock, takeDotlock } from "./dotlock.ts";
-import { journalIsEmpty } from "./journal.ts";
 import { tryKernelLock } from "./kernel-lock.ts";
 import { type MailboxPaths, makeMailboxFolder } from "./mailboxes.ts";
 import { asMboxError, MboxError } from "./mbox-error.ts";
 import { isStillAt, MBOX_MODE, openMbox } from "./open-mbox.ts";
-import { replayJournal } from "./replay.ts";
+import { mendMailbox } from "./replay.ts";
 import { takeTurn } from "./turns.ts";
 
 /** How to lock. */
@@ -135,9 +134,7 @@ async function tryLock(
   try {
     file = await openAndLock(paths, create, dotlock, fileSystem);
     if (file === "no mbox" || file === undefined) return file;
-    if (!(await journalIsEmpty(fileSystem, paths.journal))) {
-      await replayJournal({ paths, file, fileSystem, log });
-    }
+    await mendMailbox({ paths, file, fileSystem, log });
     const box = lockedMailbox(paths, file, dotlock, parts);
     dotlock = undefined;
     return box;

@@ -155,16 +155,6 @@ export async function commitRemoval(
   }
 }
 
-/** Announces a removal and carries it out. */
-export async function startRemoval(
-  file: FileHandle,
-  journal: FileHandle,
-  plan: Omit<RemoveRecord, "step">,
-  step: number,
-): Promise<void> {
-  await finishRemoval(await commitRemoval(file, journal, plan, step), undefined);
-}
-
 /** Moves what stays and cuts the rest off, going on from `done`, the last step that was carried out. */
 export async function finishRemoval(removal: Removal, done: RemoveStep | undefined): Promise<void> {
   const { file, journal } = removal;

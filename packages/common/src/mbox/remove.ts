@@ -6,7 +6,7 @@
  * Where nothing has to move (all messages go, or the last ones) one truncate does it, and the journal is not needed.
  */
 import type { FileHandle } from "node:fs/promises";
-import { bootId, openJournal } from "./journal.ts";
+import { openJournal, subjectOf } from "./journal.ts";
 import type { LockedMailbox } from "./lock.ts";
 import { asMboxError } from "./mbox-error.ts";
 import { commitRemoval, finishRemoval, type Removal } from "./remove-steps.ts";
@@ -66,7 +66,8 @@ export async function beginRemoval(
   try {
     journal = await openJournal(box.fileSystem, box.paths.journal);
     if ((await journal.stat()).size > 0) await replayJournal(box);
-    const { dev: device, ino: inode, size: length } = await box.file.stat();
+    const stat = await box.file.stat();
+    const { size: length } = stat;
     const keep = rangesBetween(ranges, length);
     if (keep.length === 0) {
       await box.file.truncate(first.start);
@@ -75,9 +76,7 @@ export async function beginRemoval(
     }
     const plan = {
       kind: "remove",
-      device,
-      inode,
-      boot: bootId(),
+      ...subjectOf(stat),
       length,
       target: first.start,
       keep,

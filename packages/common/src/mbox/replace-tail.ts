@@ -2,7 +2,7 @@
  * Puts other, longer bytes in the place of everything from one offset of a locked mbox on: one change, done or not done
  * whatever happens (replacement.ts).
  */
-import { bootId, openJournal } from "./journal.ts";
+import { openJournal, subjectOf } from "./journal.ts";
 import type { LockedMailbox } from "./lock.ts";
 import { asMboxError, MboxError } from "./mbox-error.ts";
 import { lengthOf, type Piece, startReplacement } from "./replacement.ts";
@@ -25,7 +25,8 @@ export async function replaceTail(
     const journal = await openJournal(box.fileSystem, box.paths.journal);
     try {
       if ((await journal.stat()).size > 0) await replayJournal(box);
-      const { dev: device, ino: inode, size: length } = await box.file.stat();
+      const stat = await box.file.stat();
+      const { size: length } = stat;
       if (expected !== undefined && length !== expected) {
         throw new MboxError(
           "busy",
@@ -36,7 +37,7 @@ export async function replaceTail(
       const bytes = pieces.reduce((sum, piece) => sum + lengthOf(piece), 0);
       if (at < 0 || at > length || at + bytes < length)
         throw new RangeError(`${bytes} bytes at ${at} of ${length}`);
-      const plan = { kind: "replace", device, inode, boot: bootId(), length, at, bytes } as const;
+      const plan = { kind: "replace", ...subjectOf(stat), length, at, bytes } as const;
       await startReplacement(box.file, journal, plan, pieces);
     } finally {
       await journal.close();

@@ -18,7 +18,7 @@ import type { FileHandle } from "node:fs/promises";
 import { readWhole, writeWhole } from "../fs/whole-io.ts";
 import type { ReplaceRecord } from "./journal.ts";
 import { frame, readFrame } from "./journal.ts";
-import { SMALL_STEP, startRemoval } from "./remove-steps.ts";
+import type { Replayed } from "./replay.ts";
 
 /** Some of the new bytes: given, or part of a file. */
 export type Piece = Buffer | { readonly file: FileHandle; readonly start: number; readonly end: number };
@@ -116,11 +116,11 @@ export async function replayReplacement(
   file: FileHandle,
   journal: FileHandle,
   record: ReplaceRecord,
-): Promise<string> {
+): Promise<Replayed> {
   if (record.sum === "") return "a change had not begun, nothing to mend";
   const mark = (await readFrame(journal, MARK_AT))?.payload as { mark?: unknown } | undefined;
   const { size } = await file.stat();
-  if (mark?.mark !== MARK.mark) return await undoFilling(file, journal, record, size);
+  if (mark?.mark !== MARK.mark) return await undoFilling(file, record, size);
   if (size < record.at + record.bytes) return "another program shortened it during a change, left as it is";
   if ((await sumOf(journal, record)) !== record.sum) throw new Error("the journal is damaged");
   await carryOut(file, journal, record);
@@ -130,10 +130,9 @@ export async function replayReplacement(
 /** Takes the zeros out again: nothing else has been done yet. */
 async function undoFilling(
   file: FileHandle,
-  journal: FileHandle,
-  { device, inode, boot, length, at, bytes }: ReplaceRecord,
+  { device, inode, born, boot, length, at, bytes }: ReplaceRecord,
   size: number,
-): Promise<string> {
+): Promise<Replayed> {
   const zeros = await zerosFrom(file, length, Math.min(size, at + bytes));
   if (zeros === 0) return "a change had not begun, nothing to mend";
   if (length + zeros === size) {
@@ -141,15 +140,11 @@ async function undoFilling(
     await file.sync();
     return "an unfinished change was undone";
   }
-  const keep = [[length + zeros, size]] as const;
-  await journal.truncate(0);
-  await startRemoval(
-    file,
-    journal,
-    { kind: "remove", device, inode, boot, length: size, target: length, keep },
-    SMALL_STEP,
-  );
-  return "an unfinished change was undone, another program's mail behind it stays";
+  const subject = { device, inode, boot, ...(born !== undefined && { born }) };
+  return {
+    removal: { kind: "remove", ...subject, length: size, target: length, keep: [[length + zeros, size]] },
+    outcome: "an unfinished change was undone, another program's mail behind it stays",
+  };
 }
 
 async function zerosFrom(file: FileHandle, from: number, to: number): Promise<number> {

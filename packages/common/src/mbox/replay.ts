@@ -5,25 +5,30 @@
  * - an append is undone: its bytes are taken out again, for the batch was not acknowledged and comes again
  * - a removal whose plan is whole is finished, from the last step that was announced
  * - a replacement of the mbox's end is finished once its bytes are announced and have their room, else undone
- * - a record that is not whole, or speaks of another file than the one that stands there now, is dropped
+ * - a record that is not whole is dropped
+ * - one that speaks of another file than the one that stands there now is put aside, for the day on which that file is back:
+ *   the spool may not have been mounted when mail came
  */
+import { constants, statSync } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
 import type { FileSystem } from "../fs/file-system.ts";
+import { syncFolder } from "../fs/whole-io.ts";
 import type { Log } from "../log/log.ts";
 import type { Announced } from "./append-journal.ts";
 import { endOfOurs, lastChunk } from "./append-journal.ts";
 import type { JournalRecord, RemoveRecord } from "./journal.ts";
-import { bootId, openJournal, readFrame } from "./journal.ts";
+import { bootId, journalIsEmpty, openJournal, readFrame, speaksOf } from "./journal.ts";
 import type { MailboxPaths } from "./mailboxes.ts";
 import { asMboxError } from "./mbox-error.ts";
 import {
   carryOut,
+  commitRemoval,
   finishRemoval,
   isUncut,
   lastStep,
   removalOf,
   SMALL_STEP,
-  startRemoval,
   withMailBehind,
 } from "./remove-steps.ts";
 import { replayReplacement } from "./replacement.ts";
@@ -37,42 +42,122 @@ export interface ReplayedMailbox {
   readonly log: Log;
 }
 
+/** What a journal came to: an outcome for the log, and what else has to be done for it. */
+export type Replayed =
+  | string
+  /** The mbox is to lose bytes between others: a removal of its own, which takes the journal's place. */
+  | { readonly removal: Omit<RemoveRecord, "step">; readonly outcome: string }
+  /** It speaks of a file that has this inode. */
+  | { readonly about: number };
+
+/**
+ * Mends the mbox, if there is something to mend: its journal, or one that was put aside while this file was away.
+ *
+ * @throws as {@link replayJournal}
+ */
+export async function mendMailbox(box: ReplayedMailbox): Promise<void> {
+  const { fileSystem, paths } = box;
+  if (!(await journalIsEmpty(fileSystem, paths.journal))) await replayJournal(box);
+  const { ino } = await box.file.stat();
+  const aside = journalAside(paths, ino);
+  if (statSync(aside, { throwIfNoEntry: false }) === undefined) return;
+  try {
+    await fileSystem.rename(aside, paths.journal);
+  } catch (error) {
+    throw asMboxError(aside, error);
+  }
+  await replayJournal(box);
+}
+
 /**
  * Replays the journal and empties it.
  *
  * @throws MboxError when it can not be done now; the journal then stays as it is
  */
 export async function replayJournal(box: ReplayedMailbox): Promise<void> {
+  const { fileSystem, paths, log } = box;
   try {
-    const journal = await openJournal(box.fileSystem, box.paths.journal);
+    const journal = await openJournal(fileSystem, paths.journal);
     try {
-      const outcome = await replay(box, journal);
+      const replayed = await replay(box, journal);
+      if (typeof replayed === "object" && "about" in replayed) {
+        await putAside(box, journal, replayed.about);
+        return;
+      }
+      if (typeof replayed === "object") await removeInstead(box, replayed.removal);
       await journal.truncate(0);
       await journal.sync();
-      box.log.write("warn", `${box.paths.mbox}: ${outcome}`);
+      log.write("warn", `${paths.mbox}: ${typeof replayed === "string" ? replayed : replayed.outcome}`);
     } finally {
       await journal.close();
     }
   } catch (error) {
-    throw asMboxError(box.paths.journal, error);
+    throw asMboxError(paths.journal, error);
   }
 }
 
 /** Does what the journal's record asks for and says what that was. */
-async function replay(box: ReplayedMailbox, journal: FileHandle): Promise<string> {
+async function replay(box: ReplayedMailbox, journal: FileHandle): Promise<Replayed> {
   const append = await lastChunk(journal);
   const framed = await readFrame(journal, 0);
   const record = append?.record ?? (framed?.payload as JournalRecord | undefined);
   if (record === undefined) return "a change had not begun, nothing to mend";
   const stat = await box.file.stat();
   const sameBoot = record.boot !== "" && record.boot === bootId();
-  // A device may get another number when the system starts again; an inode does not.
-  if (record.inode !== stat.ino || (sameBoot && record.device !== stat.dev)) {
-    return "has been replaced since a change began, left as it is";
-  }
-  if (append !== undefined) return await undoAppend(box.file, journal, append, stat.size, sameBoot);
+  if (append !== undefined && !sameBoot)
+    return "the system went down during or after an append, left as it is";
+  if (!speaksOf(record, stat)) return { about: record.inode };
+  if (append !== undefined) return await undoAppend(box.file, journal, append, stat.size);
   if (record.kind === "replace") return await replayReplacement(box.file, journal, record);
   return await redoRemoval(box.file, journal, record as RemoveRecord, framed!.length);
+}
+
+/** Bytes of the longest file name. */
+const LONGEST_NAME = 255;
+
+/** Where the journal of a file that is not there now waits for it. */
+function journalAside({ journal }: MailboxPaths, inode: number): string {
+  const name = `.${inode}.${basename(journal)}`;
+  return join(dirname(journal), Buffer.byteLength(name) > LONGEST_NAME ? `.${inode}` : name);
+}
+
+/** Keeps the journal of another file; of one that had the inode of this one, and so is gone for good, it is emptied. */
+async function putAside(box: ReplayedMailbox, journal: FileHandle, inode: number): Promise<void> {
+  const { fileSystem, paths, log } = box;
+  if (inode === (await box.file.stat()).ino) {
+    await journal.truncate(0);
+    await journal.sync();
+    log.write("warn", `${paths.mbox}: has been replaced since a change began, left as it is`);
+    return;
+  }
+  const aside = journalAside(paths, inode);
+  await fileSystem.rename(paths.journal, aside);
+  await syncFolder(fileSystem, dirname(aside));
+  log.write(
+    "warn",
+    `${paths.mbox}: has been replaced since a change began, left as it is; should the former file come back, the change is finished by ${aside}`,
+  );
+}
+
+const { O_RDWR, O_CREAT, O_TRUNC, O_NOFOLLOW } = constants;
+
+/**
+ * Carries a removal out whose plan takes the place of what the journal says in one moment: whoever dies before leaves the one,
+ * whoever dies behind it the other.
+ */
+async function removeInstead(box: ReplayedMailbox, plan: Omit<RemoveRecord, "step">): Promise<void> {
+  const { file, fileSystem, paths } = box;
+  const folder = dirname(paths.journal);
+  const path = join(folder, `.n.${basename(paths.journal)}`);
+  const journal = await fileSystem.open(path, O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW, 0o600);
+  try {
+    const removal = await commitRemoval(file, journal, plan, SMALL_STEP);
+    await fileSystem.rename(path, paths.journal);
+    await syncFolder(fileSystem, folder);
+    await finishRemoval(removal, undefined);
+  } finally {
+    await journal.close();
+  }
 }
 
 async function undoAppend(
@@ -80,10 +165,8 @@ async function undoAppend(
   journal: FileHandle,
   announced: Announced,
   size: number,
-  sameBoot: boolean,
-): Promise<string> {
-  if (!sameBoot) return "the system went down during or after an append, left as it is";
-  const { length, separator, device, inode, boot } = announced.record;
+): Promise<Replayed> {
+  const { length, separator, device, inode, born, boot } = announced.record;
   if (size <= length) return "an append had not begun, nothing to mend";
   const end = await endOfOurs(file, journal, announced);
   if (end === undefined) return "another program rewrote it after an append was cut short, left as it is";
@@ -95,10 +178,11 @@ async function undoAppend(
   }
   // Another program's mail lies behind, and needs what ends the mail before it.
   const target = Math.min(length + separator, end);
-  const plan = { kind: "remove", device, inode, boot, length: size, target, keep: [[end, size]] } as const;
-  await journal.truncate(0);
-  await startRemoval(file, journal, plan, SMALL_STEP);
-  return `an unfinished append was undone, ${end - target} bytes taken out before another program's mail`;
+  const subject = { device, inode, boot, ...(born !== undefined && { born }) };
+  return {
+    removal: { kind: "remove", ...subject, length: size, target, keep: [[end, size]] },
+    outcome: `an unfinished append was undone, ${end - target} bytes taken out before another program's mail`,
+  };
 }
 
 async function redoRemoval(

@@ -43,11 +43,7 @@ export class BackgroundMoves {
   /** Starts one; false when there is no room, and the caller has to carry it out itself. */
   start(move: Move): boolean {
     if (this.#stopped || this.#running.size >= MOST) return false;
-    const running = move
-      .run()
-      .catch((error: unknown) => this.#failed(move, error, AGAIN.times))
-      .finally(() => this.#running.delete(running));
-    this.#running.add(running);
+    this.#track(move.run().catch((error: unknown) => this.#failed(move, error, AGAIN.times)));
     return true;
   }
 
@@ -67,6 +63,16 @@ export class BackgroundMoves {
     timer?.cancel();
   }
 
+  #track(work: Promise<void>): void {
+    const running = work.finally(() => this.#running.delete(running));
+    this.#running.add(running);
+  }
+
+  /** Tries again, each minute, what was not behind a reply and failed half way. */
+  later(move: Move, error: unknown): void {
+    this.#failed(move, error, AGAIN.times);
+  }
+
   #failed(move: Move, error: unknown, left: number): void {
     const then = left > 0 ? "will be tried again" : "is left to whoever locks the mailbox next";
     this.#log.write(
@@ -76,7 +82,7 @@ export class BackgroundMoves {
     if (left === 0 || this.#stopped) return;
     const timer = this.#clock.after(AGAIN.after, () => {
       this.#retries.delete(timer);
-      move.again().catch((again: unknown) => this.#failed(move, again, left - 1));
+      this.#track(move.again().catch((again: unknown) => this.#failed(move, again, left - 1)));
     });
     this.#retries.add(timer);
   }

@@ -12,8 +12,9 @@ import { messageOf } from "@mailhost/common/errors";
 import { nodeFileSystem } from "@mailhost/common/fs/file-system";
 import { journalIsEmpty } from "@mailhost/common/mbox/journal";
 import { type LockedMailbox, lockMailbox } from "@mailhost/common/mbox/lock";
+import { asMboxError } from "@mailhost/common/mbox/mbox-error";
 import { beginRemoval } from "@mailhost/common/mbox/remove";
-import { LARGE_MOVE } from "./background-moves.ts";
+import { LARGE_MOVE, type Move } from "./background-moves.ts";
 import { fingerprint } from "./fingerprint.ts";
 import { identityOf, type MailboxIndex } from "./mailbox-index.ts";
 import type { Maildrop } from "./maildrop.ts";
@@ -75,14 +76,26 @@ export async function updateMaildrop(
     box = undefined;
     const large = bytesMoved(plan, refreshed.index) > LARGE_MOVE;
     const again = async () => await (await lockMailbox(drop.paths, how))?.release();
-    const behind = large && context.moves?.start({ mbox: drop.paths.mbox, run, again }) === true;
-    if (!behind) await run();
+    const move = { mbox: drop.paths.mbox, run, again };
+    const behind = large && context.moves?.start(move) === true;
+    if (!behind) await runNow(move, context, drop);
     return { kind: "done" };
   } catch (error) {
     return { kind: "failed", reason: messageOf(error) };
   } finally {
     await box?.release();
   }
+}
+
+/** Carries a removal out before the reply; a change that fails half way is not left to the next login. */
+async function runNow(move: Move, { moves, fileSystem = nodeFileSystem }: MaildropContext, drop: Maildrop) {
+  const failure = await move.run().then(
+    () => undefined,
+    (error: unknown) => asMboxError(drop.paths.mbox, error),
+  );
+  if (!(await journalIsEmpty(fileSystem, drop.paths.journal)))
+    moves?.later(move, failure ?? new Error("status fields are half written"));
+  if (failure !== undefined) throw failure;
 }
 
 /** Indexes of the messages to remove, as far as they certainly are the ones that the session saw; in their order. */

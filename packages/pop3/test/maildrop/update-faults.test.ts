@@ -1,6 +1,6 @@
 /** QUIT and restoring with every file call failing once, and killed at every one of them. */
 import assert from "node:assert/strict";
-import { readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { test } from "node:test";
 import { systemClock } from "@mailhost/common/clock";
@@ -8,6 +8,8 @@ import { lockMailbox } from "@mailhost/common/mbox/lock";
 import { mailboxPaths } from "@mailhost/common/mbox/mailboxes";
 import { MboxError } from "@mailhost/common/mbox/mbox-error";
 import { type Fault, faultyFileSystem } from "@mailhost/common/testing/faulty-file-system";
+import { ManualClock } from "@mailhost/common/testing/manual-clock";
+import { BackgroundMoves } from "../../src/maildrop/background-moves.ts";
 import { Maildrop } from "../../src/maildrop/maildrop.ts";
 import { refreshIndex } from "../../src/maildrop/refresh.ts";
 import { removedFiles, removedFolder } from "../../src/maildrop/removed-messages.ts";
@@ -35,7 +37,7 @@ function subjects(text: string): string[] {
 }
 
 /** A QUIT that deletes the second and the fourth message, or others, having retrieved the third. */
-async function quit(site: Site, fault?: Fault, deleted: readonly number[] = [2, 4]) {
+async function quit(site: Site, fault?: Fault, deleted: readonly number[] = [2, 4], moves?: BackgroundMoves) {
   const paths = mailboxPaths(site, "wang");
   writeFileSync(paths.mbox, MAIL);
   rmSync(removedFolder(site, "wang"), { recursive: true, force: true });
@@ -46,7 +48,16 @@ async function quit(site: Site, fault?: Fault, deleted: readonly number[] = [2, 
   drop.noteRetrieved(3);
   const fileSystem = faultyFileSystem(fault);
   const log = memoryLog([]);
-  const context = { site, store, clock: systemClock, log, lockTimeout: 0, preparations: [], fileSystem };
+  const context = {
+    site,
+    store,
+    clock: systemClock,
+    log,
+    lockTimeout: 0,
+    preparations: [],
+    fileSystem,
+    ...(moves !== undefined && { moves }),
+  };
   const updated = await updateMaildrop(context, drop, { keepRemoved: 1000, updateStatusHeaders: true });
   await fileSystem.closeAll();
   await drop.close();
@@ -161,4 +172,25 @@ test("restoring, killed or failed at any call and given again, brings each messa
       assert.deepEqual(await keptSubjects(site), [], where);
     }
   }
+});
+
+test("a removal that fails half way keeps others out, and is tried again each minute until the disk is well", async (t) => {
+  const site = temporarySite(t);
+  const { fileSystem } = await quit(site);
+  let half = 0;
+  for (let at = 1; at <= fileSystem.calls.length; at++) {
+    const clock = new ManualClock();
+    const moves = new BackgroundMoves({ clock, log: memoryLog([]) });
+    const { fileSystem: failing, paths } = await quit(site, { at, how: "fail", code: "EIO" }, [2, 4], moves);
+    const unfinished = (statSync(paths.journal, { throwIfNoEntry: false })?.size ?? 0) > 0;
+    const where = `${at} ${failing.calls[at - 1]}`;
+    assert.equal(existsSync(paths.lock), unfinished, where);
+    if (!unfinished) continue;
+    half++;
+    await clock.advance(60_000);
+    await moves.stop();
+    assert.equal(existsSync(paths.lock), false, where);
+    assert.deepEqual(subjects(readFileSync(paths.mbox, "latin1")), ["one", "three", "five"], where);
+  }
+  assert.ok(half > 0);
 });
