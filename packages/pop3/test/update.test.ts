@@ -159,6 +159,47 @@ test("what QUIT removed is kept, listed, and comes back once under its old ids",
   await again.quit();
 });
 
+test("mail that bears the id of a removed message does not cost it its way back", async (t) => {
+  const server = await startServer(t, { settings: "pop3:\n  keepRemoved: 7d\n" });
+  writeMbox(server.mbox("wang"), MESSAGES);
+  const client = await loggedIn(server.port);
+  const [id] = uids(await client.list("UIDL"));
+  await client.command("DELE 1");
+  await client.quit();
+  const folder = join(server.site.stateDir, "removed/wang");
+  // A stranger's message that is called so, and one that even has the same header and size.
+  const [real] = MESSAGES;
+  const same = mboxText(real!, 0)
+    .replace("Subject", `X-UIDL: ${id}\nSubject`)
+    .replace("\n\none\n", "\n\nONE\n");
+  assert.notEqual(same, mboxText(real!, 0));
+  const other = mboxText(`X-UIDL: ${id}\nSubject: spoofed\n\nother text\n`);
+  for (const [spoofed, text] of Object.entries({ other, same })) {
+    const before = text === other ? readFileSync(server.mbox("wang"), "latin1") : "";
+    writeFileSync(server.mbox("wang"), before + text);
+    const copies = readdirSync(folder).map((name) => [name, readFileSync(join(folder, name))] as const);
+    assert.deepEqual(
+      await restoreRemoved(parts(server), "wang", {}),
+      { restored: 1, present: 0, unknown: [] },
+      spoofed,
+    );
+    const now = readFileSync(server.mbox("wang"), "latin1");
+    const back = now.slice((before + text).length);
+    assert.ok(now.startsWith(before + text), spoofed);
+    assert.equal(back.replace(`X-UIDL: ${id}\n`, ""), mboxText(real!, 0), spoofed);
+    assert.deepEqual(readdirSync(folder), []);
+    // Killed before the copy was removed, and given again: it is there, whatever it is called.
+    for (const [name, bytes] of copies) writeFileSync(join(folder, name), bytes);
+    assert.deepEqual(await restoreRemoved(parts(server), "wang", {}), {
+      restored: 0,
+      present: 1,
+      unknown: [],
+    });
+    assert.equal(readFileSync(server.mbox("wang"), "latin1"), now);
+    for (const [name, bytes] of copies) writeFileSync(join(folder, name), bytes);
+  }
+});
+
 test("copies are removed when their time is over", async (t) => {
   const server = await startServer(t, { settings: "pop3:\n  keepRemoved: 7d\n" });
   writeMbox(server.mbox("wang"), MESSAGES);

@@ -2,8 +2,8 @@
  * Brings back what QUIT removed (removed-messages.ts): messages are put behind the mailbox, under its locks, in one journalled
  * change, each under the id that clients know.
  *
- * A message whose id is in the mailbox is there already. So each comes back once, however often the command is killed in the
- * middle and given again; and a copy of which all messages are in the mailbox is removed.
+ * A message that is in the mailbox, id and bytes, is there already (message-twins.ts). So each comes back once, however often the
+ * command is killed in the middle and given again; and a copy of which all messages are in the mailbox is removed.
  */
 import { constants } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
@@ -22,6 +22,7 @@ import { lockSession } from "@mailhost/common/mbox/session-lock";
 import type { Site } from "@mailhost/common/site";
 import type { IndexStore } from "./index-store.ts";
 import type { MailboxIndex } from "./mailbox-index.ts";
+import { HeldMessages } from "./message-twins.ts";
 import { formatOf, refreshIndex } from "./refresh.ts";
 import { removedFiles } from "./removed-messages.ts";
 import { readHeader, withFields } from "./status-fields.ts";
@@ -136,12 +137,8 @@ async function restore(
   const { name } = box.paths;
   const { index } = await refreshIndex(box.file, await store.read(name));
   const plain = formatOf(index) === "default";
-  const there = new Set<string>();
-  const digests = new Set<string>();
-  for (const { uid, digest } of index.messages) {
-    there.add(uid);
-    digests.add(digest);
-  }
+  const there = new HeldMessages();
+  for (const message of index.messages) there.add({ ...message, file: box.file });
   const wanted = uids === undefined ? undefined : new Set(uids);
   const unknown = new Set(uids);
   const sources: Source[] = [];
@@ -160,13 +157,14 @@ async function restore(
         const uid = uidOf(span);
         const asked = at >= since && (wanted === undefined || wanted.has(uid));
         if (asked) unknown.delete(uid);
-        if (there.has(uid)) {
+        const message = { ...span, uid, file: source.file };
+        if (await there.has(message)) {
           if (asked) present++;
         } else if (asked) {
           const end = spans[i + 1]?.start ?? (await source.file.stat()).size;
-          pieces.push(...(await piecesOf(source.file, span, end, !plain || digests.has(span.digest))));
-          there.add(uid);
-          digests.add(span.digest);
+          const named = !there.hasUid(uid) && (!plain || there.hasDigest(span.digest));
+          pieces.push(...(await piecesOf(source.file, span, end, named)));
+          there.add(message);
           restored++;
         } else source.complete = false;
       }
