@@ -6,6 +6,13 @@
  */
 import { join, resolve } from "node:path";
 
+/** A folder that holds mboxes. */
+export interface MailboxFolder {
+  readonly path: string;
+  /** The domain whose users' mailboxes these are: file `alice` is the mailbox `alice@domain`; empty: `alice`. */
+  readonly domain: string;
+}
+
 /** Absolute paths of one mail host. */
 export interface Site {
   /** The site root itself. */
@@ -26,10 +33,10 @@ export interface Site {
   readonly dropDir: string;
   /** One mbox a user: `var/spool/mail`. */
   readonly spoolDir: string;
-  /** The mbox of a mailbox, `var/spool/mail/NAME` unless the settings place it elsewhere (mbox/mailbox-layout.ts). */
+  /** The mbox of a mailbox, `var/spool/mail/NAME` or `var/spool/mail/DOMAIN/NAME` unless the settings place it elsewhere (mbox/mailbox-layout.ts). */
   readonly mailboxFile: (name: string) => string;
-  /** The folders below the spool that hold mboxes. */
-  readonly mailboxFolders: () => readonly string[];
+  /** The folders of the spool that hold mboxes. */
+  readonly mailboxFolders: () => readonly MailboxFolder[];
   /** DRAC table, POP3 index, mbox journals: `var/lib/mailhost`. */
   readonly stateDir: string;
   /** `var/log/mail.log`. */
@@ -64,7 +71,7 @@ export function siteAt(root: string): Site {
     dropDir: join(top, "var/spool/clientmqueue"),
     spoolDir,
     mailboxFile: (name) => join(spoolDir, name),
-    mailboxFolders: () => [spoolDir],
+    mailboxFolders: () => [{ path: spoolDir, domain: "" }],
     stateDir: join(top, "var/lib/mailhost"),
     logFile: join(top, "var/log/mail.log"),
     runDir,

@@ -1,17 +1,19 @@
 /**
- * Where the mailboxes of a site lie: flat in the spool, in sub-folders of it by their names, or in their owners' homes.
+ * Where the mailboxes of a site lie: flat in the spool, in sub-folders of it by their names, or in their owners' homes. Those of
+ * a domain that has users of its own lie in a folder of the domain, laid out as the spool is.
  *
  * Deliveries, logins, checks and recovery all ask the {@link Site} that {@link placeMailboxes} returns, so a mailbox has one
  * place whoever looks for it. A change of these settings takes effect at the next start: mail is not moved.
  */
-import { readdirSync } from "node:fs";
-import { join } from "node:path";
+import { type Dirent, readdirSync } from "node:fs";
+import { basename, join, relative } from "node:path";
 import { openAccounts } from "../accounts/accounts.ts";
 import { UserError } from "../errors.ts";
 import type { MailboxSettings } from "../settings/pop3-settings.ts";
 import type { Settings } from "../settings/settings.ts";
-import { type Site, sitePath } from "../site.ts";
+import { type MailboxFolder, type Site, sitePath } from "../site.ts";
 import { EX_CONFIG } from "../sysexits.ts";
+import { isMailDomain, joinMailboxName, mailboxNameFault, splitMailboxName } from "./mailbox-name.ts";
 
 /** Characters of a name that Qpopper's first method adds up. */
 const ADDED_UP = 5;
@@ -46,12 +48,18 @@ export function hashFolder(name: string, method: number): string {
 export function placeMailboxes(site: Site, settings: Pick<Settings, "mailbox" | "accounts">): Site {
   const { folder, hashSpool, homeFile } = settings.mailbox;
   const spoolDir = sitePath(site, folder);
-  const inSpool = (name: string) => join(spoolDir, hashFolder(name, hashSpool), name);
+  const inSpool = (name: string) => {
+    const { user, domain } = splitMailboxName(name);
+    return join(spoolDir, domain, hashFolder(user, hashSpool), user);
+  };
   return {
     ...site,
     spoolDir,
     mailboxFile: homeFile === "" ? inSpool : inHomes(site, settings, inSpool),
-    mailboxFolders: () => foldersBelow(spoolDir, hashSpool),
+    mailboxFolders: () => [
+      ...foldersBelow(spoolDir, hashSpool, ""),
+      ...domainsIn(spoolDir).flatMap((domain) => foldersBelow(join(spoolDir, domain), hashSpool, domain)),
+    ],
   };
 }
 
@@ -67,7 +75,7 @@ function inHomes(
       EX_CONFIG,
     );
   }
-  const known = openAccounts(site, accounts);
+  const known = openAccounts(site, { accounts });
   return (name) => {
     const home = known.find(name)?.home;
     // Accounts of etc/mail/users may have no home.
@@ -75,13 +83,51 @@ function inHomes(
   };
 }
 
+/**
+ * The mailboxes of the spool. A folder is none of them: there may be one for another purpose. Folders that are not there or not
+ * ours are passed over.
+ */
+export function mailboxNames(site: Site): string[] {
+  return site.mailboxFolders().flatMap(({ path, domain }) =>
+    entriesOf(path)
+      .filter((entry) => !entry.isDirectory())
+      .map((entry) => joinMailboxName({ user: entry.name, domain }))
+      .filter((name) => mailboxNameFault(name) === undefined),
+  );
+}
+
+/**
+ * The mailbox that a path is, or undefined when it is none.
+ */
+export function mailboxAt(site: Site, path: string): string | undefined {
+  const user = basename(path);
+  const [domain = ""] = relative(site.spoolDir, path).split("/");
+  const names = [user, ...(isMailDomain(domain) ? [joinMailboxName({ user, domain })] : [])];
+  return names.find((name) => mailboxNameFault(name) === undefined && site.mailboxFile(name) === path);
+}
+
 /** The folders at a depth, those that are there. */
-function foldersBelow(folder: string, depth: number): string[] {
-  if (depth === 0) return [folder];
+function foldersBelow(path: string, depth: number, domain: string): MailboxFolder[] {
+  if (depth === 0) return [{ path, domain }];
+  return subFolders(path)
+    .filter((name) => Array.from(name).length === 1)
+    .flatMap((name) => foldersBelow(join(path, name), depth - 1, domain));
+}
+
+/** Domains that have a folder. */
+function domainsIn(spoolDir: string): string[] {
+  return subFolders(spoolDir).filter(isMailDomain);
+}
+
+function subFolders(folder: string): string[] {
+  return entriesOf(folder)
+    .filter((entry) => entry.isDirectory())
+    .map((entry) => entry.name);
+}
+
+function entriesOf(folder: string): Dirent[] {
   try {
-    return readdirSync(folder, { withFileTypes: true })
-      .filter((entry) => entry.isDirectory() && Array.from(entry.name).length === 1)
-      .flatMap((entry) => foldersBelow(join(folder, entry.name), depth - 1));
+    return readdirSync(folder, { withFileTypes: true });
   } catch {
     // Not there, or not ours: the permissions' business.
     return [];

@@ -1,44 +1,34 @@
 /**
  * Where a mailbox and its companions are.
  *
- * A mailbox's name is the account's name in lower case and becomes a file name in four folders, so a name that could
- * lead out of them, or be taken for a lock, is refused here, before any path is made of it.
+ * A mailbox's name is the account's name in lower case: `alice`, or `alice@a.example`, which is `a.example/alice` in the spool
+ * and one name elsewhere.
  */
-import { chmod, mkdir, stat } from "node:fs/promises";
+import { chmod, lstat, mkdir, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { errnoOf } from "../errors.ts";
+import { nodeFileSystem } from "../fs/file-system.ts";
+import { syncFolder } from "../fs/whole-io.ts";
 import type { Site } from "../site.ts";
+import { mailboxNameFault } from "./mailbox-name.ts";
 import { MboxError } from "./mbox-error.ts";
+
+export { mailboxNameFault } from "./mailbox-name.ts";
 
 /** Absolute paths of one mailbox. */
 export interface MailboxPaths {
   /** The mailbox's name. */
   readonly name: string;
-  /** The mbox itself, `var/spool/mail/NAME`. */
+  /** The mbox itself, `var/spool/mail/NAME` or `var/spool/mail/DOMAIN/NAME`. */
   readonly mbox: string;
   /** The dotlock, `var/spool/mail/NAME.lock`. */
   readonly lock: string;
-  /** The sub-folder of the spool that is made along with the mailbox (hash-spool). */
+  /** The sub-folder of the spool that is made along with the mailbox (hash-spool, domains). */
   readonly folder?: string;
   /** What is being done to the mbox, `var/lib/mailhost/journal/NAME`; empty or missing when nothing is. */
   readonly journal: string;
   /** Locked by the one POP3 session of the mailbox, `var/lib/mailhost/sessions/NAME`. */
   readonly session: string;
-}
-
-/** The longest name: with `.lock` behind it, it must still fit a directory entry of 255 bytes. */
-const LONGEST_NAME = 250;
-
-/** Why a name can not be a mailbox's, or undefined when it can. */
-export function mailboxNameFault(name: string): string | undefined {
-  if (name === "") return "an empty name";
-  if (name.startsWith(".")) return "a name that starts with a dot";
-  if (name.includes("/")) return 'a name with "/"';
-  if (name.includes("..")) return 'a name with ".."';
-  if (name.includes("\0")) return "a name with a NUL";
-  if (name.endsWith(".lock")) return 'a name that ends in ".lock"';
-  if (Buffer.byteLength(name) > LONGEST_NAME) return `a name of more than ${LONGEST_NAME} bytes`;
-  return undefined;
 }
 
 /**
@@ -64,23 +54,40 @@ export function mailboxPaths(site: Site, name: string): MailboxPaths {
 }
 
 /**
- * Makes a sub-folder of the spool, with those above it, as open to other mail programs as the spool is.
+ * Makes a sub-folder of the spool, with those above it, as open to other mail programs as the spool is. It is on stable
+ * storage before a mailbox is made in it.
  *
- * @throws errors of the system
+ * @throws MboxError (`not-a-file`) when something else has its name, or when in a spool in which everybody may make files
+ *   somebody else has made it; errors of the system
  */
 export async function makeMailboxFolder(folder: string): Promise<void> {
+  const parent = dirname(folder);
   try {
     await mkdir(folder);
   } catch (error) {
     const errno = errnoOf(error);
-    if (errno === "EEXIST") return;
+    if (errno === "EEXIST") return checkFolder(folder);
     if (errno !== "ENOENT") throw error;
-    await makeMailboxFolder(dirname(folder));
+    await makeMailboxFolder(parent);
     await makeMailboxFolder(folder);
     return;
   }
   // The umask may have taken permissions away; a set-gid bit of the spool gives it its group.
-  await chmod(folder, (await stat(dirname(folder))).mode & 0o7777);
+  await chmod(folder, (await stat(parent)).mode & 0o7777);
+  await syncFolder(nodeFileSystem, parent);
+}
+
+const OTHERS_WRITE = 0o002;
+
+async function checkFolder(folder: string): Promise<void> {
+  const found = await lstat(folder);
+  if (!found.isDirectory()) {
+    const reason = "is no folder, and mailboxes are to lie in one of this name";
+    throw new MboxError("not-a-file", folder, reason);
+  }
+  const above = await stat(dirname(folder));
+  if ((above.mode & OTHERS_WRITE) === 0 || [0, above.uid, process.geteuid?.()].includes(found.uid)) return;
+  throw new MboxError("not-a-file", folder, `belongs to user id ${found.uid}, who would have the mail in it`);
 }
 
 /** The folder of all journals. */

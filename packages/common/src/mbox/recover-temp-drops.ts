@@ -10,6 +10,7 @@ import { nodeFileSystem } from "../fs/file-system.ts";
 import type { Log } from "../log/log.ts";
 import type { Site } from "../site.ts";
 import { type LockedMailbox, lockMailbox } from "./lock.ts";
+import { joinMailboxName } from "./mailbox-name.ts";
 import { mailboxNameFault, mailboxPaths } from "./mailboxes.ts";
 import { hasTempDrop, recoverTempDrop, tempDropOwner } from "./temp-drop.ts";
 
@@ -27,10 +28,14 @@ export async function recoverTempDrops(
   { clock, log, uidOf }: { clock: Clock; log: Log; uidOf: (name: string) => number | undefined },
 ): Promise<number> {
   let recovered = 0;
-  for (const folder of new Set([site.spoolDir, ...site.mailboxFolders()])) {
+  const folders = new Map(site.mailboxFolders().map(({ path, domain }) => [path, domain]));
+  folders.set(site.spoolDir, "");
+  for (const [folder, domain] of folders) {
     for (const file of filesIn(folder)) {
-      const name = tempDropOwner(file);
-      if (name === undefined || mailboxNameFault(name) !== undefined) continue;
+      const user = tempDropOwner(file);
+      if (user === undefined) continue;
+      const name = joinMailboxName({ user, domain });
+      if (mailboxNameFault(name) !== undefined) continue;
       const path = join(folder, file);
       try {
         if (!(await hasTempDrop(nodeFileSystem, path))) continue;

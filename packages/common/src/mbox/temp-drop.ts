@@ -19,6 +19,7 @@ import type { Site } from "../site.ts";
 import { lockHolder } from "./foreign-locks.ts";
 import { tryKernelLock } from "./kernel-lock.ts";
 import type { LockedMailbox } from "./lock.ts";
+import { splitMailboxName } from "./mailbox-name.ts";
 import type { MailboxPaths } from "./mailboxes.ts";
 import { asMboxError } from "./mbox-error.ts";
 import { mergedPieces } from "./merge-mailboxes.ts";
@@ -30,10 +31,11 @@ export type TempDropOutcome =
   /** It stays, and why. */
   | { readonly kind: "left"; readonly reason: string };
 
-/** Where a mailbox's temporary drop can be: beside the mailbox, and in the spool itself. */
+/** Where a mailbox's temporary drop can be: beside the mailbox, and in the spool itself or in the folder of its domain. */
 export function tempDropFiles(site: Pick<Site, "spoolDir">, { mbox, name }: MailboxPaths): string[] {
-  const file = `.${name}.pop`;
-  return [...new Set([join(dirname(mbox), file), join(site.spoolDir, file)])];
+  const { user, domain } = splitMailboxName(name);
+  const file = `.${user}.pop`;
+  return [...new Set([join(dirname(mbox), file), join(site.spoolDir, domain, file)])];
 }
 
 /** The mailbox whose temporary drop has that name; undefined when it is none. */

@@ -53,15 +53,18 @@ function followed(
   const read = parseTargets(entries.get(name) ?? "");
   if (!read.ok) return [];
   return read.targets.flatMap((target) => {
-    const local = localName(target, isLocalDomain);
-    const alias = local === undefined ? undefined : detailForms(local).find((form) => entries.has(form));
+    const alias = formsOf(target, isLocalDomain).find((form) => entries.has(form));
     return alias === undefined ? [] : [alias];
   });
 }
 
-function localName(target: AliasTarget, isLocalDomain: (domain: string) => boolean): string | undefined {
-  if (target.kind === "local") return target.final ? undefined : target.name;
-  if (target.kind !== "address") return undefined;
+/** The keys under which a target is looked up among the aliases. */
+function formsOf(target: AliasTarget, isLocalDomain: (domain: string) => boolean): string[] {
+  if (target.kind === "local") return target.final ? [] : detailForms(target.name);
+  if (target.kind !== "address") return [];
   const { localPart, domain } = splitAddress(target.address);
-  return isLocalDomain(domainKey(domain)) ? localPartKey(localPart) : undefined;
+  const key = domainKey(domain);
+  if (!isLocalDomain(key)) return [];
+  const forms = detailForms(localPartKey(localPart));
+  return [...forms.map((form) => `${form}@${key}`), ...forms];
 }

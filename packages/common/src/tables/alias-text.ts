@@ -3,11 +3,11 @@
  *
  * A line that begins with white space continues the one before, and so does one after a `\` at the end of a line, a
  * comment's too; a line that begins with `#` is a comment. Names are local and compared without case; white space in one
- * is a dot. Of a name given twice the last counts, as with Sendmail's newaliases. `@: @`, the mark of Sendmail's
+ * is a dot. `name@domain` is for one domain of ours. Of a name given twice the last counts, as with Sendmail's newaliases. `@: @`, the mark of Sendmail's
  * database, is passed over. All faults are collected with their lines, loops among them: `a -> b -> a`. Words are
  * Sendmail's where it has some.
  */
-import { localPartKey } from "../address.ts";
+import { domainKey, localPartKey, splitAddress } from "../address.ts";
 import { ConfigError } from "../errors.ts";
 import { aliasLoops } from "./alias-loops.ts";
 import { parseTargets } from "./alias-targets.ts";
@@ -48,7 +48,7 @@ export function parseAliasText(
   const duplicates: ConfigError[] = [];
   const figures = { count: 0, longest: 0, total: 0 };
   for (const line of logicalLines(text, file, faults)) {
-    const alias = readAlias(line.text);
+    const alias = readAlias(line.text, isLocalDomain);
     if (alias === undefined) continue;
     if (typeof alias === "string") {
       faults.push(new ConfigError(file, line.number, alias));
@@ -114,7 +114,10 @@ function logicalLines(text: string, file: string, faults: ConfigError[]): Logica
 }
 
 /** One line as an alias, what is wrong with it, or undefined for the mark. */
-function readAlias(line: string): { left: string; name: string; value: string } | string | undefined {
+function readAlias(
+  line: string,
+  isLocalDomain: (domain: string) => boolean,
+): { left: string; name: string; value: string } | string | undefined {
   const match = /^((?:"(?:[^"\\]|\\.)*"|\\.|[^:"\\])*):(.*)$/s.exec(line);
   if (match === null) return "missing colon";
   const left = match[1]!;
@@ -122,12 +125,16 @@ function readAlias(line: string): { left: string; name: string; value: string } 
   // What stands behind the last item is counted, as Sendmail does, and means nothing.
   const value = match[2]!.trimStart();
   if (given === "@" && value.trim() === "@") return undefined;
-  const bare = given.replace(/^"(?:[^"\\]|\\.)*"$/s, "quoted");
+  const { domain } = splitAddress(given);
+  const ofDomain = domain !== "" && isLocalDomain(domainKey(domain));
+  const whole = ofDomain ? given.slice(0, given.lastIndexOf("@")) : given;
+  const bare = whole.replace(/^"(?:[^"\\]|\\.)*"$/s, "quoted");
   if (/@|^[|/]/.test(bare)) return `${given}... cannot alias non-local names`;
   if (bare === "") return `${line.trimEnd()}... illegal alias name`;
   if (/[,<>()"|/\\]/.test(bare)) return `${given}... illegal alias name`;
-  const name = localPartKey(bare === "quoted" ? given : given.replace(/\s+/g, "."));
-  if (name === "" || Buffer.byteLength(name) > LONGEST_KEY) return `${given}... illegal alias name`;
+  const local = localPartKey(bare === "quoted" ? whole : whole.replace(/\s+/g, "."));
+  const name = ofDomain ? `${local}@${domainKey(domain)}` : local;
+  if (local === "" || Buffer.byteLength(name) > LONGEST_KEY) return `${given}... illegal alias name`;
   if (value === "") return `${line.trimEnd()}... missing value for alias`;
   const targets = parseTargets(value);
   return targets.ok ? { left, name, value } : `${given}... ${targets.reason}`;

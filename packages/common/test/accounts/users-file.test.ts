@@ -15,8 +15,8 @@ import test, { type TestContext } from "node:test";
 import fc from "fast-check";
 import { accountNameFault } from "../../src/accounts/account-name.ts";
 import { hashPassword, passwordFault, verifyPassword } from "../../src/accounts/password.ts";
+import { parsePassword } from "../../src/accounts/password-format.ts";
 import { addUser, listUsers, readUsers, removeUser, setPassword } from "../../src/accounts/users-file.ts";
-import { isPasswordHash } from "../../src/accounts/users-reading.ts";
 import { UserError } from "../../src/errors.ts";
 import { siteAt } from "../../src/site.ts";
 
@@ -34,6 +34,34 @@ const withCode = (code: number, text: RegExp) => (error: unknown) => {
   assert.match(error.message, text);
   return true;
 };
+
+test("names of a domain's users", () => {
+  const long = `${"d".repeat(60)}.`.repeat(3);
+  for (const name of ["alice@a.example", "a.b@xn--fiqs8s.example", "x_1@10.in.example", `a@${long}example`])
+    assert.equal(accountNameFault(name), undefined, name);
+  for (const name of [
+    "@a.example",
+    "alice@",
+    "alice@localhost",
+    "alice@A.example",
+    "alice@a..example",
+    "alice@.a.example",
+    "alice@-a.example",
+    "alice@a-.example",
+    "alice@../etc",
+    "alice@a/b.example",
+    "alice@中国.example",
+    "alice@a.lock",
+    "alice.lock@a.example",
+    "alice@1.2.3.4",
+    "a@b@a.example",
+    `alice@${"d".repeat(64)}.example`,
+    `${"x".repeat(60)}@${long}example`,
+  ]) {
+    assert.notEqual(accountNameFault(name), undefined, name);
+  }
+  assert.match(accountNameFault("li@中国.example")!, /xn--/);
+});
 
 test("names", () => {
   for (const name of ["a", "bob.smith", "x_1-2", "0"]) assert.equal(accountNameFault(name), undefined);
@@ -54,7 +82,10 @@ test("names", () => {
     assert.notEqual(accountNameFault(name), undefined, name);
   }
   fc.assert(
-    fc.property(fc.string(), (s) => accountNameFault(s) !== undefined || /^[a-z0-9_][a-z0-9._-]*$/.test(s)),
+    fc.property(
+      fc.string(),
+      (s) => accountNameFault(s) !== undefined || /^[a-z0-9_][a-z0-9._-]*(@[a-z0-9.-]+)?$/.test(s),
+    ),
   );
 });
 
@@ -68,8 +99,8 @@ test("passwords", () => {
 test("hashes are argon2id of the least cost that OWASP names, and other parameters verify", async () => {
   const hash = await hashPassword("geheim 密码");
   assert.match(hash, /^\$argon2id\$v=19\$m=19456,t=2,p=1\$/);
-  assert.equal(isPasswordHash(hash), true);
-  assert.equal(isPasswordHash("$6$salt$hash"), false);
+  assert.equal(parsePassword(hash).kind, "hash");
+  assert.equal(parsePassword("$6$salt$hash").kind, "unknown");
   assert.equal(await verifyPassword(hash, "geheim 密码"), true);
   assert.equal(await verifyPassword(hash, "geheim"), false);
   assert.equal(await verifyPassword(hash, ""), false);
@@ -92,7 +123,7 @@ test("add, list, passwd, remove; comments stay; mode 0600", async (t) => {
   assert.match(text, /^# our people\n\nbob:\$argon2id\$.*\nanna:\$argon2id\$.*\n$/);
   assert.doesNotMatch(text, /one|two/);
   await setPassword(site, "bob", "three");
-  assert.equal(await verifyPassword(readUsers(site.usersFile).users.get("bob"), "three"), true);
+  assert.equal(await verifyPassword(readUsers(site.usersFile).users.get("bob")?.hash, "three"), true);
   await removeUser(site, "bob");
   assert.deepEqual(listUsers(site), ["anna"]);
   assert.deepEqual(readdirSync(site.etcMail), ["users"]);
@@ -125,7 +156,10 @@ test("bad lines are faults with their lines; the rest counts", async (t) => {
     read.faults.map((f) => f.line),
     [2, 3, 4, 5],
   );
-  assert.match(read.faults[2]!.message, /users:4: plain: not an argon2 hash/);
+  assert.match(
+    read.faults[2]!.message,
+    /users:4: plain: no hash that is read here .*; set it with mailhost user passwd/,
+  );
   assert.doesNotMatch(read.faults[2]!.message, /secret/);
 });
 

@@ -2,9 +2,9 @@
  * Looks at every mailbox from outside: kind, owner, mode and first bytes, and what was left beside it. It costs a few calls
  * each; `popper --verify` reads one whole.
  */
-import { readdirSync } from "node:fs";
 import { errnoOf } from "@mailhost/common/errors";
-import { mailboxNameFault, mailboxPaths } from "@mailhost/common/mbox/mailboxes";
+import { mailboxNames } from "@mailhost/common/mbox/mailbox-layout";
+import { mailboxPaths } from "@mailhost/common/mbox/mailboxes";
 import type { Site } from "@mailhost/common/site";
 import { verifyMailbox } from "@mailhost/pop3/maildrop/verify";
 import { reasonOf } from "../start/folders.ts";
@@ -26,7 +26,7 @@ export async function checkMailboxes(
 ): Promise<Finding[]> {
   const about = "mailboxes";
   const findings: Finding[] = [];
-  for (const name of site.mailboxFolders().flatMap((folder) => mailboxesIn(folder))) {
+  for (const name of mailboxNames(site)) {
     const paths = mailboxPaths(site, name);
     try {
       const uid = uidOf(name);
@@ -55,16 +55,4 @@ export async function checkMailboxes(
   return findings.length > 0
     ? findings
     : [{ level: "ok", about, text: "each begins with a message or is empty" }];
-}
-
-/** Names that are a mailbox's. A folder is none of them: there may be one for another purpose. */
-function mailboxesIn(folder: string): string[] {
-  try {
-    return readdirSync(folder, { withFileTypes: true })
-      .filter((entry) => !entry.isDirectory() && mailboxNameFault(entry.name) === undefined)
-      .map((entry) => entry.name);
-  } catch {
-    // A folder that is not there or not ours is the permissions' business.
-    return [];
-  }
 }

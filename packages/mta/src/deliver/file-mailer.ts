@@ -4,11 +4,12 @@
  * Written by ourselves where the file's controller is who we are, else by a process that has become the controller: no
  * file is ever written with root's rights.
  */
-import { basename, dirname, extname, join } from "node:path";
+import { dirname, extname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Clock } from "@mailhost/common/clock";
 import type { Log } from "@mailhost/common/log/log";
-import { journalFolder, mailboxNameFault, mailboxPaths } from "@mailhost/common/mbox/mailboxes";
+import { mailboxAt } from "@mailhost/common/mbox/mailbox-layout";
+import { journalFolder, mailboxPaths } from "@mailhost/common/mbox/mailboxes";
 import type { LocalSettings } from "@mailhost/common/settings/sendmail-settings";
 import type { Site } from "@mailhost/common/site";
 import { EX_CANTCREAT, EX_OK, EX_TEMPFAIL } from "@mailhost/common/sysexits";
@@ -65,9 +66,8 @@ export async function deliverToFile(
 
 /** A mailbox of ours has one journal, whoever appends to it: what one leaves half done the next of any kind mends. */
 function journalOf(path: string, site: Site): { readonly journalFolder: string; readonly journal?: string } {
-  const name = basename(path);
-  const isMailbox = mailboxNameFault(name) === undefined && site.mailboxFile(name) === path;
-  return isMailbox
+  const name = mailboxAt(site, path);
+  return name !== undefined
     ? { journalFolder: journalFolder(site), journal: mailboxPaths(site, name).journal }
     : { journalFolder: join(site.stateDir, "file-journal") };
 }

@@ -49,14 +49,14 @@ export async function expandAddress(expansion: Expansion, address: string, way: 
   if ((parts.routing?.nullClient ?? "") !== "") {
     sendToNullClientHub(expansion, current, way);
   } else if (domain === "" || parts.isLocalDomain(key)) {
-    await expandOurs(expansion, localPart, way);
+    await expandOurs(expansion, { localPart, domain: key }, way);
   } else {
     await expandOther(expansion, { localPart, domain }, way);
   }
 }
 
 /** A name at one of our domains: what looks like a program, a file or a list is for lists only. */
-async function expandOurs(expansion: Expansion, localPart: string, way: Way): Promise<void> {
+async function expandOurs(expansion: Expansion, { localPart, domain }: Address, way: Way): Promise<void> {
   const name = localPartKey(localPart);
   const special = specialKind(name);
   if (special !== undefined) {
@@ -64,7 +64,7 @@ async function expandOurs(expansion: Expansion, localPart: string, way: Way): Pr
     return;
   }
   const final = name.startsWith("\\");
-  await expandName(expansion, final ? name.slice(1) : name, { ...way, final });
+  await expandName(expansion, { name: final ? name.slice(1) : name, domain }, { ...way, final });
 }
 
 function specialKind(name: string): string | undefined {
@@ -85,7 +85,7 @@ async function expandOther(expansion: Expansion, address: Address, way: Way): Pr
   const { key, route } = found;
   expansion.step("mailertable", `${key}: ${route.kind === "local" ? `local:${route.user ?? ""}` : "error"}`);
   if (route.kind === "error") expansion.failAbout(way, route.reply);
-  else await expandOurs(expansion, route.user ?? localPart, way);
+  else await expandOurs(expansion, { localPart: route.user ?? localPart, domain: "" }, way);
 }
 
 /** domaintable: an old name of a domain. */

@@ -125,7 +125,10 @@ export class Expansion {
 
   addMailbox(account: Account, way: Way, detail: string | undefined): void {
     const { given } = way;
-    const address = given?.includes("@") === true ? given : `${account.name}@${this.parts.hostname}`;
+    // The account of a domain has an address for its name.
+    const own =
+      splitAddress(account.name).domain === "" ? `${account.name}@${this.parts.hostname}` : account.name;
+    const address = given?.includes("@") === true ? given : own;
     const target: Target = {
       kind: "mailbox",
       name: account.name,

@@ -10,7 +10,9 @@ import type { RecipientParts, ResolvedRecipient } from "./recipient-parts.ts";
 
 /** The envelope sender for what an alias sends on, or undefined when the alias has no owner. */
 export function findListSender(parts: RecipientParts, alias: string): string | undefined {
-  const owner = alias.startsWith("owner-") || alias.endsWith("-request") ? "owner-owner" : `owner-${alias}`;
+  // An alias of one domain, `list@a.example`, has its owner there.
+  const isOwners = alias.startsWith("owner-") || /-request(?:@[^@]*)?$/.test(alias);
+  const owner = isOwners ? "owner-owner" : `owner-${alias}`;
   const targets = parts.aliases.get(owner);
   if (targets === undefined) return undefined;
   const [only] = targets;
@@ -33,7 +35,8 @@ export function findListSender(parts: RecipientParts, alias: string): string | u
  */
 export function ownsItself(parts: RecipientParts, sender: string, names: readonly string[]): boolean {
   const { localPart, domain } = splitAddress(sender);
-  return parts.isLocalDomain(domainKey(domain)) && names.includes(localPartKey(localPart));
+  const [name, key] = [localPartKey(localPart), domainKey(domain)];
+  return parts.isLocalDomain(key) && (names.includes(name) || names.includes(`${name}@${key}`));
 }
 
 /** A recipient as the queue keeps it, of a message from `messageSender`; see {@link ownsItself}. */

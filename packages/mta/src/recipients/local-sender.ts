@@ -7,8 +7,9 @@ import { findAccount, type RecipientParts } from "./recipient-parts.ts";
 /** How a sender is written in the log together with its user's ids, or undefined when it is no user of ours. */
 export function senderUser(parts: RecipientParts, address: string, written: string): string | undefined {
   const { localPart, domain } = splitAddress(address);
-  if (localPart === "" || (domain !== "" && !parts.isLocalDomain(domainKey(domain)))) return undefined;
-  const account = findAccount(parts, localPartKey(localPart));
+  const key = domainKey(domain);
+  if (localPart === "" || (domain !== "" && !parts.isLocalDomain(key))) return undefined;
+  const account = findAccount(parts, { name: localPartKey(localPart), domain: key });
   return account?.uid === undefined ? undefined : `${written} (${account.uid}/${account.gid ?? 0})`;
 }
 

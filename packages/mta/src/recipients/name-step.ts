@@ -1,15 +1,18 @@
 /**
  * A local name: aliases, then a hub, then accounts, then the `.forward` of whoever has it.
+ *
+ * At a domain the aliases that name it come first (`sales@a.example: …`), then its own users, then what holds for names at
+ * every domain of ours. See docs/virtual-domains.md.
  */
 import type { Account } from "@mailhost/common/accounts/accounts";
-import { localPartKey } from "@mailhost/common/address";
+import { localPartKey, splitAddress } from "@mailhost/common/address";
 import { type AliasTarget, printTarget } from "@mailhost/common/tables/alias-targets";
 import type { Expansion, Way } from "./expansion.ts";
 import { expandForward } from "./forward-step.ts";
 import { sendToHub } from "./hub-step.ts";
 import { findListSender, ownsItself } from "./list-owner.ts";
 import { bareName, senderUser } from "./local-sender.ts";
-import { findAccount, type RecipientParts } from "./recipient-parts.ts";
+import { findAccount, findDomainAccount, type LocalName, type RecipientParts } from "./recipient-parts.ts";
 import { expandTargets } from "./target-step.ts";
 
 /** Names that every mail host answers for; without an alias they are root's. */
@@ -24,25 +27,24 @@ interface Alias {
 /**
  * Expands a local name.
  *
- * @param name as names are looked up: lower case, unquoted
  * @param way.final true for `\name`, which is delivered there and looked up no further
  */
 export async function expandName(
   expansion: Expansion,
-  name: string,
+  local: LocalName,
   way: Way & { readonly final?: boolean },
 ): Promise<void> {
   if (!expansion.mayGoOn(way)) return;
   const { parts } = expansion;
   if (way.final === true) {
-    const account = findAccount(parts, name);
+    const account = findAccount(parts, local);
     if (account === undefined) expansion.fail(way, 550, "5.1.1", "User unknown");
-    else expansion.addMailbox(account, way, detailOf(parts, name, account));
+    else expansion.addMailbox(account, way, detailOf(parts, local, account));
     return;
   }
-  const alias = findAlias(parts, name);
-  if (alias === undefined) await expandUser(expansion, name, way);
-  else if (way.path.includes(`alias ${alias.name}`)) endCycle(expansion, alias.name, name, way);
+  const alias = findAlias(parts, local);
+  if (alias === undefined) await expandUser(expansion, local, way);
+  else if (way.path.includes(`alias ${alias.name}`)) endCycle(expansion, alias.name, local, way);
   else await expandAlias(expansion, alias, way);
 }
 
@@ -77,13 +79,13 @@ function listEnvelope(parts: RecipientParts, sender: string, path: readonly stri
 }
 
 /** A list has led back to a name on the way: the name's own mailbox, or that of another name of the circle, ends it. */
-function endCycle(expansion: Expansion, alias: string, name: string, way: Way): void {
+function endCycle(expansion: Expansion, alias: string, local: LocalName, way: Way): void {
   const { parts } = expansion;
   const circle = way.path
     .slice(way.path.indexOf(`alias ${alias}`))
     .filter((step) => /^(?:alias|forward) /.test(step))
-    .map((step) => step.replace(/^\w+ |\+\*$/g, ""));
-  for (const candidate of [name, ...circle]) {
+    .map((step) => localNameOf(step.replace(/^\w+ |\+\*(?=@[^@]*$|$)/g, "")));
+  for (const candidate of [local, ...circle]) {
     const account = findAccount(parts, candidate);
     if (account === undefined) continue;
     expansion.addSelf(account, way, detailOf(parts, candidate, account));
@@ -94,10 +96,23 @@ function endCycle(expansion: Expansion, alias: string, name: string, way: Way): 
   else expansion.breakLoop();
 }
 
+/** An alias' or an account's name, which may be of one domain. */
+function localNameOf(text: string): LocalName {
+  const { localPart: name, domain } = splitAddress(text);
+  return { name, domain };
+}
+
 /** A name that is no alias. */
-async function expandUser(expansion: Expansion, name: string, way: Way): Promise<void> {
+async function expandUser(expansion: Expansion, local: LocalName, way: Way): Promise<void> {
   const { parts } = expansion;
-  const account = findAccount(parts, name);
+  const { name } = local;
+  const own = findDomainAccount(parts, local);
+  if (own !== undefined) {
+    // A hub knows plain names, and those at every domain of ours alike.
+    await expandForward(expansion, own, detailOf(parts, local, own), way);
+    return;
+  }
+  const account = findAccount(parts, local);
   const { luserRelay, mailHub, localRelay, localUsers = [] } = parts.routing ?? {};
   if (!localUsers.some((user) => localPartKey(user) === name)) {
     const [setting, value] =
@@ -109,33 +124,43 @@ async function expandUser(expansion: Expansion, name: string, way: Way): Promise
     const outcome = value === undefined ? undefined : sendToHub(expansion, setting, value, name, way);
     if (outcome?.kind === "done") return;
     if (outcome?.kind === "local" && localPartKey(outcome.name) !== name && !way.path.includes("hub")) {
-      await expandName(expansion, localPartKey(outcome.name), { ...way, path: [...way.path, "hub"] });
+      const next = { name: localPartKey(outcome.name), domain: "" };
+      await expandName(expansion, next, { ...way, path: [...way.path, "hub"] });
       return;
     }
   }
   if (account !== undefined) {
-    await expandForward(expansion, account, detailOf(parts, name, account), way);
+    await expandForward(expansion, account, detailOf(parts, local, account), way);
     return;
   }
-  const rootTakes = findAlias(parts, "root") !== undefined || findAccount(parts, "root") !== undefined;
+  const root = { name: "root", domain: "" };
+  const rootTakes = findAlias(parts, root) !== undefined || findAccount(parts, root) !== undefined;
   if (MUST_EXIST.has(name) && rootTakes) {
     const { given, ...rest } = way;
     const controlling = given === undefined ? way.written : `<${given}>`;
     const path = [...way.path, `alias ${name}`];
-    await expandName(expansion, "root", { ...rest, written: "root", controlling, path });
+    await expandName(expansion, root, { ...rest, written: "root", controlling, path });
   } else {
     expansion.fail(way, 550, "5.1.1", "User unknown");
   }
 }
 
-/** The alias of a name: `u+d`, then `u+*`, then `u`, unless an account is named more exactly. */
-function findAlias(parts: RecipientParts, name: string): Alias | undefined {
-  const whole = parts.aliases.get(name);
-  if (whole !== undefined) return { name, targets: whole };
+/** The alias of a name: one for this domain, then, where no user of the domain has the name, one for every domain of ours. */
+function findAlias(parts: RecipientParts, local: LocalName): Alias | undefined {
+  const { name, domain } = local;
+  const special = domain === "" ? undefined : findForms(parts, name, `@${domain}`);
+  if (special !== undefined) return special;
+  return findDomainAccount(parts, local) === undefined ? findForms(parts, name, "") : undefined;
+}
+
+/** `u+d`, then `u+*`, then `u`, unless an account is named more exactly. */
+function findForms(parts: RecipientParts, name: string, at: string): Alias | undefined {
+  const whole = parts.aliases.get(name + at);
+  if (whole !== undefined) return { name: name + at, targets: whole };
   const plus = name.indexOf("+");
-  if (plus <= 0 || parts.local?.preservePlusDetail === true || parts.accounts.find(name) !== undefined)
-    return undefined;
-  for (const shorter of [`${name.slice(0, plus)}+*`, name.slice(0, plus)]) {
+  const isExact = plus <= 0 || parts.local?.preservePlusDetail === true;
+  if (isExact || parts.accounts.find(name + at) !== undefined) return undefined;
+  for (const shorter of [`${name.slice(0, plus)}+*${at}`, name.slice(0, plus) + at]) {
     const targets = parts.aliases.get(shorter);
     if (targets !== undefined) return { name: shorter, targets };
   }
@@ -143,8 +168,9 @@ function findAlias(parts: RecipientParts, name: string): Alias | undefined {
 }
 
 /** What follows the `+`, when the account is that of the name before it. */
-function detailOf(parts: RecipientParts, name: string, account: Account): string | undefined {
-  if (account.name === name || parts.local?.preservePlusDetail === true) return undefined;
+function detailOf(parts: RecipientParts, { name }: LocalName, account: Account): string | undefined {
   const plus = name.indexOf("+");
-  return plus > 0 && plus < name.length - 1 ? name.slice(plus + 1) : undefined;
+  if (plus <= 0 || plus === name.length - 1 || parts.local?.preservePlusDetail === true) return undefined;
+  const { name: user } = localNameOf(account.name);
+  return user === name ? undefined : name.slice(plus + 1);
 }

@@ -2,6 +2,7 @@
  * What resolving a recipient needs of the rest, and what comes of it.
  */
 import type { Account, Accounts } from "@mailhost/common/accounts/accounts";
+import { domainKey } from "@mailhost/common/address";
 import type { SmtpReply } from "@mailhost/common/errors";
 import type { Log } from "@mailhost/common/log/log";
 import type { LocalSettings, RoutingSettings } from "@mailhost/common/settings/sendmail-settings";
@@ -35,7 +36,7 @@ export interface ResolveStep {
 /** What the look-up needs. Tables and settings that are absent are as empty ones. */
 export interface RecipientParts {
   readonly aliases: AliasTable;
-  readonly accounts: Pick<Accounts, "find"> & Partial<Pick<Accounts, "names">>;
+  readonly accounts: Pick<Accounts, "find"> & Partial<Pick<Accounts, "names" | "hasDomain">>;
   /** Completes an address that has no domain. */
   readonly hostname: string;
   isLocalDomain(domain: string): boolean;
@@ -75,10 +76,46 @@ function numberOf(text: string): number | undefined {
   return /^\d+$/.test(text) ? Number(text) : undefined;
 }
 
-/** The account of a name: `u+d`, then `u`. */
-export function findAccount(parts: RecipientParts, name: string): Account | undefined {
-  const exact = parts.accounts.find(name);
+/** A name of ours and the domain that it was addressed at. */
+export interface LocalName {
+  /** As names are looked up: lower case, unquoted. */
+  readonly name: string;
+  /** In lower case; empty where none was given. */
+  readonly domain: string;
+}
+
+/** The forms of a name by which accounts and aliases are found: `u+d`, then `u`. */
+function shorterForms(parts: RecipientParts, name: string): string[] {
   const plus = name.indexOf("+");
-  if (exact !== undefined || plus <= 0 || parts.local?.preservePlusDetail === true) return exact;
-  return parts.accounts.find(name.slice(0, plus));
+  if (plus <= 0 || parts.local?.preservePlusDetail === true) return [name];
+  return [name, name.slice(0, plus)];
+}
+
+/** Whether plain accounts get mail at a domain: not where the domain has users of its own, unless it is the host's name. */
+function takesPlainAccounts({ accounts, hostname }: RecipientParts, domain: string): boolean {
+  return accounts.hasDomain?.(domain) !== true || domain === domainKey(hostname);
+}
+
+/** The account of a name in a domain that has users of its own. */
+export function findDomainAccount(parts: RecipientParts, { name, domain }: LocalName): Account | undefined {
+  if (domain === "" || parts.accounts.hasDomain?.(domain) !== true) return undefined;
+  return firstAccount(
+    parts,
+    shorterForms(parts, name).map((form) => `${form}@${domain}`),
+  );
+}
+
+/** The account that mail for a name goes to: the domain's, then the plain one where the domain has none of its own. */
+export function findAccount(parts: RecipientParts, local: LocalName): Account | undefined {
+  const own = findDomainAccount(parts, local);
+  if (own !== undefined || !takesPlainAccounts(parts, local.domain)) return own;
+  return firstAccount(parts, shorterForms(parts, local.name));
+}
+
+function firstAccount({ accounts }: RecipientParts, names: readonly string[]): Account | undefined {
+  for (const name of names) {
+    const account = accounts.find(name);
+    if (account !== undefined) return account;
+  }
+  return undefined;
 }

@@ -42,7 +42,7 @@ async function expandTarget(expansion: Expansion, target: AliasTarget | BadItem,
       else expansion.fail(way, 550, "5.1.1", "User unknown");
       return;
     case "local":
-      return expandName(expansion, target.name, { ...way, final: target.final });
+      return expandName(expansion, { name: target.name, domain: "" }, { ...way, final: target.final });
     case "address":
       return expandAddress(expansion, target.address, way);
     case "include":

@@ -4,6 +4,7 @@
 import assert from "node:assert/strict";
 import { dirname } from "node:path";
 import type { Account } from "@mailhost/common/accounts/accounts";
+import { domainsOf } from "@mailhost/common/accounts/own-domains";
 import { parseTargets } from "@mailhost/common/tables/alias-targets";
 import type { AliasTable } from "@mailhost/common/tables/aliases";
 import { formatReply } from "../../src/policy/reply.ts";
@@ -22,6 +23,8 @@ export interface FakeHost {
   /** Right-hand sides as in the file. */
   readonly aliases?: Readonly<Record<string, string>>;
   readonly accounts?: readonly (string | Account)[];
+  /** Domains of ours besides ours.test and mail.ours.test. */
+  readonly localDomains?: readonly string[];
   readonly virtusertable?: Readonly<Record<string, string>>;
   readonly virtualDomains?: readonly string[];
   readonly virtualEntire?: boolean;
@@ -46,11 +49,15 @@ export function fakeParts(host: FakeHost): RecipientParts {
       typeof a === "string" ? [a, { name: a, source: "file" as const }] : [a.name, a],
     ),
   );
-  const ours = new Set(["ours.test", "mail.ours.test"]);
+  const ours = new Set(["ours.test", "mail.ours.test", ...(host.localDomains ?? [])]);
   const virtual = new Set(host.virtualDomains ?? []);
   return {
     aliases: aliasesOf(host.aliases ?? {}),
-    accounts: { find: (name) => accounts.get(name.toLowerCase()), names: () => [...accounts.keys()] },
+    accounts: {
+      find: (name) => accounts.get(name.toLowerCase()),
+      names: () => [...accounts.keys()],
+      hasDomain: (domain) => domainsOf(accounts.keys()).has(domain),
+    },
     hostname: "mail.ours.test",
     isLocalDomain: (domain) => ours.has(domain),
     virtusertable: fakeTable("virtusertable", host.virtusertable ?? {}),
