@@ -4,7 +4,8 @@
  * A message's way: inbound/smtp-listener -> inbound/smtp-session -> inbound/mail-from, rcpt-to, data -> queue store
  * (the `250` is sent) -> queue/runner -> deliver/local-mailer or deliver/remote-mailer.
  */
-import { type Accounts, openAccounts } from "@mailhost/common/accounts/accounts";
+import { openAccounts } from "@mailhost/common/accounts/accounts";
+import { openPopauthSecrets } from "@mailhost/common/accounts/popauth-secrets";
 import { domainKey } from "@mailhost/common/address";
 import { containerGateways, machineFacts } from "@mailhost/common/container-gateway";
 import type { Daemon, DaemonParts } from "@mailhost/common/daemon/child";
@@ -48,12 +49,13 @@ export async function start(parts: DaemonParts): Promise<Daemon> {
   const statistics = statisticsOf(parts);
   const log = statistics === undefined ? parts.log : countingLog(parts.log, statistics);
   const tables = openSiteTables(site, { log, settings, looks: "once a turn" });
-  const accountsOf = ({ accounts: sources }: Settings) =>
-    openAccounts(site, sources, {
+  const accountsOf = (from: Settings) =>
+    openAccounts(site, from, {
       onFault: (fault) => log.write("error", `${fault.message}; it changes nothing`),
       clock,
+      lasting: true,
     });
-  let accounts: Accounts = accountsOf(settings);
+  let accounts = accountsOf(settings);
   let drac = openDrac(parts, settings);
   const queue = await openQueue(site, { clock, log });
   const ownAddresses = cachedInterfaces(() => clock.now());
@@ -107,6 +109,7 @@ export async function start(parts: DaemonParts): Promise<Daemon> {
     settings: () => settings,
     tables,
     accounts: () => accounts,
+    popauth: openPopauthSecrets(site, (fault) => log.write("error", fault.message)),
     drac: () => drac,
     store: queue.store,
     submitted: (entry) => engine.runner.submitted(entry),
@@ -164,7 +167,9 @@ export async function start(parts: DaemonParts): Promise<Daemon> {
         drac = openDrac(parts, changed);
       }
       if (engineDiffers(before, changed)) {
+        const leavingAccounts = accounts;
         accounts = accountsOf(changed);
+        await leavingAccounts.close();
         try {
           swapEngine();
         } catch (error) {
@@ -188,6 +193,7 @@ export async function start(parts: DaemonParts): Promise<Daemon> {
       await Promise.all(leaving.values());
       await queue.store.close();
       await drac?.close();
+      await accounts.close();
       await tables.close();
       await statistics?.close();
     },

@@ -114,6 +114,8 @@ export function engineDiffers(a: Settings, b: Settings): boolean {
       s.queue,
       s.dns,
       s.accounts,
+      s.system,
+      s.ldap,
       s.lockTimeout,
       s.rewrite,
       s.routing,

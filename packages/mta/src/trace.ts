@@ -146,7 +146,7 @@ class Tracer {
       settings: () => this.#settings,
       tables: this.#tables,
       drac: () => this.#drac,
-      accounts: () => openAccounts(this.#site, this.#settings.accounts),
+      accounts: () => openAccounts(this.#site, this.#settings),
       ownAddresses: interfaceAddresses,
       gateways: new Set(containerGateways(machineFacts)),
     };

@@ -5,7 +5,7 @@
  * QUIT -> maildrop/update.
  */
 import { lstat } from "node:fs/promises";
-import { type Accounts, openAccounts } from "@mailhost/common/accounts/accounts";
+import { openAccounts, type SiteAccounts } from "@mailhost/common/accounts/accounts";
 import { openPopauthSecrets } from "@mailhost/common/accounts/popauth-secrets";
 import { containerGateways, machineFacts } from "@mailhost/common/container-gateway";
 import type { Daemon, DaemonParts } from "@mailhost/common/daemon/child";
@@ -58,7 +58,7 @@ export function openServer(parts: Omit<DaemonParts, "listeners">): Pop3Server {
   const { site, log, clock } = parts;
   let settings = parts.settings;
   let tls = readTlsFiles(site, settings.tls);
-  let accounts: Accounts = open(parts, settings);
+  let accounts = open(parts, settings);
   let drac = openDrac(parts, settings);
   const tables = openSiteTables(site, { log, settings: parts.settings });
   const store = openIndexStore(site, { log, clock });
@@ -102,7 +102,9 @@ export function openServer(parts: Omit<DaemonParts, "listeners">): Pop3Server {
       const before = settings;
       settings = changed;
       tls = newTls;
+      const leaving = accounts;
       accounts = newAccounts;
+      await leaving.close();
       names = nameService(changed.dns, log);
       if (JSON.stringify(before.drac) === JSON.stringify(changed.drac)) return;
       const old = drac;
@@ -119,6 +121,7 @@ export function openServer(parts: Omit<DaemonParts, "listeners">): Pop3Server {
       await store.close();
       await preparations.close();
       await drac?.close();
+      await accounts.close();
       await tables.close();
     },
   };
@@ -134,10 +137,11 @@ async function isThere(mbox: string): Promise<boolean> {
   }
 }
 
-function open({ site, log, clock }: Omit<DaemonParts, "listeners">, settings: Settings): Accounts {
-  return openAccounts(site, settings.accounts, {
+function open({ site, log, clock }: Omit<DaemonParts, "listeners">, settings: Settings): SiteAccounts {
+  return openAccounts(site, settings, {
     onFault: (fault) => log.write("warn", fault.message),
     clock,
+    lasting: true,
   });
 }
 

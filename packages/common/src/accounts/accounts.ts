@@ -1,26 +1,30 @@
 /**
- * The people who have a mailbox here: those of etc/mail/users, then the system's.
+ * The people who have a mailbox here: those of etc/mail/users, the system's, and a directory's, in the order of the settings.
  *
- * Both files are looked at by stat at every access and read again when they have changed. A users file that has
- * become unreadable, or readable for others, changes nothing: the last good one stays in force.
+ * The files are looked at by stat at every access and read again when they have changed. A users file that has become
+ * unreadable, or readable for others, changes nothing: the last good one stays in force. A directory is asked over the
+ * network (ldap-directory.ts), the passwords of the system's accounts by PAM or from shadow(5) (system-passwords.ts).
  */
 import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { type Clock, systemClock } from "../clock.ts";
 import type { ConfigError } from "../errors.ts";
-import type { AccountSource } from "../settings/roaming-settings.ts";
+import type { AccountSource, LdapSettings, SystemSettings } from "../settings/roaming-settings.ts";
 import type { Site } from "../site.ts";
+import { type Directory, openDirectory } from "./directory.ts";
+import { Decoys, openFileAccounts } from "./file-accounts.ts";
 import { followFile } from "./followed-file.ts";
 import { parsePasswd } from "./passwd-file.ts";
-import { readUsers } from "./users-reading.ts";
-import { VerifiedPasswords } from "./verified-passwords.ts";
+import { openSystemPasswords, type SystemPasswords } from "./system-passwords.ts";
+
+export { AccountsUnavailable } from "./account-errors.ts";
 
 /** One account. */
 export interface Account {
   /** In lower case. */
   readonly name: string;
-  /** `file`: etc/mail/users. `system`: the system's own accounts. */
-  readonly source: "file" | "system";
+  /** `file`: etc/mail/users. `system`: the system's own accounts. `ldap`: a directory's. */
+  readonly source: AccountSource;
   readonly uid?: number;
   readonly gid?: number;
   readonly home?: string;
@@ -30,21 +34,42 @@ export interface Account {
 
 /** All accounts of a site, always current. */
 export interface Accounts {
-  /** The account of a name; its case does not matter. */
+  /** The account of a name; its case does not matter. Of a directory's, those that {@link lookUp} found a short while ago. */
   find(name: string): Account | undefined;
   /**
-   * The account when the password is right. Unknown names take as long as known ones; a password that was right a few
-   * minutes ago takes no time.
+   * The account of a name, of whatever source.
+   *
+   * @throws AccountsUnavailable when the directory does not answer and no source before it knows the name
+   */
+  lookUp(name: string): Promise<Account | undefined>;
+  /**
+   * The account when the password is right. Unknown names take as long as known ones; a password of etc/mail/users that was
+   * right a few minutes ago takes no time. Accounts that are locked, have expired or have no login shell are never right.
+   *
+   * @throws AccountsUnavailable when whoever knows the password does not answer
    */
   verify(name: string, password: string): Promise<Account | undefined>;
-  /** Every name, each once. */
+  /** Every name of the files, each once. A directory is not listed. */
   names(): string[];
+  /** Whether a domain has users of its own in etc/mail/users: `name@domain`. */
+  hasDomain(domain: string): boolean;
 }
 
 /** Accounts that also say what is wrong with their files. */
 export interface SiteAccounts extends Accounts {
   /** Faults of the files as they are now. */
   faults(): ConfigError[];
+  /** Ends connections; those who still wait get an AccountsUnavailable. */
+  close(): Promise<void>;
+}
+
+/** The settings about accounts. */
+export interface AccountsSettings {
+  /** Where accounts come from, in order; a name in several is the first one's, with the system's uid and home. */
+  readonly accounts: readonly AccountSource[];
+  /** Absent: nobody logs in with a system's password. */
+  readonly system?: SystemSettings;
+  readonly ldap?: LdapSettings;
 }
 
 /** What the accounts work with. */
@@ -53,71 +78,94 @@ export interface AccountsParts {
   readonly onFault?: (fault: ConfigError) => void;
   /** How long a right password is remembered goes by it. */
   readonly clock?: Clock;
+  /** Connections to a directory are kept between questions, until `close`. For servers; a command's end would wait for them. */
+  readonly lasting?: boolean;
 }
 
 /**
  * Opens the accounts of a site.
  *
- * @param sources where accounts come from, in order; a name in both is the first one's, with the system's uid and home
- * @throws ConfigError when etc/mail/users cannot be read or its mode is too wide
+ * @throws ConfigError when etc/mail/users cannot be read or its mode is too wide, or the directory's settings can not be used
  */
 export function openAccounts(
   site: Site,
-  sources: readonly AccountSource[],
-  { onFault = () => undefined, clock = systemClock }: AccountsParts = {},
+  { accounts: sources, system: systemSettings, ldap }: AccountsSettings,
+  { onFault = () => undefined, clock = systemClock, lasting = false }: AccountsParts = {},
 ): SiteAccounts {
-  const nobody: ReadonlyMap<string, string> = new Map();
-  const users = followFile(site.usersFile, nobody, onFault, () => {
-    const read = readUsers(site.usersFile);
-    return { value: read.users, faults: read.faults };
-  });
-  const passwd = passwdFile(site);
-  const system = followFile(passwd, new Map<string, Account>(), onFault, () => ({
-    value: parsePasswd(readFileSync(passwd, "utf8")),
-    faults: [],
-  }));
-  const usesFile = sources.includes("file");
-  const usesSystem = sources.includes("system");
-  if (usesFile) readUsers(site.usersFile);
-  const verified = new VerifiedPasswords(clock);
+  const file = sources.includes("file") ? openFileAccounts(site, { onFault, clock }) : undefined;
+  const system = sources.includes("system") ? followPasswd(site, onFault) : undefined;
+  const directory: Directory | undefined =
+    sources.includes("ldap") && ldap !== undefined && ldap.url !== ""
+      ? openDirectory(site, ldap, { onFault, clock, lasting })
+      : undefined;
+  const passwords: SystemPasswords | undefined =
+    system === undefined || systemSettings === undefined
+      ? undefined
+      : openSystemPasswords(site, systemSettings, { onFault, clock });
+  const decoys = new Decoys();
+  const checkers = {
+    file: file?.check,
+    system: passwords?.check,
+    ldap: directory?.check,
+  };
 
+  /** @param asked how the directory is asked: what is remembered, or the directory itself */
+  const known = (source: AccountSource, key: string): Account | undefined => {
+    if (source === "file") return file?.has(key) === true ? { name: key, source } : undefined;
+    return source === "system" ? system?.current().get(key) : undefined;
+  };
+  const whole = (account: Account | undefined): Account | undefined =>
+    account === undefined || account.source === "system"
+      ? account
+      : { ...system?.current().get(account.name), ...account };
   const find = (name: string): Account | undefined => {
     const key = name.toLowerCase();
-    const own = usesFile && users.current().has(key);
-    const theirs = usesSystem ? system.current().get(key) : undefined;
-    return own && sources[0] === "file"
-      ? { ...theirs, name: key, source: "file" }
-      : (theirs ?? ownOnly(own, key));
+    for (const source of sources) {
+      const account = source === "ldap" ? directory?.remembered(key) : known(source, key);
+      if (account !== undefined) return whole(account);
+    }
+    return undefined;
+  };
+  const lookUp = async (name: string): Promise<Account | undefined> => {
+    const key = name.toLowerCase();
+    for (const source of sources) {
+      const account = source === "ldap" ? await directory?.lookUp(key) : known(source, key);
+      if (account !== undefined) return whole(account);
+    }
+    return undefined;
   };
   return {
     find,
+    lookUp,
     async verify(name, password) {
-      const account = find(name);
-      const hash = account?.source === "file" ? users.current().get(account.name) : undefined;
-      const credentials =
-        account === undefined || hash === undefined ? undefined : { name: account.name, hash, password };
-      if (credentials !== undefined && verified.has(credentials)) return account;
-      // The hashes' library is loaded for the first password: most programs that look for names never see one.
-      const { verifyPassword } = await import("./password.ts");
-      if (!(await verifyPassword(hash, password))) return undefined;
-      if (credentials !== undefined) verified.add(credentials);
-      return account;
+      const account = await lookUp(name);
+      const usable = sources.filter((source) => checkers[source] !== undefined);
+      const source = account?.source ?? usable[decoys.pick(name.toLowerCase(), usable.length)];
+      // Without anybody to ask, the same work is done as for a wrong password.
+      const check = (source === undefined ? undefined : checkers[source]) ?? nobodysCheck;
+      const right = await check(account?.name ?? name.toLowerCase(), password);
+      return right ? account : undefined;
     },
-    names: () => [
-      ...new Set([
-        ...(usesFile ? users.current().keys() : []),
-        ...(usesSystem ? system.current().keys() : []),
-      ]),
-    ],
-    faults() {
-      if (usesFile) users.current();
-      return usesFile ? [...users.faults()] : [];
+    names: () => [...new Set([...(file?.names() ?? []), ...(system?.current().keys() ?? [])])],
+    hasDomain: (domain) => file?.hasDomain(domain) ?? false,
+    faults: () => [...(file?.faults() ?? [])],
+    async close() {
+      await directory?.close();
     },
   };
 }
 
-function ownOnly(own: boolean, name: string): Account | undefined {
-  return own ? { name, source: "file" } : undefined;
+async function nobodysCheck(_name: string, password: string): Promise<boolean> {
+  const { verifyPassword } = await import("./password.ts");
+  return await verifyPassword(undefined, password);
+}
+
+function followPasswd(site: Site, onFault: (fault: ConfigError) => void) {
+  const passwd = passwdFile(site);
+  return followFile(passwd, new Map<string, Account>(), onFault, () => ({
+    value: parsePasswd(readFileSync(passwd, "utf8")),
+    faults: [],
+  }));
 }
 
 /** The root's own passwd file where there is one, else the system's. */

@@ -1,9 +1,14 @@
 /**
  * Passwords and their hashes: argon2id with the least cost that OWASP's Password Storage Cheat Sheet names (19 MiB,
- * two passes). Hashes of other argon2 parameters are verified as well.
+ * two passes). Hashes of other argon2 parameters, of bcrypt and of crypt(3) are verified as well.
+ *
+ * A hash is made over the password as SASLprep has it (RFC 4013), so that it does not matter on which keyboard it is typed;
+ * see {@link preparedPassword}.
  */
 import { hash, verify } from "@node-rs/argon2";
 import { messageOf } from "../errors.ts";
+import { saslPrep } from "../sasl/saslprep.ts";
+import { hashKind } from "./password-format.ts";
 
 /** Octets of the longest password. */
 export const LONGEST_PASSWORD = 1024;
@@ -29,13 +34,18 @@ export function passwordFault(password: string): string | undefined {
   return undefined;
 }
 
+/** A new password in the form that is hashed: as SASLprep makes it, or as it is where SASLprep has no form for it. */
+export function preparedPassword(password: string): string {
+  return saslPrep(password) ?? password;
+}
+
 /** The hash of a password in PHC notation, `$argon2id$v=19$…`. */
 export function hashPassword(password: string): Promise<string> {
   return hash(password, COST);
 }
 
 /**
- * Whether a password fits a hash.
+ * Whether a password fits a hash that password-format.ts has let pass.
  *
  * @param stored undefined when there is no such account; the answer is then false and takes as long
  */
@@ -44,12 +54,28 @@ export async function verifyPassword(stored: string | undefined, password: strin
   const known = stored !== undefined && usable;
   await turn();
   try {
-    const right = await verify(known ? stored : NOBODYS_HASH, usable ? password : "x");
+    const right = await fits(stored ?? NOBODYS_HASH, usable ? password : "x");
     return right && known;
   } catch (error) {
     throw new Error(`a stored hash cannot be read: ${messageOf(error)}`, { cause: error });
   } finally {
     endTurn();
+  }
+}
+
+async function fits(stored: string, password: string): Promise<boolean> {
+  switch (hashKind(stored)) {
+    case "argon2":
+      return await verify(stored, password);
+    case "bcrypt": {
+      const { default: bcrypt } = await import("bcrypt");
+      // `$2y$` is PHP's and Dovecot's name for what others call `$2b$`.
+      return await bcrypt.compare(password, stored.replace(/^\$2y\$/, "$2b$"));
+    }
+    case "crypt": {
+      const { checkCrypt } = await import("./crypt-threads.ts");
+      return await checkCrypt(password, stored);
+    }
   }
 }
 

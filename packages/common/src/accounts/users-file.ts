@@ -10,10 +10,10 @@ import type { Site } from "../site.ts";
 import { EX_CANTCREAT, EX_DATAERR, EX_NOUSER, EX_USAGE } from "../sysexits.ts";
 import { lockAccountFile } from "./account-file-lock.ts";
 import { accountNameFault } from "./account-name.ts";
-import { hashPassword, passwordFault } from "./password.ts";
+import { hashPassword, passwordFault, preparedPassword } from "./password.ts";
 import { nameOf, readLines, readUsers } from "./users-reading.ts";
 
-export { readUsers, type UsersRead } from "./users-reading.ts";
+export { readUsers, type User, type UsersRead } from "./users-reading.ts";
 
 /**
  * Adds an account.
@@ -39,7 +39,7 @@ export async function setPassword(site: Site, name: string, password: string): P
   const hash = await checkedHash(name, password);
   await change(site, (lines) => {
     required(lines, name);
-    return lines.map((line) => (nameOf(line) === name ? `${name}:${hash}` : line));
+    return lines.map((line) => (nameOf(line) === name ? withHash(line, hash) : line));
   });
 }
 
@@ -64,6 +64,14 @@ export function listUsers(site: Site): string[] {
   return [...readUsers(site.usersFile).users.keys()].sort();
 }
 
+/** The line with another hash; what stands behind it stays, and a shadow line's password is as old as today. */
+function withHash(line: string, hash: string): string {
+  const [name = "", , changed, ...rest] = line.split(":");
+  if (changed === undefined) return `${name.trim()}:${hash}`;
+  const isShadow = rest.length === 6;
+  return [name, hash, isShadow ? String(Math.floor(Date.now() / 86_400_000)) : changed, ...rest].join(":");
+}
+
 function required(lines: readonly string[], name: string): void {
   if (!lines.some((line) => nameOf(line) === name)) throw new UserError(`no user ${name}`, EX_NOUSER);
 }
@@ -71,7 +79,7 @@ function required(lines: readonly string[], name: string): void {
 async function checkedHash(name: string, password: string): Promise<string> {
   const fault = accountNameFault(name) ?? passwordFault(password);
   if (fault !== undefined) throw new UserError(fault, EX_USAGE);
-  return hashPassword(password);
+  return hashPassword(preparedPassword(password));
 }
 
 /** Replaces the lines of the file under its lock. */

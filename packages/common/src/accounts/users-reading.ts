@@ -1,19 +1,32 @@
 /**
- * Reading `etc/mail/users`, `name:hash` a line. Apart from what changes it and from the hashes' library: commands that only
- * look for a name load neither.
+ * Reading `etc/mail/users`: `name:hash` a line, or a line of shadow(5) or of a Dovecot passwd-file as it is. Apart from what
+ * changes it and from the hashes' libraries: commands that only look for a name load neither.
+ *
+ * A line that can not be used is a fault and locks nobody else out.
  */
 import { readFileSync, statSync } from "node:fs";
 import { ConfigError, errnoOf, messageOf } from "../errors.ts";
 import { EX_NOPERM } from "../sysexits.ts";
 import { textLines } from "../tables/map-text.ts";
 import { accountNameFault } from "./account-name.ts";
+import { parsePassword } from "./password-format.ts";
+import { type ShadowLimits, shadowLimits } from "./shadow-fields.ts";
+
+/** One user of the file. */
+export interface User {
+  /** Undefined: locked, nobody logs in. Mail comes in all the same. */
+  readonly hash: string | undefined;
+  readonly limits: ShadowLimits;
+}
 
 /** The users of a file, and what is wrong with its other lines. */
 export interface UsersRead {
-  /** Hashes by name. */
-  readonly users: ReadonlyMap<string, string>;
+  readonly users: ReadonlyMap<string, User>;
   readonly faults: ConfigError[];
 }
+
+/** Colons of a line of shadow(5). */
+const SHADOW_FIELDS = 9;
 
 /**
  * Reads the file; a missing one is empty.
@@ -21,23 +34,37 @@ export interface UsersRead {
  * @throws ConfigError when it cannot be read, or when its mode lets others read or write it
  */
 export function readUsers(file: string): UsersRead {
-  const users = new Map<string, string>();
+  const users = new Map<string, User>();
   const faults: ConfigError[] = [];
   readLines(file).forEach((line, index) => {
     const name = nameOf(line);
     if (name === undefined) return;
-    const hash = line.slice(line.indexOf(":") + 1).trim();
-    const fault = !line.includes(":")
-      ? "expected name:hash"
-      : (accountNameFault(name) ??
-        (isPasswordHash(hash)
-          ? undefined
-          : `${name}: not an argon2 hash; set it with mailhost user passwd`) ??
-        (users.has(name) ? `${name} comes twice; the first counts` : undefined));
-    if (fault === undefined) users.set(name, hash);
+    const found = line.includes(":") ? parseUser(line) : "expected name:hash";
+    const fault =
+      typeof found === "string"
+        ? found
+        : (accountNameFault(name) ?? (users.has(name) ? `${name} comes twice; the first counts` : undefined));
+    if (fault === undefined) users.set(name, found as User);
     else faults.push(new ConfigError(file, index + 1, fault));
   });
   return { users, faults };
+}
+
+/** Reads what stands behind a name; a text says why it can not be used. */
+export function parseUser(line: string): User | string {
+  const fields = line.split(":").map((field) => field.trim());
+  const [name = "", password = ""] = fields;
+  const stored = parsePassword(password);
+  const how = "set it with mailhost user passwd";
+  if (stored.kind === "unknown") return `${name}: ${stored.fault}; ${how}`;
+  if (stored.kind === "clear")
+    return `${name}: a password in clear; ${how}, or mailhost user import hashes it`;
+  // Dovecot's extra fields come last; `nologin` among them locks the account.
+  const locked = stored.kind === "locked" || /(?:^|\s)nologin(?:=[^\s]*)?(?:\s|$)/.test(fields[7] ?? "");
+  return {
+    hash: locked ? undefined : stored.hash,
+    limits: fields.length === SHADOW_FIELDS ? shadowLimits(fields) : {},
+  };
 }
 
 /**
@@ -64,9 +91,4 @@ export function readLines(file: string): string[] {
 export function nameOf(line: string): string | undefined {
   if (line.trim() === "" || line.startsWith("#")) return undefined;
   return line.split(":", 1)[0]!.trim();
-}
-
-/** Whether a text is a hash that verifyPassword can read. */
-export function isPasswordHash(text: string): boolean {
-  return /^\$argon2(id|i|d)\$(v=\d+\$)?m=\d+,t=\d+,p=\d+\$[A-Za-z0-9+/]+\$[A-Za-z0-9+/]+$/.test(text);
 }

@@ -5,6 +5,7 @@
  * Verdicts say why, not in which words: those are each server's own.
  */
 import { isAscii, isUtf8 } from "node:buffer";
+import { AccountsUnavailable } from "../accounts/account-errors.ts";
 import type { Account, Accounts } from "../accounts/accounts.ts";
 import type { PopauthSecrets } from "../accounts/popauth-secrets.ts";
 import { saslPrep } from "../sasl/saslprep.ts";
@@ -28,7 +29,10 @@ export type RefusalCause = Refusal | { readonly kind: "has-secret"; readonly rea
 /** Why nobody can say whether a login is right. */
 export type UnavailableCause =
   /** The database of secrets has a mode, such as 0o644, that lets others read it. */
-  { readonly kind: "secrets-wrong-mode"; readonly mode: number } | { readonly kind: "secrets-unusable" };
+  | { readonly kind: "secrets-wrong-mode"; readonly mode: number }
+  | { readonly kind: "secrets-unusable" }
+  /** A directory, or whoever checks the system's passwords, does not answer; `reason` is for the log. */
+  | { readonly kind: "accounts-unavailable"; readonly reason: string };
 
 /** What became of a login. */
 export type Verdict =
@@ -49,7 +53,11 @@ export interface GivenPassword {
 }
 
 /** Judges a password. Whether it may be sent at all on this connection was decided before, by the server. */
-export async function judgePassword(parts: LoginParts, given: GivenPassword): Promise<Verdict> {
+export function judgePassword(parts: LoginParts, given: GivenPassword): Promise<Verdict> {
+  return unlessUnavailable(passwordVerdict(parts, given));
+}
+
+async function passwordVerdict(parts: LoginParts, given: GivenPassword): Promise<Verdict> {
   const asksSecrets = parts.secretsBarPasswords?.() ?? false;
   const unavailable = asksSecrets ? secretsUnavailable(parts) : undefined;
   if (unavailable !== undefined) return unavailable;
@@ -90,14 +98,23 @@ export interface GivenDigest {
 
 /** Judges a digest. */
 export function judgeDigest(parts: LoginParts, given: GivenDigest): Promise<Verdict> {
-  return Promise.resolve(digestVerdict(parts, given));
+  return unlessUnavailable(digestVerdict(parts, given));
 }
 
-function digestVerdict(parts: LoginParts, given: GivenDigest): Verdict {
+async function unlessUnavailable(verdict: Promise<Verdict>): Promise<Verdict> {
+  try {
+    return await verdict;
+  } catch (error) {
+    if (!(error instanceof AccountsUnavailable)) throw error;
+    return { kind: "unavailable", cause: { kind: "accounts-unavailable", reason: error.message } };
+  }
+}
+
+async function digestVerdict(parts: LoginParts, given: GivenDigest): Promise<Verdict> {
   const unavailable = secretsUnavailable(parts);
   if (unavailable !== undefined) return unavailable;
   const { account: name, noMime } = loginName(parts, prepared(given.user));
-  const account = parts.accounts().find(name);
+  const account = await parts.accounts().lookUp(name);
   const secret = parts.popauth?.find(name);
   const form = preparedSecret(secret);
   // Both, whatever the first says: the secret as it is stored, and as SASLprep makes it.

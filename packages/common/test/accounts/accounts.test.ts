@@ -36,19 +36,19 @@ test("passwd(5) lines", () => {
 
 test("both sources, without regard to case", async (t) => {
   const { site } = await fixture(t);
-  const accounts = openAccounts(site, ["file", "system"]);
+  const accounts = openAccounts(site, { accounts: ["file", "system"] });
   assert.deepEqual(accounts.find("BOB"), { name: "bob", source: "file" });
   assert.equal(accounts.find("Anna")?.uid, 1000);
   assert.equal(accounts.find("nobody-here"), undefined);
   assert.deepEqual(accounts.names().sort(), ["anna", "bob", "root"]);
-  assert.equal(openAccounts(site, ["file"]).find("anna"), undefined);
-  assert.equal(openAccounts(site, ["system"]).find("bob"), undefined);
+  assert.equal(openAccounts(site, { accounts: ["file"] }).find("anna"), undefined);
+  assert.equal(openAccounts(site, { accounts: ["system"] }).find("bob"), undefined);
 });
 
 test("a name in both sources keeps the system's uid and home", async (t) => {
   const { site } = await fixture(t);
   await addUser(site, "anna", "pw");
-  const accounts = openAccounts(site, ["file", "system"]);
+  const accounts = openAccounts(site, { accounts: ["file", "system"] });
   assert.deepEqual(accounts.find("anna"), {
     name: "anna",
     source: "file",
@@ -62,7 +62,7 @@ test("a name in both sources keeps the system's uid and home", async (t) => {
 
 test("verify: the right password of an account of ours, nothing else", async (t) => {
   const { site } = await fixture(t);
-  const accounts = openAccounts(site, ["file", "system"]);
+  const accounts = openAccounts(site, { accounts: ["file", "system"] });
   assert.equal((await accounts.verify("bob", "geheim"))?.name, "bob");
   assert.equal((await accounts.verify("BOB", "geheim"))?.name, "bob");
   for (const [name, password] of [
@@ -81,7 +81,7 @@ test("verify: the right password of an account of ours, nothing else", async (t)
 
 test("unknown names cost what known ones do", async (t) => {
   const { site } = await fixture(t);
-  const accounts = openAccounts(site, ["file", "system"]);
+  const accounts = openAccounts(site, { accounts: ["file", "system"] });
   const cost = async (name: string) => {
     const times: number[] = [];
     for (let i = 0; i < 5; i++) {
@@ -98,7 +98,7 @@ test("unknown names cost what known ones do", async (t) => {
 
 test("a changed file is seen at the next access", async (t) => {
   const { root, site } = await fixture(t);
-  const accounts = openAccounts(site, ["file", "system"]);
+  const accounts = openAccounts(site, { accounts: ["file", "system"] });
   assert.equal(accounts.find("carl"), undefined);
   await addUser(site, "carl", "pw");
   assert.equal(accounts.find("carl")?.source, "file");
@@ -112,7 +112,11 @@ test("a changed file is seen at the next access", async (t) => {
 test("a file that others can read is refused at the start; later, the last good one stays", async (t) => {
   const { site } = await fixture(t);
   const faults: string[] = [];
-  const accounts = openAccounts(site, ["file"], { onFault: (fault) => faults.push(fault.message) });
+  const accounts = openAccounts(
+    site,
+    { accounts: ["file"] },
+    { onFault: (fault) => faults.push(fault.message) },
+  );
   assert.notEqual(accounts.find("bob"), undefined);
   chmodSync(site.usersFile, 0o640);
   utimesSync(site.usersFile, 1, 1);
@@ -120,7 +124,7 @@ test("a file that others can read is refused at the start; later, the last good 
   assert.equal(faults.length, 1);
   assert.match(faults[0]!, /users: mode 0640 lets others at the hashes; chmod 600 it/);
   assert.equal(accounts.faults().length, 1);
-  assert.throws(() => openAccounts(site, ["file"]), /mode 0640/);
+  assert.throws(() => openAccounts(site, { accounts: ["file"] }), /mode 0640/);
   chmodSync(site.usersFile, 0o600);
   assert.notEqual(accounts.find("bob"), undefined);
   assert.deepEqual(accounts.faults(), []);

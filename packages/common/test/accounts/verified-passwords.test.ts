@@ -56,7 +56,7 @@ test("a new password and a removed account count at once", async (t) => {
   const site = siteAt(root);
   mkdirSync(site.etcMail, { recursive: true });
   await addUser(site, "bob", "old");
-  const accounts = openAccounts(site, ["file"], { clock: new ManualClock() });
+  const accounts = openAccounts(site, { accounts: ["file"] }, { clock: new ManualClock() });
   for (const _ of [1, 2]) assert.equal((await accounts.verify("bob", "old"))?.name, "bob");
   assert.equal(await accounts.verify("bob", "new"), undefined);
   await setPassword(site, "bob", "new");

@@ -19,11 +19,13 @@ function countingParts() {
   const find = (name: string) => PEOPLE.find((account) => account.name === name);
   const accounts: Accounts = {
     find,
+    lookUp: (name) => Promise.resolve(find(name)),
     verify: (name, password) => {
       work.verified++;
       return Promise.resolve(password === "right" ? find(name) : undefined);
     },
     names: () => [],
+    hasDomain: () => false,
   };
   const popauth: PopauthSecrets = {
     state: () => ({ kind: "ready", count: 2 }),

@@ -69,7 +69,7 @@ function checkSource({ source, notes, ignored, qpopperFiles }: LoadedSettings): 
 /** The accounts, as far as they can be read: what is wrong with their files is another check's business. */
 function accountsOf(site: Site, settings: Settings): Accounts | undefined {
   try {
-    return openAccounts(site, settings.accounts);
+    return openAccounts(site, settings);
   } catch {
     return undefined;
   }

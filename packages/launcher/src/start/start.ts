@@ -185,7 +185,7 @@ async function recoverMailboxes(site: Site, settings: Settings, log: ReopeningLo
   if (mended > 0) log.write("warn", `${mended} mailboxes with a half-done change were mended`);
   const { recoverTempDrops } = await import("@mailhost/common/mbox/recover-temp-drops");
   const { openAccounts } = await import("@mailhost/common/accounts/accounts");
-  const accounts = openAccounts(site, settings.accounts);
+  const accounts = openAccounts(site, settings);
   await recoverTempDrops(site, { clock: systemClock, log, uidOf: (name) => accounts.find(name)?.uid });
 }
 

@@ -134,11 +134,13 @@ async function tied(
 
 /** Users may not read etc/mail/users: the daemon finds out who is there. */
 function accountsOf(site: Site, settings: Settings, direct: boolean): Accounts {
-  if (direct) return openAccounts(site, settings.accounts);
+  if (direct) return openAccounts(site, settings);
   return {
     find: (name) => ({ name: name.toLowerCase(), source: "file" }),
+    lookUp: (name) => Promise.resolve({ name: name.toLowerCase(), source: "file" }),
     verify: () => Promise.resolve(undefined),
     names: () => [],
+    hasDomain: () => false,
   };
 }
 

@@ -110,7 +110,13 @@ function warningsOf({ request, user }: Submission, { settings, tables }: Address
   const parts = recipientParts({
     settings: () => settings,
     tables,
-    accounts: () => ({ find: () => undefined, verify: () => Promise.resolve(undefined), names: () => [] }),
+    accounts: () => ({
+      find: () => undefined,
+      lookUp: () => Promise.resolve(undefined),
+      verify: () => Promise.resolve(undefined),
+      names: () => [],
+      hasDomain: () => false,
+    }),
     ownAddresses: interfaceAddresses,
   });
   const own = localPart === user && (domain === "" || parts.isLocalDomain(domainKey(domain)));

@@ -67,8 +67,10 @@ function partsOf({ site, settings, tables, lists, rulesOnly }: AddressBook): Rec
       tables: { ...tables, aliases: { file: "", get: () => undefined, entries: () => [] } },
       accounts: () => ({
         find: (name) => ({ name, source: "file" }),
+        lookUp: (name) => Promise.resolve({ name, source: "file" }),
         verify: () => Promise.resolve(undefined),
         names: () => [],
+        hasDomain: () => false,
       }),
       ownAddresses: interfaceAddresses,
     });
@@ -76,7 +78,7 @@ function partsOf({ site, settings, tables, lists, rulesOnly }: AddressBook): Rec
   return recipientParts({
     settings: () => settings,
     tables,
-    accounts: () => openAccounts(site, settings.accounts),
+    accounts: () => openAccounts(site, settings),
     ownAddresses: interfaceAddresses,
     lists: lists ?? openListFiles({ clock: systemClock }),
   });

@@ -3,10 +3,12 @@
  */
 import { once } from "node:events";
 import { type AddressInfo, connect, type Socket } from "node:net";
+import type { PopauthSecrets } from "@mailhost/common/accounts/popauth-secrets";
 import type { Clock } from "@mailhost/common/clock";
 import { systemClock } from "@mailhost/common/clock";
 import type { DracEntry } from "@mailhost/common/drac/drac-table";
 import type { Log } from "@mailhost/common/log/log";
+import type { LoginGuard } from "@mailhost/common/login/login-guard";
 import { parseSettings } from "@mailhost/common/settings/load";
 import type { AliasTarget } from "@mailhost/common/tables/aliases";
 import type { Resolver } from "../../src/dns/resolver.ts";
@@ -31,6 +33,12 @@ export interface InboundHost {
   readonly relayDomains?: readonly string[];
   readonly aliases?: Readonly<Record<string, readonly AliasTarget[]>>;
   readonly accounts?: readonly string[];
+  /** Passwords of accounts; with them or {@link secrets} AUTH is there. */
+  readonly passwords?: Readonly<Record<string, string>>;
+  /** Secrets of CRAM-MD5. */
+  readonly secrets?: Readonly<Record<string, string>>;
+  readonly guard?: LoginGuard;
+  readonly senders?: Readonly<Record<string, string>>;
   readonly drac?: readonly string[];
   readonly gateways?: readonly string[];
   readonly resolver?: Partial<Resolver>;
@@ -110,9 +118,18 @@ export async function startInbound(host: InboundHost = {}): Promise<InboundFixtu
     accounts: () => ({
       find: (name) =>
         accounts.has(name.toLowerCase()) ? { name: name.toLowerCase(), source: "file" } : undefined,
-      verify: () => Promise.resolve(undefined),
+      lookUp: (name) =>
+        Promise.resolve(
+          accounts.has(name.toLowerCase()) ? { name: name.toLowerCase(), source: "file" } : undefined,
+        ),
+      verify: (name, password) => {
+        const right = host.passwords?.[name] === password;
+        return Promise.resolve(right ? { name, source: "file" as const } : undefined);
+      },
       names: () => [...accounts],
     }),
+    ...(host.passwords === undefined && host.secrets === undefined ? {} : { popauth: secretsOf(host) }),
+    ...(host.guard === undefined ? {} : { guard: host.guard }),
     drac: () => ({
       record: (ip, user) => Promise.resolve(void recorded.push(`${ip} ${user}`)),
       permits: (ip): DracEntry | undefined =>
@@ -177,6 +194,15 @@ export async function startInbound(host: InboundHost = {}): Promise<InboundFixtu
     longestPiece: () => state.longest,
     client: (localAddress) => SmtpClient.connect(port, localAddress),
     stop: () => listener.stop(),
+  };
+}
+
+function secretsOf({ secrets }: InboundHost): PopauthSecrets {
+  const count = Object.keys(secrets ?? {}).length;
+  return {
+    state: () => (secrets === undefined ? { kind: "absent" } : { kind: "ready", count }),
+    find: (name) => (secrets?.[name] === undefined ? undefined : Buffer.from(secrets[name])),
+    faults: () => [],
   };
 }
 

@@ -49,12 +49,18 @@ export async function enter(turn: Turn, verdict: Verdict, attempt: Attempt): Pro
 }
 
 /** What is said when nobody can tell whether a login is right. */
-function unavailability({ texts }: Turn, cause: UnavailableCause): [text: string, code: ResponseCode] {
+function unavailability(
+  { services, texts }: Turn,
+  cause: UnavailableCause,
+): [text: string, code: ResponseCode] {
   switch (cause.kind) {
     case "secrets-wrong-mode":
       return [texts.secretsWrongMode(cause.mode.toString(8).padStart(4, "0")), "SYS/PERM"];
     case "secrets-unusable":
       return [texts.secretsUnavailable, "SYS/TEMP"];
+    case "accounts-unavailable":
+      services.log.write("error", `a login can not be judged: ${cause.reason}`);
+      return [texts.accountsUnavailable, "SYS/TEMP"];
   }
 }
 

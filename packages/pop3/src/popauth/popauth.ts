@@ -115,7 +115,7 @@ const MECHANISMS = ["APOP", "CRAM-MD5"];
 async function setSecret(work: Work, name: string, given: string | undefined): Promise<number> {
   const { site, io } = work;
   const settings = loadSettings(site);
-  const account = openAccounts(site, settings.accounts).find(name);
+  const account = openAccounts(site, settings).find(name);
   if (account === undefined) {
     throw new UserError(`no account is called ${name}; \`mailhost user add ${name}\` makes one`, EX_NOUSER);
   }
@@ -169,7 +169,7 @@ async function importFrom(work: Work, file: string): Promise<number> {
     },
     true,
   );
-  const accounts = openAccounts(site, loadSettings(site).accounts);
+  const accounts = openAccounts(site, loadSettings(site));
   for (const name of kept) io.stderr.write(`popauth: ${name}: has a secret already, which stays\n`);
   for (const name of found.keys()) {
     if (accounts.find(name) === undefined) {

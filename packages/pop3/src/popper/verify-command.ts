@@ -30,7 +30,7 @@ export async function verify(givenSite: Site, settings: Settings, request: Verif
   const name = request.user.toLowerCase();
   const fault = mailboxNameFault(name);
   if (fault !== undefined) throw new UserError(`${request.user}: ${fault} is no mailbox`, EX_NOUSER);
-  const account = openAccounts(site, settings.accounts).find(name);
+  const account = openAccounts(site, settings).find(name);
   const daemon = wantedIdentity(site, settings.run, process.getuid?.() ?? 0)?.uid ?? process.getuid?.();
   let report: VerifyReport;
   try {

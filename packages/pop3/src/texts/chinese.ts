@@ -30,6 +30,7 @@ export const CHINESE: Texts = {
   uidBlocked: (below) => `用户编号低于 ${below} 的帐户不得登录`,
   secretsWrongMode: (mode) => `POP 身份验证数据库的权限不正确(${mode})`,
   secretsUnavailable: "POP 身份验证数据库不可用",
+  accountsUnavailable: "目前无法查询帐户，请稍后再试",
   saslListing: "支持的 SASL 机制:",
   unknownMechanism: (name) => `未知的身份验证机制:${name}`,
   saslCancelled: "身份验证已取消。",

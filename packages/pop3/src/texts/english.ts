@@ -38,6 +38,7 @@ export const ENGLISH: Texts = {
   uidBlocked: (below) => `Access is blocked for UIDs below ${below}`,
   secretsWrongMode: (mode) => `POP authentication DB has wrong mode (${mode})`,
   secretsUnavailable: "POP authentication DB not available",
+  accountsUnavailable: "accounts can not be looked up now; try again later",
   saslListing: "Supported SASL mechanisms:",
   unknownMechanism: (name) => `Unknown authentication mechanism: ${name}`,
   saslCancelled: "Authentication cancelled.",

@@ -30,6 +30,8 @@ export interface Texts {
   readonly uidBlocked: (below: number) => string;
   readonly secretsWrongMode: (mode: string) => string;
   readonly secretsUnavailable: string;
+  /** A directory, or whoever checks passwords, does not answer. */
+  readonly accountsUnavailable: string;
   readonly saslListing: string;
   readonly unknownMechanism: (name: string) => string;
   readonly saslCancelled: string;

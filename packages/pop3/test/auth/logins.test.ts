@@ -384,6 +384,7 @@ function mixedAccounts(all: readonly Account[]): Accounts {
   const find = (name: string) => all.find((account) => account.name === name.toLowerCase());
   return {
     find,
+    lookUp: (name) => Promise.resolve(find(name)),
     verify: (name, password) => Promise.resolve(password === PASSWORD ? find(name) : undefined),
     names: () => all.map(({ name }) => name),
   };

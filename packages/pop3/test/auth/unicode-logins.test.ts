@@ -15,6 +15,7 @@ function accountsOf(passwords: Readonly<Record<string, string>>): Accounts {
     Object.hasOwn(passwords, name) ? { name, source: "file" } : undefined;
   return {
     find,
+    lookUp: (name) => Promise.resolve(find(name)),
     verify: (name, password) => Promise.resolve(passwords[name] === password ? find(name) : undefined),
     names: () => Object.keys(passwords),
   };

@@ -130,6 +130,7 @@ function testAccounts(users: readonly string[]): Accounts {
     users.includes(name.toLowerCase()) ? { name: name.toLowerCase(), source: "file" } : undefined;
   return {
     find,
+    lookUp: (name) => Promise.resolve(find(name)),
     verify: (name, password) => Promise.resolve(password === PASSWORD ? find(name) : undefined),
     names: () => [...users],
   };
