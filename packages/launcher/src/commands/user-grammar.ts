@@ -30,8 +30,16 @@ export function userGrammar(parser: Argv, { terminal, done }: CommandParts): Arg
         (z) => named(z).example("$0 user passwd alice < secret.txt", "the first line of secret.txt"),
         (args) => act(args as CommonOptions, { action: "passwd", name: args.name }),
       )
-      .command("remove <name>", "Remove an account; its mailbox stays", named, (args) =>
-        act(args as CommonOptions, { action: "remove", name: (args as { name: string }).name }),
+      .command(
+        "remove <name>",
+        "Remove an account; its mail stays, and the command says where",
+        (z) =>
+          named(z).option("purge", {
+            type: "boolean",
+            describe: "Remove its mail too, and what QUIT removed",
+          }),
+        (args) =>
+          act(args as CommonOptions, { action: "remove", name: args.name, purge: args.purge === true }),
       )
       .command(
         "list",

@@ -5,15 +5,18 @@ import { chownSync } from "node:fs";
 import { changePopauth, readPopauth } from "@mailhost/common/accounts/popauth-file";
 import * as usersFile from "@mailhost/common/accounts/users-file";
 import { wantedIdentity } from "@mailhost/common/daemon/identity";
+import { UserError } from "@mailhost/common/errors";
 import { placeMailboxes } from "@mailhost/common/mbox/mailbox-layout";
+import { mailboxNameFault } from "@mailhost/common/mbox/mailboxes";
 import { loadSettings } from "@mailhost/common/settings/load";
 import type { Site } from "@mailhost/common/site";
-import { EX_OK } from "@mailhost/common/sysexits";
+import { EX_OK, EX_USAGE } from "@mailhost/common/sysexits";
 import type { Terminal } from "../terminal.ts";
 
 /** What is done, and to whom. */
 export type UserArguments =
-  | { readonly action: "add" | "passwd" | "remove"; readonly name: string }
+  | { readonly action: "add" | "passwd"; readonly name: string }
+  | { readonly action: "remove"; readonly name: string; readonly purge?: boolean }
   | { readonly action: "list"; readonly json: boolean };
 
 /**
@@ -44,16 +47,34 @@ export async function userCommand(site: Site, args: UserArguments, terminal: Ter
       giveToDaemons(site);
       terminal.out(`new password for ${args.name}`);
       return EX_OK;
-    case "remove": {
-      // A home is known only while the account is.
-      const mailbox = placeMailboxes(site, loadSettings(site)).mailboxFile(args.name);
-      await usersFile.removeUser(site, args.name);
-      giveToDaemons(site);
-      await removeSecret(site, args.name);
-      terminal.out(`removed ${args.name}; the mailbox ${mailbox} stays if there is one`);
+    case "remove":
+      await removeUser(site, args.name, args.purge === true, terminal);
       return EX_OK;
-    }
   }
+}
+
+async function removeUser(site: Site, name: string, purged: boolean, terminal: Terminal): Promise<void> {
+  const settings = loadSettings(site);
+  const placed = placeMailboxes(site, settings);
+  const { purge, sayWhatStays } = await import("./user-remains.ts");
+  if (usersFile.listUsers(site).includes(name) || !purged) {
+    // A home is known only while the account is.
+    const mbox = placed.mailboxFile(name);
+    await usersFile.removeUser(site, name);
+    giveToDaemons(site);
+    await removeSecret(site, name);
+    const there = { ...placed, mailboxFile: () => mbox };
+    if (purged) await purge(there, name, settings.lockTimeout, terminal);
+    else await sayWhatStays(there, name, terminal);
+    return;
+  }
+  // The account went before, and its mail is to follow; not that of an account that the system or a directory has.
+  const fault = mailboxNameFault(name);
+  if (fault !== undefined) throw new UserError(`${fault} is no account: ${name}`, EX_USAGE);
+  const { openAccounts } = await import("@mailhost/common/accounts/accounts");
+  if (openAccounts(site, settings).find(name) !== undefined)
+    throw new UserError(`${name} is an account of the system: its mail stays`, EX_USAGE);
+  await purge(placed, name, settings.lockTimeout, terminal);
 }
 
 /** Somebody who gets the name later must not be let in by the secret of who had it before. */

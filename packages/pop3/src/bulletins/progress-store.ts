@@ -26,6 +26,8 @@ export interface ProgressStore {
   read(name: string): Progress | undefined;
   /** @throws when it is not on stable storage */
   write(name: string, progress: Progress): Promise<void>;
+  /** Somebody who gets the name later is new. @throws as {@link write} */
+  forget(name: string): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -63,6 +65,11 @@ export function openProgressStore(site: Site): ProgressStore {
       const database = env();
       await committed(database.put(name, progress));
       // A commit is in the file, and what a power loss must not take back is flushed.
+      await database.flushed;
+    },
+    async forget(name) {
+      const database = env();
+      await committed(database.remove(name));
       await database.flushed;
     },
     async close() {
