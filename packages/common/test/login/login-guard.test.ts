@@ -151,7 +151,7 @@ test("a ban by hand, the list, and what is lifted", async (t) => {
   );
   assert.equal(commands.lift(({ network }) => network === IP).length, 1);
   assert.equal(guard.banned(IP), undefined);
-  assert.equal(fail(IP), 1000, "its failures are forgotten");
+  assert.equal(fail(IP, "li"), 1000, "its failures are forgotten");
   assert.equal(commands.lift(() => true).length, 2);
   assert.deepEqual(guard.list(), []);
 });
