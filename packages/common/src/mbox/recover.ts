@@ -11,8 +11,9 @@ import type { Log } from "../log/log.ts";
 import type { Site } from "../site.ts";
 import type { DotlockParts } from "./dotlock.ts";
 import { breakStaleDotlock, takeDotlock } from "./dotlock.ts";
-import { journalIsEmpty, openJournal } from "./journal.ts";
+import { journalIsEmpty } from "./journal.ts";
 import { tryKernelLock } from "./kernel-lock.ts";
+import { joinMailboxName } from "./mailbox-name.ts";
 import type { MailboxPaths } from "./mailboxes.ts";
 import { journalFolder, mailboxNameFault, mailboxPaths } from "./mailboxes.ts";
 import { isStillAt, openMbox } from "./open-mbox.ts";
@@ -41,9 +42,9 @@ export async function recoverAllMailboxes(
     const paths = mailboxPaths(site, name);
     await attempt(paths, () => replayLeftJournal(paths, parts));
   }
-  for (const folder of site.mailboxFolders()) {
-    for (const name of await names(fileSystem, folder, ".lock")) {
-      const paths = mailboxPaths(site, name);
+  for (const { path, domain } of site.mailboxFolders()) {
+    for (const user of await names(fileSystem, path, ".lock")) {
+      const paths = mailboxPaths(site, joinMailboxName({ user, domain }));
       await attempt(paths, () => breakLeftLock(paths, parts));
     }
   }
@@ -64,6 +65,8 @@ async function replayLeftJournal(paths: MailboxPaths, parts: DotlockParts): Prom
       log.write("warn", `${paths.mbox}: is locked, its unfinished change is left to the next that locks it`);
     return broken;
   }
+  // A lock would only be left in a spool that is not mounted.
+  if (!(await exists(fileSystem, paths.mbox))) return sayThatItIsAway(paths, log);
   // Nobody's lock is left, after a restart of the system for one: without ours a program that heeds only that walks in.
   // A directory keeps it out, and whoever made it is dead, or has the kernel's lock.
   const dotlock = await takeDotlock(paths, parts);
@@ -74,19 +77,29 @@ async function replayLeftJournal(paths: MailboxPaths, parts: DotlockParts): Prom
   }
 }
 
+/** The journal stays: the spool may not be mounted yet. Whoever locks the mbox once it is back finishes the change. */
+function sayThatItIsAway(paths: MailboxPaths, log: Log): boolean {
+  log.write(
+    "warn",
+    `${paths.mbox}: is not there, and a change of it is half done; it is finished when the file is back (${paths.journal})`,
+  );
+  return false;
+}
+
+async function exists(fileSystem: FileSystem, path: string): Promise<boolean> {
+  try {
+    await fileSystem.lstat(path);
+    return true;
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT") return false;
+    throw error;
+  }
+}
+
 async function replayUnderKernelLock(paths: MailboxPaths, parts: DotlockParts): Promise<boolean> {
   const { fileSystem, log } = parts;
   const file = await openMbox(fileSystem, paths.mbox, undefined);
-  if (file === undefined) {
-    const journal = await openJournal(fileSystem, paths.journal);
-    try {
-      await journal.truncate(0);
-    } finally {
-      await journal.close();
-    }
-    log.write("warn", `${paths.mbox}: is gone, and so is the change that was under way`);
-    return true;
-  }
+  if (file === undefined) return sayThatItIsAway(paths, log);
   try {
     if (!tryKernelLock(file.fd) || !(await isStillAt(fileSystem, paths.mbox, file))) return false;
     if (await journalIsEmpty(fileSystem, paths.journal)) return false;
