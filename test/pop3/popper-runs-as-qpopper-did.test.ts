@@ -183,8 +183,11 @@ test("faults of command line and files: what, where, and the exit code", async (
   assert.equal(file.code, 78);
   assert.match(file.stderr, /q\.conf:2: serverr-mode: unknown option, did you mean server-mode\?/);
   const value = await popper(site, ["-T", "soon"]);
-  assert.equal(value.code, 78);
-  assert.match(value.stderr, /popper -T soon: timeout: expected a whole number, found "soon"/);
+  assert.equal(value.code, 64);
+  assert.match(
+    value.stderr,
+    /popper -T soon: timeout: expected a whole number, found "soon"[^\n]*\nusage: popper /,
+  );
 });
 
 test("--explain prints what flags and files come to, each with its place", async (t) => {

@@ -31,7 +31,7 @@ test("drops, bulletins and ids of Qpopper's, after a start and after the next", 
   }
   const host = await startOn(t, site);
   assert.equal(existsSync(host.path("var/spool/mail/.wang.pop")), false);
-  assert.match(host.log(), /\.wang\.pop: a temporary drop of Qpopper's was recovered, 1 messages put back/);
+  assert.match(host.log(), /\.wang\.pop: a temporary drop of Qpopper's was recovered, 1 message put back/);
 
   const expected = ["!old-uid-of-qpopper!", "!new-uid-of-qpopper!", `${TIME}.002`, `${TIME}.003`];
   const client = await loggedIn(host.pop3, "wang", PASSWORD);

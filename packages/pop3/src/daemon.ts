@@ -54,7 +54,9 @@ export interface Pop3Server extends Daemon {
 }
 
 /** Puts the server together, for {@link start} and for `popper`, which is given its one connection. */
-export function openServer(parts: Omit<DaemonParts, "listeners">): Pop3Server {
+export function openServer(
+  parts: Omit<DaemonParts, "listeners"> & { readonly oneSession?: boolean },
+): Pop3Server {
   const { site, log, clock } = parts;
   let settings = parts.settings;
   let tls = readTlsFiles(site, settings.tls);
@@ -63,10 +65,20 @@ export function openServer(parts: Omit<DaemonParts, "listeners">): Pop3Server {
   const tables = openSiteTables(site, { log, settings: parts.settings });
   const store = openIndexStore(site, { log, clock });
   const moves = new BackgroundMoves({ clock, log });
-  const sweeper = sweepEveryHour(site, () => settings.pop3.keepRemoved, { clock, log });
+  const sweeper = sweepEveryHour(site, () => settings.pop3.keepRemoved, {
+    clock,
+    log,
+    first: parts.oneSession === true ? "when due" : "now",
+  });
   const traces = openTraceFiles(site, { log, clock });
   let names = nameService(settings.dns, log);
-  const preparations = openPreparations({ site, settings: () => settings, accounts: () => accounts, log });
+  const preparations = openPreparations({
+    site,
+    settings: () => settings,
+    accounts: () => accounts,
+    log,
+    clock,
+  });
   const services: Services = {
     site,
     settings: () => settings,

@@ -1,15 +1,30 @@
 /** What QUIT, and a session's end without it, leave in the mailbox and beside it. */
 import assert from "node:assert/strict";
-import { appendFileSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { systemClock } from "@mailhost/common/clock";
 import { mailboxPaths } from "@mailhost/common/mbox/mailboxes";
 import { ManualClock } from "@mailhost/common/testing/manual-clock";
-import { sweepRemoved } from "../src/maildrop/removed-messages.ts";
+import { isSweepDue, sweepRemoved } from "../src/maildrop/removed-messages.ts";
 import { listRemoved, restoreRemoved } from "../src/maildrop/restore-removed.ts";
 import { loggedIn } from "./harness/client.ts";
-import { mboxText, memoryLog, startServer, type TestServer, writeMbox } from "./harness/server.ts";
+import {
+  mboxText,
+  memoryLog,
+  startServer,
+  type TestServer,
+  temporarySite,
+  writeMbox,
+} from "./harness/server.ts";
 import { until } from "./harness/until.ts";
 
 const mail = (body: string) => `Subject: ${body}\nFrom: b@example.net\n\n${body}\n`;
@@ -215,6 +230,18 @@ test("copies are removed when their time is over", async (t) => {
   };
   assert.equal(await sweep(6.9), 1);
   assert.equal(await sweep(7.1), 0);
+});
+
+test("of many processes one an hour looks for copies that are over their time", (t) => {
+  const site = temporarySite(t);
+  const now = Date.now();
+  assert.equal(isSweepDue(site, now), false, "nothing was ever removed");
+  mkdirSync(join(site.stateDir, "removed"), { recursive: true });
+  assert.deepEqual(
+    [0, 0.1, 0.99, 1.01, 1.02, 2.5].map((hours) => isSweepDue(site, now + hours * 3_600_000)),
+    [true, false, false, true, false, true],
+  );
+  assert.equal(isSweepDue(site, now - 86_400_000), true, "a clock that was put back");
 });
 
 test("with nowhere to keep it, nothing is removed, and the client is told", async (t) => {

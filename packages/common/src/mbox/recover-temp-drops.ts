@@ -5,6 +5,7 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Clock } from "../clock.ts";
+import { counted } from "../counted.ts";
 import { messageOf } from "../errors.ts";
 import { nodeFileSystem } from "../fs/file-system.ts";
 import type { Log } from "../log/log.ts";
@@ -42,7 +43,7 @@ export async function recoverTempDrops(
         const box = await lockMailbox(mailboxPaths(site, name), { timeout: PATIENCE, clock, log });
         if (box === undefined) continue;
         try {
-          if (await putTempDropBack(box, path, uidOf(name), log)) recovered++;
+          if ((await putTempDropBack(box, path, uidOf(name), log)) === "recovered") recovered++;
         } finally {
           await box.release();
         }
@@ -60,7 +61,8 @@ export async function recoverTempDrops(
 /**
  * Puts one back and says in the log what came of it.
  *
- * @returns whether it is back
+ * @param tell writes a warning; where one that was given a while ago is not to come again
+ * @returns `later` when another program is at work on it, `left` when it stays until somebody does something about it
  * @throws MboxError as recoverTempDrop does
  */
 export async function putTempDropBack(
@@ -68,17 +70,20 @@ export async function putTempDropBack(
   path: string,
   uid: number | undefined,
   log: Log,
-): Promise<boolean> {
+  tell: (text: string) => void = (text) => log.write("warn", text),
+): Promise<"nothing" | "recovered" | "later" | "left"> {
   const outcome = await recoverTempDrop(box, path, uid === undefined ? [] : [uid]);
-  if (outcome === undefined) return false;
+  if (outcome === undefined) return "nothing";
   if (outcome.kind === "left") {
-    log.write("warn", `${path}: a temporary drop of Qpopper's stays as it is: it ${outcome.reason}`);
-    return false;
+    tell(`${path}: a temporary drop of Qpopper's stays as it is: it ${outcome.reason}`);
+    return outcome.passing ? "later" : "left";
   }
   const came =
-    outcome.messages === 0 ? "all of it was in the mailbox" : `${outcome.messages} messages put back`;
+    outcome.messages === 0
+      ? "all of it was in the mailbox"
+      : `${counted(outcome.messages, "message")} put back`;
   log.write("info", `${path}: a temporary drop of Qpopper's was recovered, ${came}`);
-  return true;
+  return "recovered";
 }
 
 function filesIn(folder: string): string[] {

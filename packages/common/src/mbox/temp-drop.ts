@@ -12,6 +12,7 @@ import { constants } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
 import { rename } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { counted } from "../counted.ts";
 import { errnoOf } from "../errors.ts";
 import type { FileSystem } from "../fs/file-system.ts";
 import { readWhole, syncFolder } from "../fs/whole-io.ts";
@@ -28,8 +29,8 @@ import { replaceTail } from "./replace-tail.ts";
 /** What a temporary drop that is not empty came to. */
 export type TempDropOutcome =
   | { readonly kind: "recovered"; readonly messages: number }
-  /** It stays, and why. */
-  | { readonly kind: "left"; readonly reason: string };
+  /** It stays, and why; `passing`: as long as another program is at work on it. */
+  | { readonly kind: "left"; readonly reason: string; readonly passing: boolean };
 
 /** Where a mailbox's temporary drop can be: beside the mailbox, and in the spool itself or in the folder of its domain. */
 export function tempDropFiles(site: Pick<Site, "spoolDir">, { mbox, name }: MailboxPaths): string[] {
@@ -83,7 +84,9 @@ export async function recoverTempDrop(
   }
   try {
     const refusal = await refusalOf(drop, await box.file.stat(), owners);
-    return refusal === undefined ? await putBack(box, path, drop) : left(refusal);
+    if (refusal !== undefined) return left(refusal);
+    const user = await userOf(drop);
+    return user === undefined ? await putBack(box, path, drop) : left(user, true);
   } catch (error) {
     throw asMboxError(path, error);
   } finally {
@@ -91,8 +94,8 @@ export async function recoverTempDrop(
   }
 }
 
-function left(reason: string): TempDropOutcome {
-  return { kind: "left", reason };
+function left(reason: string, passing = false): TempDropOutcome {
+  return { kind: "left", reason, passing };
 }
 
 /** Why a drop is not touched; undefined when it may be. */
@@ -105,9 +108,13 @@ async function refusalOf(
   if (!stat.isFile()) return "is not a plain file";
   if (stat.nlink !== 1) return `has ${stat.nlink} names`;
   if (![...owners, mbox.uid, process.geteuid?.()].includes(stat.uid)) return `belongs to user id ${stat.uid}`;
-  if ((stat.mode & OTHERS_WRITE) !== 0) return "can be written by everybody";
+  return (stat.mode & OTHERS_WRITE) === 0 ? undefined : "can be written by everybody";
+}
+
+/** Who has a drop in hand; undefined when nobody has. */
+async function userOf(drop: FileHandle): Promise<string | undefined> {
   // A lock of fcntl's kind collides with ours; Qpopper's is flock's. Ours would be in the list too.
-  const holder = (await lockHolder(stat)) ?? (tryKernelLock(drop.fd) ? undefined : -1);
+  const holder = (await lockHolder(await drop.stat())) ?? (tryKernelLock(drop.fd) ? undefined : -1);
   if (holder === undefined) return undefined;
   return holder > 0 ? `process ${holder} is at work on it` : "another program is at work on it";
 }
@@ -166,7 +173,8 @@ async function setAside(
   junk: number,
 ): Promise<TempDropOutcome> {
   const aside = await freeName(fileSystem, `${path}.damaged`);
-  const found = messages === 0 ? "" : `had ${messages} messages that were put back, and `;
+  const were = messages === 1 ? "was" : "were";
+  const found = messages === 0 ? "" : `had ${counted(messages, "message")} that ${were} put back, and `;
   const reason = `${found}has ${junk} bytes that belong to no message`;
   try {
     await rename(path, aside);

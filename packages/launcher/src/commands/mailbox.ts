@@ -1,7 +1,9 @@
 /**
  * `mailhost mailbox`: what QUIT removed and the undo window (pop3.keepRemoved) still has, and its way back.
  */
+import { openAccounts } from "@mailhost/common/accounts/accounts";
 import { systemClock } from "@mailhost/common/clock";
+import { counted } from "@mailhost/common/counted";
 import { becomeIdentity, wantedIdentity } from "@mailhost/common/daemon/identity";
 import { UserError } from "@mailhost/common/errors";
 import type { Log } from "@mailhost/common/log/log";
@@ -10,7 +12,7 @@ import { mailboxNameFault } from "@mailhost/common/mbox/mailboxes";
 import { MboxError } from "@mailhost/common/mbox/mbox-error";
 import { loadSettings } from "@mailhost/common/settings/load";
 import type { Site } from "@mailhost/common/site";
-import { EX_DATAERR, EX_IOERR, EX_OK, EX_TEMPFAIL, EX_USAGE } from "@mailhost/common/sysexits";
+import { EX_DATAERR, EX_IOERR, EX_NOUSER, EX_OK, EX_TEMPFAIL, EX_USAGE } from "@mailhost/common/sysexits";
 import type { Terminal } from "../terminal.ts";
 
 /** What is done, and to whose mailbox. */
@@ -44,10 +46,15 @@ export async function mailboxCommand(
   // What is made here must be the daemons' to write.
   const identity = wantedIdentity(site, settings.run, process.getuid?.() ?? 0);
   if (identity !== undefined) becomeIdentity(identity);
+  const accounts = openAccounts(site, settings);
+  const isAccount = (await accounts.lookUp(user).finally(() => accounts.close())) !== undefined;
   const { listRemoved, restoreRemoved } = await import("@mailhost/pop3/maildrop/restore-removed");
   try {
+    const kept = await listRemoved(site, user);
+    if (!isAccount && kept.length === 0)
+      throw new UserError(`no user ${user}, and nothing is kept of one`, EX_NOUSER);
     if (args.action === "removed") {
-      show(await listRemoved(site, user), args.json, user, terminal);
+      show(kept, args.json, user, terminal);
       return EX_OK;
     }
     const { openIndexStore } = await import("@mailhost/pop3/maildrop/index-store");
@@ -63,7 +70,7 @@ export async function mailboxCommand(
       if (args.json) terminal.out(JSON.stringify({ restored, present, unknown }));
       else {
         const also = present > 0 ? `; ${present} already in the mailbox` : "";
-        terminal.out(`restored ${restored} ${restored === 1 ? "message" : "messages"} of ${user}${also}`);
+        terminal.out(`restored ${counted(restored, "message")} of ${user}${also}`);
         for (const uid of unknown)
           terminal.err(`mailhost: ${uid}: no such message; \`mailhost mailbox removed ${user}\` lists them`);
       }

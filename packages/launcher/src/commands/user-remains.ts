@@ -2,6 +2,7 @@
  * What becomes of the mail of an account that goes: it stays, and `mailhost user remove` says where; with --purge it goes too.
  */
 import { systemClock } from "@mailhost/common/clock";
+import { counted } from "@mailhost/common/counted";
 import { UserError } from "@mailhost/common/errors";
 import type { Log } from "@mailhost/common/log/log";
 import { MboxError } from "@mailhost/common/mbox/mbox-error";
@@ -24,7 +25,7 @@ export async function sayWhatStays(site: Site, name: string, terminal: Terminal)
     terminal.out(`  ${mailbox.path}, ${COUNTED.format(mailbox.bytes)} octets, until somebody removes it`);
   if (removed !== undefined)
     terminal.out(
-      `  ${removed.folder}, what QUIT removed: each of ${removed.files} ${removed.files === 1 ? "file" : "files"} until pop3.keepRemoved is over`,
+      `  ${removed.folder}, what QUIT removed: each of ${counted(removed.files, "file")} until pop3.keepRemoved is over`,
     );
   terminal.out(`mailhost user remove ${name} --purge removes it now`);
 }

@@ -72,7 +72,8 @@ async function removeUser(site: Site, name: string, purged: boolean, terminal: T
   const fault = mailboxNameFault(name);
   if (fault !== undefined) throw new UserError(`${fault} is no account: ${name}`, EX_USAGE);
   const { openAccounts } = await import("@mailhost/common/accounts/accounts");
-  if (openAccounts(site, settings).find(name) !== undefined)
+  const accounts = openAccounts(site, settings);
+  if ((await accounts.lookUp(name).finally(() => accounts.close())) !== undefined)
     throw new UserError(`${name} is an account of the system: its mail stays`, EX_USAGE);
   await purge(placed, name, settings.lockTimeout, terminal);
 }

@@ -8,6 +8,7 @@
 import { join } from "node:path";
 import type { Accounts } from "@mailhost/common/accounts/accounts";
 import type { Groups } from "@mailhost/common/accounts/groups-file";
+import { counted } from "@mailhost/common/counted";
 import { messageOf } from "@mailhost/common/errors";
 import type { Log } from "@mailhost/common/log/log";
 import { appendMessages } from "@mailhost/common/mbox/append";
@@ -93,15 +94,20 @@ async function giveOut(
   const isFor = (bulletin: BulletinName) =>
     bulletin.number > (last ?? 0) && isForUser(parts, bulletin, user, account?.gid, tell);
   const fresh = withoutTwins(list.filter(isFor), tell);
-  // Somebody new is not given all that there ever was.
-  const { max } = parts.settings;
-  const due = last === undefined ? fresh.slice(Math.max(0, fresh.length - max)) : fresh;
+  // Somebody new is not given all that there ever was, but the latest that are any.
+  const most = last === undefined ? parts.settings.max : fresh.length;
   const open: Bulletin[] = [];
+  let first: BulletinName | undefined;
   try {
-    for (const { file, number } of due) {
+    for (const name of fresh.toReversed()) {
+      if (open.length >= most) break;
+      const { file, number } = name;
       const bulletin = await openBulletin(join(folder, file), number);
       if ("fault" in bulletin) tell(`${join(folder, file)}: left out: ${bulletin.fault}`);
-      else open.push(bulletin);
+      else {
+        open.unshift(bulletin);
+        first = name;
+      }
     }
     const done = { last: Math.max(last ?? 0, highestOf(list)) };
     // Without a record, or with one of a change that was begun, they may be there.
@@ -112,12 +118,13 @@ async function giveOut(
     if (missing.length > 0) {
       const begun: Progress = { last: last ?? 0, pending: missing.map(({ uid }) => uid) };
       // Somebody new is new until it is done.
-      await progress.write(name, last === undefined ? { ...begun, last: floorOf(list, due) } : begun);
+      await progress.write(name, last === undefined ? { ...begun, last: floorOf(list, first) } : begun);
       await appendMessages(
         box,
         missing.map((bulletin) => bulletin.message(`${user}@${hostname}`)),
       );
-      log.write("info", `${box.paths.mbox}: ${missing.length} bulletins came, up to number ${done.last}`);
+      const came = `${counted(missing.length, "bulletin")} came, up to number ${done.last}`;
+      log.write("info", `${box.paths.mbox}: ${came}`);
     }
     await progress.write(name, done);
   } finally {
@@ -125,10 +132,9 @@ async function giveOut(
   }
 }
 
-/** The progress of somebody new whose first bulletins are `due`: just before them, so that they stay the same. */
-function floorOf(list: readonly BulletinName[], due: readonly BulletinName[]): number {
-  const first = due[0]?.number;
-  return first === undefined ? highestOf(list) : first - 1;
+/** The progress of somebody new whose first bulletin is `first`: just before it, so that they stay the same. */
+function floorOf(list: readonly BulletinName[], first: BulletinName | undefined): number {
+  return first === undefined ? highestOf(list) : first.number - 1;
 }
 
 /** The numbers of those of the ids that are in the mailbox already. */

@@ -4,6 +4,7 @@
  */
 import type { Accounts } from "@mailhost/common/accounts/accounts";
 import { openGroups } from "@mailhost/common/accounts/groups-file";
+import type { Clock } from "@mailhost/common/clock";
 import type { Log } from "@mailhost/common/log/log";
 import type { Settings } from "@mailhost/common/settings/settings";
 import { type Site, sitePath } from "@mailhost/common/site";
@@ -18,6 +19,7 @@ export interface PreparationParts {
   readonly settings: () => Settings;
   readonly accounts: () => Accounts;
   readonly log: Log;
+  readonly clock: Clock;
 }
 
 /** The preparations of a server. */
@@ -28,12 +30,12 @@ export interface Preparations {
 }
 
 /** Makes them. Nothing is opened before it is needed. */
-export function openPreparations({ site, settings, accounts, log }: PreparationParts): Preparations {
+export function openPreparations({ site, settings, accounts, log, clock }: PreparationParts): Preparations {
   const progress = openProgressStore(site);
   const groups = openGroups(site);
   let made: { readonly by: Settings; readonly list: readonly MailboxPreparation[] } | undefined;
   const make = (by: Settings): readonly MailboxPreparation[] => {
-    const left = tempDropPreparation({ site, find: (name) => accounts().find(name), log });
+    const left = tempDropPreparation({ site, find: (name) => accounts().find(name), log, clock });
     const { bulletins } = by;
     if (bulletins.folder === "") return [left];
     const folder = sitePath(site, bulletins.folder);

@@ -6,7 +6,7 @@
  * does not follow from their bytes, so that whoever brings them back gives clients the id that they know. A copy that
  * was not written to its end is called `.TIME.mbox` and is nobody's.
  */
-import { constants } from "node:fs";
+import { constants, existsSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import type { Clock } from "@mailhost/common/clock";
@@ -210,11 +210,35 @@ export async function sweepRemoved(
   }
 }
 
-/** Sweeps now and every hour, until it is told to stop. */
+/** Notes the time of a sweep; for processes of one session each, of which there may be many a second. */
+const STAMP = ".swept";
+
+/**
+ * Whether an hour has gone by since any process swept; if so, the next that asks is told that it has not.
+ *
+ * @throws errors of the system
+ */
+export function isSweepDue(site: Site, now: number): boolean {
+  const folder = join(site.stateDir, "removed");
+  const stamp = join(folder, STAMP);
+  const last = statSync(stamp, { throwIfNoEntry: false })?.mtimeMs;
+  if (last !== undefined && Math.abs(now - last) < SWEEP) return false;
+  // Nothing was ever removed.
+  if (!existsSync(folder)) return false;
+  writeFileSync(stamp, "", { mode: 0o600 });
+  utimesSync(stamp, now / 1000, now / 1000);
+  return true;
+}
+
+/**
+ * Sweeps now and every hour, until it is told to stop.
+ *
+ * @param first `when due`: only if no other process has swept within an hour
+ */
 export function sweepEveryHour(
   site: Site,
   keep: () => number,
-  parts: { readonly clock: Clock; readonly log: Log },
+  parts: { readonly clock: Clock; readonly log: Log; readonly first: "now" | "when due" },
 ): { stop(): Promise<void> } {
   let stopped = false;
   let timer: ReturnType<Clock["after"]> | undefined;
@@ -224,7 +248,7 @@ export function sweepEveryHour(
       if (!stopped) timer = parts.clock.after(SWEEP, sweep);
     });
   };
-  sweep();
+  if (parts.first === "now" || isDue(site, parts)) sweep();
   return {
     async stop() {
       stopped = true;
@@ -232,6 +256,15 @@ export function sweepEveryHour(
       await sweeping;
     },
   };
+}
+
+function isDue(site: Site, { clock, log }: { readonly clock: Clock; readonly log: Log }): boolean {
+  try {
+    return isSweepDue(site, clock.now());
+  } catch (error) {
+    log.write("warn", `${join(site.stateDir, "removed")}: can not be swept: ${messageOf(error)}`);
+    return false;
+  }
 }
 
 /** The time in a copy's name, ms; NaN for another name. */

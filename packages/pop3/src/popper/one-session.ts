@@ -31,7 +31,7 @@ export async function serveOne(
   const site = placeMailboxes(givenSite, settings);
   const { format, level } = settings.log;
   const log = openCommandLog({ file: site.logFile, tag: "popper", format, level });
-  const server = openServer({ site, settings, log, clock: systemClock });
+  const server = openServer({ site, settings, log, clock: systemClock, oneSession: true });
   const end = () => server.listener.cut();
   process
     .on("SIGTERM", end)

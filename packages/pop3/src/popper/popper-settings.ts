@@ -12,7 +12,7 @@ import { CONFIG_FILE, qpopperOption } from "@mailhost/common/settings/qpopper/op
 import { rememberedSettings } from "@mailhost/common/settings/remembered";
 import type { Settings } from "@mailhost/common/settings/settings";
 import type { Site } from "@mailhost/common/site";
-import { EX_CONFIG } from "@mailhost/common/sysexits";
+import { EX_CONFIG, EX_USAGE } from "@mailhost/common/sysexits";
 import type { PopperOrder } from "./popper-flags.ts";
 
 /** The settings, and what is to be said of them. */
@@ -22,6 +22,9 @@ export interface PopperSettingsRead {
   readonly given: ReadonlyMap<string, { readonly value: unknown; readonly origin: string }>;
   readonly notes: readonly QpopperNote[];
 }
+
+/** In front of a flag where faults name their place. */
+const FLAG = "popper ";
 
 /**
  * Reads the settings.
@@ -33,7 +36,7 @@ export async function popperSettings(site: Site, order: PopperOrder): Promise<Po
   if (order.options.length === 0) return { settings: base, given: new Map(), notes: [] };
   const { configuration, files } = openQpopperConfiguration(site);
   for (const { flag, name, value } of order.options) {
-    const origin = { file: `popper ${flag}`, line: 0 };
+    const origin = { file: `${FLAG}${flag}`, line: 0 };
     if (name === CONFIG_FILE) configuration.readFile(resolve(value), origin);
     else {
       const text = name === "bulldir" || name === "tracefile" ? resolve(value) : value;
@@ -42,7 +45,10 @@ export async function popperSettings(site: Site, order: PopperOrder): Promise<Po
   }
   if (configuration.faults.length > 0) {
     const text = configuration.faults.map(({ message }) => message).join("\n");
-    throw new UserError(text, EX_CONFIG);
+    // What a file says is a matter of configuration, what a flag says one of the command line.
+    if (configuration.faults.some(({ file }) => !file.startsWith(FLAG))) throw new UserError(text, EX_CONFIG);
+    const { USAGE } = await import("./usage.ts");
+    throw new UserError(`${text}\n${USAGE}`, EX_USAGE);
   }
   const [file] = files;
   if (file !== undefined) completeConfiguration(configuration, { file, line: 0 });

@@ -131,6 +131,18 @@ test("somebody new gets the latest, and then each that comes, once", async (t) =
   assert.deepEqual(await login(), [...first, `${TIME}.011 011.eleven`, `${TIME}.012 012`]);
 });
 
+test("a file that is no bulletin takes nobody's place among the latest", async (t) => {
+  const { put, login, site, logged } = board(t, { max: 2 });
+  for (const name of ["001.one", "002.two", "003.bad", "004.four"]) put(name);
+  writeFileSync(join(site.root, "bulletins/003.bad"), "no From line\n");
+  assert.deepEqual(await login(), [`${TIME}.002 002.two`, `${TIME}.004 004.four`]);
+  assert.equal(logged.filter((line) => line.includes("003.bad: left out")).length, 1);
+  assert.match(logged.join("\n"), /wang: 2 bulletins came, up to number 4/);
+  put("005.five");
+  await login();
+  assert.match(logged.join("\n"), /wang: 1 bulletin came, up to number 5/);
+});
+
 test("what its reader deleted does not come again, in this process or another", async (t) => {
   const { put, login, site, progress } = board(t);
   put("5.news");
