@@ -39,6 +39,7 @@ const PACKAGES = {
   tcpserver: "ucspi-tcp",
   "git-send-email": "git-email",
   mail: "mailutils",
+  pebble: "pebble",
   php: "php-cli",
   python3: "python3",
   script: "bsdutils",

@@ -6,6 +6,7 @@ import { EX_USAGE } from "@mailhost/common/sysexits";
 import yargs, { type Argv } from "yargs";
 import { type CommandParts, type CommonOptions, defined, siteOf } from "./command-parts.ts";
 import { buildGrammar } from "./commands/build-grammar.ts";
+import { certificateGrammar } from "./commands/certificate-grammar.ts";
 import { mailboxGrammar } from "./commands/mailbox-grammar.ts";
 import { queueGrammar } from "./commands/queue-grammar.ts";
 import { userGrammar } from "./commands/user-grammar.ts";
@@ -35,6 +36,7 @@ export function commandLine(
     userGrammar,
     mailboxGrammar,
     checkGrammar,
+    certificateGrammar,
     queueGrammar,
     traceGrammar,
     buildGrammar,

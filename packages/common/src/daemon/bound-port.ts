@@ -56,18 +56,19 @@ export const LISTENER_KEYS: Readonly<Record<ListenerKind, string>> = {
 /**
  * Binds one port.
  *
+ * @param key the settings key that the address is from, for messages
  * @throws UserError saying which address, why, and what can be done about it
  */
-export function bindPort(kind: ListenerKind, address: ListenAddress): BoundPort {
+export function bindPort(kind: ListenerKind, address: ListenAddress, key = LISTENER_KEYS[kind]): BoundPort {
   const family = isIPv6(address.host) ? 6 : 4;
   const handle = makeHandle(address.host, address.port, family, undefined, family === 6 ? IPV6_ONLY : 0);
-  if (typeof handle === "number") throw refusal(kind, address, handle);
+  if (typeof handle === "number") throw refusal(key, address, handle);
   const name: { address?: string; port?: number } = {};
   // A port that is taken shows only here: the system's refusal to bind is kept until the first use.
   const status = handle.getsockname(name);
   if (status !== 0) {
     handle.close();
-    throw refusal(kind, address, status);
+    throw refusal(key, address, status);
   }
   return {
     kind,
@@ -92,9 +93,8 @@ export async function addressesOf(address: ListenAddress, key: string): Promise<
   }
 }
 
-function refusal(kind: ListenerKind, address: ListenAddress, status: number): UserError {
+function refusal(key: string, address: ListenAddress, status: number): UserError {
   const where = `cannot listen on ${formatListenAddress(address)}`;
-  const key = LISTENER_KEYS[kind];
   if (status === EADDRINUSE) {
     return new UserError(
       `${where}: the port is in use by another program (\`ss -ltnp\` shows it); stop that, or set another port in ${key}`,
