@@ -13,11 +13,11 @@ import { openFilesFault, openFilesLimit } from "@mailhost/common/daemon/open-fil
 import { type DracTable, openDracTable } from "@mailhost/common/drac/drac-table";
 import { errnoOf } from "@mailhost/common/errors";
 import { openAdmission } from "@mailhost/common/login/admission";
+import { banExemption } from "@mailhost/common/login/ban-exemption";
+import { openLoginGuard } from "@mailhost/common/login/open-login-guard";
 import { mailboxPaths } from "@mailhost/common/mbox/mailboxes";
 import type { Settings } from "@mailhost/common/settings/settings";
 import { openSiteTables } from "@mailhost/common/tables/site-tables";
-import { LoginPenalties, ownFailures } from "./auth/login-penalties.ts";
-import { openSharedFailures } from "./auth/shared-failures.ts";
 import { nameService, openHostNames } from "./connection/host-names.ts";
 import { openTraceFiles } from "./connection/trace-files.ts";
 import { Listener } from "./listener.ts";
@@ -79,20 +79,23 @@ export function openServer(
     log,
     clock,
   });
+  const gateways = new Set(containerGateways(machineFacts));
+  const exemption = banExemption({ settings: () => settings, tables, gateways });
+  const guard = openLoginGuard(site, { settings: () => settings, exemption, clock, log });
   const services: Services = {
     site,
     settings: () => settings,
     accounts: () => accounts,
     popauth: openPopauthSecrets(site, (fault) => log.write("error", fault.message)),
     admission: openAdmission({ site, settings: () => settings, log }),
-    gateways: new Set(containerGateways(machineFacts)),
+    gateways,
     drac: () => drac,
     hasTls: () => tls !== undefined,
     tables,
     store,
     moves,
     preparations: () => preparations.current(),
-    penalties: new LoginPenalties(clock, openSharedFailures(site, log, ownFailures())),
+    guard,
     hostNames: openHostNames({ service: () => names, clock }),
     traces,
     mailCommand: openMailCommand(site, clock),
@@ -134,6 +137,7 @@ export function openServer(
       await preparations.close();
       await drac?.close();
       await accounts.close();
+      guard.close();
       await tables.close();
     },
   };

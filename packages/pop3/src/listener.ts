@@ -9,7 +9,8 @@ import type { Duplex } from "node:stream";
 import type { SecureContext } from "node:tls";
 import { messageOf } from "@mailhost/common/errors";
 import { normalizeIp } from "@mailhost/common/ip-address";
-import { type Client, isLoopback, isRelayNetwork } from "./connection/client.ts";
+import { isLoopback, isRelayNetwork } from "@mailhost/common/tables/relay-networks";
+import type { Client } from "./connection/client.ts";
 import { encrypt } from "./connection/encrypt.ts";
 import { type Place, SessionLimits } from "./connection/limits.ts";
 import { readProxyHeader } from "./connection/proxy-header.ts";
@@ -172,6 +173,10 @@ export class Listener {
         "warn",
         `pop3: connection from the container gateway [${who.ip}]: the client's address is hidden, network rules do not apply`,
       );
+    }
+    if (!who.hidden && services.guard.banned(who.ip) !== undefined) {
+      services.log.write("debug", `pop3: ${who.ip} is banned (\`mailhost bans list\`)`);
+      return turnAway(socket, ENGLISH.tooManyFailures);
     }
     const trusted =
       !who.hidden && !behindGateway && (isLoopback(who.ip) || isRelayNetwork(who.ip, services.tables.access));

@@ -8,10 +8,10 @@ import type { DracTable } from "@mailhost/common/drac/drac-table";
 import type { Log } from "@mailhost/common/log/log";
 import type { Admission } from "@mailhost/common/login/admission";
 import type { LoginParts } from "@mailhost/common/login/judge";
+import type { LoginGuard } from "@mailhost/common/login/login-guard";
 import type { Settings } from "@mailhost/common/settings/settings";
 import type { Site } from "@mailhost/common/site";
 import type { SiteTables } from "@mailhost/common/tables/site-tables";
-import type { LoginPenalties } from "./auth/login-penalties.ts";
 import type { HostNames } from "./connection/host-names.ts";
 import type { TraceFiles } from "./connection/trace-files.ts";
 import type { BackgroundMoves } from "./maildrop/background-moves.ts";
@@ -40,7 +40,8 @@ export interface Services {
   readonly moves?: BackgroundMoves;
   /** What is done to mailboxes as they are opened; absent: nothing. */
   readonly preparations?: () => readonly MailboxPreparation[];
-  readonly penalties: LoginPenalties;
+  /** Delays and bans for those who guess passwords. */
+  readonly guard: LoginGuard;
   /** Looks for clients' names where pop3.reverseLookup is on; absent: nowhere. */
   readonly hostNames?: HostNames;
   /** Where sessions are traced; absent: nowhere. */

@@ -4,7 +4,7 @@
  *
  * `never` and `local` rule out encrypted connections too, as with Qpopper; `always` asks for nothing.
  */
-import { isLoopback } from "../connection/client.ts";
+import { isLoopback } from "@mailhost/common/tables/relay-networks";
 import type { Turn } from "../verbs/turn.ts";
 
 /** What is said when it may not; undefined: it may. Nothing here depends on a name. */

@@ -6,20 +6,26 @@
 import type { Account } from "@mailhost/common/accounts/accounts";
 import { messageOf } from "@mailhost/common/errors";
 import type { RefusalCause, UnavailableCause, Verdict } from "@mailhost/common/login/judge";
+import { loginAttempt } from "@mailhost/common/login/login-attempt";
+import type { LoginAttempt } from "@mailhost/common/login/login-guard";
 import { openMaildrop } from "../maildrop/open.ts";
 import { NO_MIME } from "../mangle/mangle-order.ts";
 import { applyOwnOptions } from "../options/own-options.ts";
 import { err, ok, type ResponseCode } from "../protocol/reply.ts";
-import { maildropContext } from "../services.ts";
+import { loginParts, maildropContext } from "../services.ts";
 import type { SessionState, Transaction } from "../session-state.ts";
 import { logFailedLogin, logLogin, logRefusedLogin } from "../verbs/session-log.ts";
 import type { Turn } from "../verbs/turn.ts";
-import { FAILURES_PER_CONNECTION } from "./login-penalties.ts";
+
+/** A connection is closed after so many failures. */
+const FAILURES_PER_CONNECTION = 5;
 
 /** How somebody tried to log in. */
 export interface Attempt {
   /** The name as it was typed. */
   readonly user: string;
+  /** The password that was given; absent for a digest. */
+  readonly password?: string;
   /** APOP, or the SASL mechanism; absent for USER and PASS. */
   readonly mechanism?: string;
   /** What is said when the proof was wrong. */
@@ -28,9 +34,18 @@ export interface Attempt {
   readonly once?: boolean;
 }
 
-/** Acts on a verdict. */
-export async function enter(turn: Turn, verdict: Verdict, attempt: Attempt): Promise<SessionState> {
-  const { services, client, output } = turn;
+/** Has a login judged and acts on the verdict. A client that is banned is not judged, and its session ends. */
+export async function enter(
+  turn: Turn,
+  judge: () => Promise<Verdict>,
+  attempt: Attempt,
+): Promise<SessionState> {
+  const { services, client, output, texts } = turn;
+  if (!client.hidden && services.guard.banned(client.ip) !== undefined) {
+    await output.line(err(texts.tooManyFailures, "SYS/TEMP"));
+    return { kind: "over" };
+  }
+  const verdict = await judge();
   switch (verdict.kind) {
     case "unavailable":
       await output.line(err(...unavailability(turn, verdict.cause)));
@@ -43,7 +58,7 @@ export async function enter(turn: Turn, verdict: Verdict, attempt: Attempt): Pro
       logRefusedLogin(turn, attempt.user, verdict.cause.reason);
       return await refuse(turn, attempt, refusalText(turn, verdict.account, verdict.cause));
     case "right":
-      services.penalties.succeeded(client.ip);
+      services.guard.succeeded(countedAs(turn, attempt));
       return await open(turn, verdict.account, verdict.noMime);
   }
 }
@@ -76,10 +91,16 @@ function refusalText({ texts }: Turn, { name }: Account, cause: RefusalCause): s
   }
 }
 
-async function refuse(turn: Turn, { once = false }: Attempt, text: string): Promise<SessionState> {
-  const { services, client, output } = turn;
+/** The login as both servers count it. */
+function countedAs({ services, client }: Turn, { user, password }: Attempt): LoginAttempt {
+  return loginAttempt(loginParts(services), { ip: client.ip, service: "pop3", user, password });
+}
+
+async function refuse(turn: Turn, attempt: Attempt, text: string): Promise<SessionState> {
+  const { services, output } = turn;
+  const { once = false } = attempt;
   const failures = turn.loginFailed();
-  await turn.pause(services.penalties.failed(client.ip, failures));
+  await turn.pause(services.guard.failed(countedAs(turn, attempt), failures));
   await output.line(err(text, "AUTH"));
   return failures < FAILURES_PER_CONNECTION && !once ? { kind: "authorization" } : { kind: "over" };
 }

@@ -79,4 +79,5 @@ export const CHINESE: Texts = {
   updateFailed: (user) => `更新 ${user} 的邮箱失败!没有删除任何邮件。`,
   tooManySessions: "会话太多,请稍后再试。",
   tooManySessionsFromYou: "来自您地址的会话太多,请稍后再试。",
+  tooManyFailures: "来自您地址的失败登录太多,请稍后再试。",
 };

@@ -88,4 +88,5 @@ export const ENGLISH: Texts = {
   updateFailed: (user) => `POP mailbox update for ${user} failed! Nothing was deleted.`,
   tooManySessions: "Too many sessions; try again later.",
   tooManySessionsFromYou: "Too many sessions from your address; try again later.",
+  tooManyFailures: "Too many failed logins from your address; try again later.",
 };

@@ -80,4 +80,6 @@ export interface Texts {
   readonly updateFailed: (user: string) => string;
   readonly tooManySessions: string;
   readonly tooManySessionsFromYou: string;
+  /** The client's address is banned for a while. */
+  readonly tooManyFailures: string;
 }

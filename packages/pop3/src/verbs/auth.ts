@@ -58,8 +58,9 @@ export async function auth(turn: Turn, state: Authorization): Promise<SessionSta
   }
   await output.flush();
   const { credentials } = outcome;
-  const next = await enter(turn, await judge(turn, credentials), {
+  const next = await enter(turn, () => judge(turn, credentials), {
     user: credentials.name,
+    ...(credentials.kind === "password" ? { password: credentials.password } : {}),
     mechanism: mechanism.name,
     wrong: texts.authenticationFailed,
   });

@@ -40,11 +40,11 @@ export async function pass(turn: Turn, state: Authorization): Promise<SessionSta
     return { kind: "authorization" };
   }
   await output.flush();
-  const verdict = await judgePassword(loginParts(turn.services), {
-    user: state.user,
-    password: turn.words[0] ?? "",
+  const given = { user: state.user, password: turn.words[0] ?? "" };
+  return await enter(turn, () => judgePassword(loginParts(turn.services), given), {
+    ...given,
+    wrong: texts.wrongPassword(state.user),
   });
-  return await enter(turn, verdict, { user: state.user, wrong: texts.wrongPassword(state.user) });
 }
 
 /** APOP name digest. A challenge is good for one attempt: a failure ends the session, as with Qpopper. */
@@ -56,12 +56,15 @@ export async function apop(turn: Turn, state: Authorization): Promise<SessionSta
   }
   await output.flush();
   const [name = "", digest = ""] = words;
-  const verdict = await judgeDigest(loginParts(turn.services), {
-    user: name,
-    proves: (secret) => provesApop(secret, challenge, digest),
-  });
-  if (verdict.kind === "right") logApop(turn, verdict.account.name);
-  return await enter(turn, verdict, {
+  const judge = async () => {
+    const verdict = await judgeDigest(loginParts(turn.services), {
+      user: name,
+      proves: (secret) => provesApop(secret, challenge, digest),
+    });
+    if (verdict.kind === "right") logApop(turn, verdict.account.name);
+    return verdict;
+  };
+  return await enter(turn, judge, {
     user: name,
     mechanism: "APOP",
     wrong: texts.authenticationFailed,

@@ -386,6 +386,7 @@ function mixedAccounts(all: readonly Account[]): Accounts {
     find,
     lookUp: (name) => Promise.resolve(find(name)),
     verify: (name, password) => Promise.resolve(password === PASSWORD ? find(name) : undefined),
+    hasDomain: () => false,
     names: () => all.map(({ name }) => name),
   };
 }

@@ -17,6 +17,7 @@ function accountsOf(passwords: Readonly<Record<string, string>>): Accounts {
     find,
     lookUp: (name) => Promise.resolve(find(name)),
     verify: (name, password) => Promise.resolve(passwords[name] === password ? find(name) : undefined),
+    hasDomain: () => false,
     names: () => Object.keys(passwords),
   };
 }

@@ -14,10 +14,10 @@ import { type Clock, systemClock } from "@mailhost/common/clock";
 import type { DracTable } from "@mailhost/common/drac/drac-table";
 import type { Log } from "@mailhost/common/log/log";
 import { openAdmission } from "@mailhost/common/login/admission";
+import { openLoginGuard } from "@mailhost/common/login/open-login-guard";
 import { parseSettings } from "@mailhost/common/settings/load";
 import type { Settings } from "@mailhost/common/settings/settings";
 import { type Site, siteAt } from "@mailhost/common/site";
-import { LoginPenalties } from "../../src/auth/login-penalties.ts";
 import { Listener, type PortKind } from "../../src/listener.ts";
 import { BackgroundMoves } from "../../src/maildrop/background-moves.ts";
 import { type IndexStore, openIndexStore } from "../../src/maildrop/index-store.ts";
@@ -40,6 +40,8 @@ export interface ServerOptions {
   readonly secrets?: Readonly<Record<string, string>>;
   /** Addresses of container gateways. */
   readonly gateways?: readonly string[];
+  /** Who fails too often is banned, as no loopback address is elsewhere. */
+  readonly mayBan?: boolean;
   /** In place of the users with {@link PASSWORD}. */
   readonly accounts?: Accounts;
 }
@@ -93,6 +95,8 @@ export async function startServer(t: TestContext, options: ServerOptions = {}): 
     const secrets = new Map(Object.entries(options.secrets).map(([name, s]) => [name, Buffer.from(s)]));
     writeFileSync(site.popauthFile, formatPopauth(secrets), { mode: 0o600 });
   }
+  const exempt = (ip: string) => (options.mayBan === true ? undefined : ip);
+  const guard = openLoginGuard(site, { settings: () => settings, exemption: exempt, clock, log });
   const services: Services = {
     site,
     settings: () => settings,
@@ -109,7 +113,7 @@ export async function startServer(t: TestContext, options: ServerOptions = {}): 
     store,
     moves,
     mailCommand: openMailCommand(site, clock),
-    penalties: new LoginPenalties(clock),
+    guard,
     log,
     clock,
   };
@@ -132,6 +136,7 @@ function testAccounts(users: readonly string[]): Accounts {
     find,
     lookUp: (name) => Promise.resolve(find(name)),
     verify: (name, password) => Promise.resolve(password === PASSWORD ? find(name) : undefined),
+    hasDomain: () => false,
     names: () => [...users],
   };
 }
