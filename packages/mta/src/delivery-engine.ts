@@ -5,6 +5,7 @@
 import type { Accounts } from "@mailhost/common/accounts/accounts";
 import type { Clock } from "@mailhost/common/clock";
 import type { Log } from "@mailhost/common/log/log";
+import { mailboxLimits } from "@mailhost/common/quota/mailbox-limits";
 import type { Settings } from "@mailhost/common/settings/settings";
 import type { Site } from "@mailhost/common/site";
 import type { SiteTables } from "@mailhost/common/tables/site-tables";
@@ -61,6 +62,11 @@ export function startEngine(parts: EngineParts): DeliveryEngine {
     site,
     accounts,
     lockTimeout: settings.lockTimeout,
+    quota: {
+      ...settings.quota,
+      limitOf: mailboxLimits(settings.quota, parts.tables.quotas),
+      hostname: settings.hostname,
+    },
     clock,
     log,
   });
@@ -121,6 +127,7 @@ export function engineDiffers(a: Settings, b: Settings): boolean {
       s.routing,
       s.domains,
       s.local,
+      s.quota,
       s.timeouts,
       s.smtp.privacy,
     ]);

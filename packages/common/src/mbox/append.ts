@@ -108,7 +108,7 @@ async function* readable(message: MboxMessage, path: string): AsyncGenerator<Buf
 }
 
 /** What the end of the file lacks of an empty line before the next message. */
-async function missingSeparator(file: FileHandle, length: number): Promise<Buffer> {
+export async function missingSeparator(file: FileHandle, length: number): Promise<Buffer> {
   if (length === 0) return Buffer.alloc(0);
   const tail = Buffer.alloc(Math.min(3, length));
   await readWhole(file, tail, length - tail.length);

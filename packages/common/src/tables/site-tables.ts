@@ -4,6 +4,7 @@
 import { domainKey } from "../address.ts";
 import type { ConfigError } from "../errors.ts";
 import type { Log } from "../log/log.ts";
+import { parseQuotas } from "../quota/quota-table.ts";
 import { assemble } from "../settings/assemble.ts";
 import { OPTIONS } from "../settings/options.ts";
 import type { Settings } from "../settings/settings.ts";
@@ -48,6 +49,8 @@ export interface SiteTables {
   readonly trustedUsers: DomainSet;
   /** FEATURE(authinfo): keys `authinfo:host`. */
   readonly authinfo: Table;
+  /** Limits of mailboxes: keys `name`, `name@domain`, `@domain`; values octets, `0` for none. */
+  readonly quotas: Table;
   /** The faults that keep files as they are now from being used. */
   check(): ConfigError[];
   /** What deserves a look but is in force: keys given twice, a text newer than its `.db`. */
@@ -56,7 +59,7 @@ export interface SiteTables {
 }
 
 /** What the settings say of tables. */
-export type TableChoice = Pick<Settings, "tables" | "domains">;
+export type TableChoice = Pick<Settings, "tables" | "domains"> & Partial<Pick<Settings, "quota">>;
 
 /**
  * Opens the tables of a site. Faults are logged, never thrown; {@link SiteTables.check} tells them.
@@ -76,7 +79,7 @@ export function openSiteTables(
   },
 ): SiteTables {
   const { log, onReload } = options;
-  const { tables, domains } =
+  const { tables, domains, quota }: TableChoice =
     options.settings ?? assemble(new Map(OPTIONS.map((o) => [o.path, o.default()])));
   const all: LiveTable[] = [];
   const common = {
@@ -129,6 +132,7 @@ export function openSiteTables(
     ),
     trustedUsers: userSet(open("trusted-users", tables.trustedUsers, parseUserNames), domains.trustedUsers),
     authinfo: map("authinfo", tables.authinfo),
+    quotas: open("quotas", quota?.table ?? "", parseQuotas),
     check: () => all.flatMap((table) => table.faults()),
     warnings: () => all.flatMap((table) => table.warnings()),
     async close() {

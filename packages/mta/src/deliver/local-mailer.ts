@@ -3,13 +3,13 @@
  *
  * While one batch of a mailbox is being written, what arrives for it gathers and makes the next batch: one lock and one
  * fdatasync for all of it. Mailboxes do not wait for each other. Whatever keeps a message out of its mailbox is temporary;
- * only an account that no longer exists is not.
+ * only an account that no longer exists is not, and what goes past a mailbox's limit where the settings say so.
  */
 import type { Accounts } from "@mailhost/common/accounts/accounts";
 import type { Clock } from "@mailhost/common/clock";
 import { messageOf, type SmtpReply } from "@mailhost/common/errors";
 import type { Log } from "@mailhost/common/log/log";
-import { appendMessages } from "@mailhost/common/mbox/append";
+import { appendMessages, type MboxMessage } from "@mailhost/common/mbox/append";
 import { type LockedMailbox, lockMailbox } from "@mailhost/common/mbox/lock";
 import { type MailboxPaths, mailboxPaths } from "@mailhost/common/mbox/mailboxes";
 import { asMboxError, MboxError, type MboxFault } from "@mailhost/common/mbox/mbox-error";
@@ -17,8 +17,10 @@ import type { Site } from "@mailhost/common/site";
 import type { QueueEntry } from "../queue/queue-entry.ts";
 import type { MessageBody } from "../queue/queue-store.ts";
 import { type Batch, MailboxBatches } from "./mailbox-batches.ts";
+import { type MailboxQuota, refusalsFor } from "./mailbox-quota.ts";
 import type { Attempt, Mailer } from "./mailer.ts";
 import type { Outcome } from "./outcome.ts";
+import { forgetWarning, warnOwner } from "./quota-warning.ts";
 
 /** What the mailer works with. */
 export interface LocalMailerParts {
@@ -28,6 +30,8 @@ export interface LocalMailerParts {
   readonly lockTimeout: number;
   readonly clock: Clock;
   readonly log: Log;
+  /** Absent: mailboxes have no limit. */
+  readonly quota?: MailboxQuota;
 }
 
 /** One message for one mailbox. */
@@ -83,12 +87,12 @@ async function writeBatch(
   try {
     const account = parts.accounts.find(batch.name);
     if (account === undefined) return all(unknownUser());
-    const { log, site } = parts;
+    const { site } = parts;
     const box = await lock(mailboxPaths(site, batch.name), parts, givePlaceUp);
     if (box === undefined) return all(deferred("4.2.0", "mailbox cannot be made"));
     try {
       await giveToOwner(box, account.uid);
-      return await append(box, batch.items, log);
+      return await appendWithin(box, batch.items, parts);
     } finally {
       await box.release();
     }
@@ -120,20 +124,37 @@ async function giveToOwner(box: LockedMailbox, uid: number | undefined): Promise
   if (found.size === 0 && found.uid !== uid) await box.file.chown(uid, found.gid);
 }
 
+/** Appends what the mailbox has room for. */
+async function appendWithin(
+  box: LockedMailbox,
+  letters: readonly Letter[],
+  { site, quota, clock, log }: LocalMailerParts,
+): Promise<Outcome[]> {
+  const limit = quota?.limitOf(box.paths.name) ?? 0;
+  if (quota === undefined || limit === 0) return append(box, letters, log);
+  const parts = { site, quota, clock };
+  await forgetWarning(box, limit, parts);
+  const messages = letters.map((letter) => ({ ...mboxMessage(letter), size: letter.body.size }));
+  const refusals = await refusalsFor(box, messages, limit, quota.action);
+  const fitting = letters.filter((_, i) => refusals[i] === undefined);
+  const written = (await append(box, fitting, log)).values();
+  const outcomes = refusals.map((refusal) => refusal ?? written.next().value!);
+  await warnOwner(box, limit, parts);
+  return outcomes;
+}
+
+/** A letter as the mbox takes it. */
+function mboxMessage({ entry, body, sender }: Letter): MboxMessage {
+  return { sender, receivedAt: entry.receivedAt, stream: () => body.stream() };
+}
+
 /**
  * Appends all messages, or says of each why not. One that cannot be read or does not fit must not keep the others out:
  * they are tried in halves.
  */
 async function append(box: LockedMailbox, letters: readonly Letter[], log: Log): Promise<Outcome[]> {
   try {
-    await appendMessages(
-      box,
-      letters.map(({ entry, body, sender }) => ({
-        sender,
-        receivedAt: entry.receivedAt,
-        stream: () => body.stream(),
-      })),
-    );
+    await appendMessages(box, letters.map(mboxMessage));
     return letters.map(() => DELIVERED);
   } catch (error) {
     const { fault } = asMboxError(box.paths.mbox, error);

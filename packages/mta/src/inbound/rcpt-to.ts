@@ -11,6 +11,7 @@ import { resolveRecipient } from "../recipients/resolve.ts";
 import { policyFacts, recipientParts } from "./inbound-parts.ts";
 import { setAside } from "./mail-from.ts";
 import { readRecipientParameters } from "./mail-parameters.ts";
+import { roomFault } from "./mailbox-room.ts";
 import { readPathCommand } from "./path-command.ts";
 import { mxHostsOf } from "./policy-questions.ts";
 import { logNobody } from "./smtp-log.ts";
@@ -72,6 +73,16 @@ export async function rcptTo(session: SmtpSession, argument: string): Promise<vo
     session.badRecipients += 1;
     logNobody(inbound.log, session.logId, resolved.reply);
     session.reply(resolved.reply);
+    return;
+  }
+  const full = await roomFault(inbound, {
+    address,
+    resolved: resolved.recipients,
+    announcedSize: transaction.parameters.announcedSize ?? 0,
+  });
+  if (full !== undefined) {
+    logNobody(inbound.log, session.logId, full);
+    session.reply(full);
     return;
   }
   transaction.recipients.set(key, { address, resolved: resolved.recipients, parameters: parameters.value });

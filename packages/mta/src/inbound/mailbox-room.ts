@@ -1,0 +1,47 @@
+/**
+ * Whether a recipient's mailbox has room, asked at RCPT so that the sender hears of it at once. The answer of record is the
+ * delivery's (deliver/mailbox-quota.ts), which has the mailbox locked; here its size is looked at.
+ */
+import type { SmtpReply } from "@mailhost/common/errors";
+import { mailboxLimits } from "@mailhost/common/quota/mailbox-limits";
+import { mailboxFull, tooLarge } from "../deliver/mailbox-quota.ts";
+import { replyAbout } from "../policy/reply.ts";
+import type { ResolvedRecipient } from "../recipients/resolve.ts";
+import type { InboundParts } from "./inbound-parts.ts";
+
+/** A recipient and the message for it. */
+interface Request {
+  /** As given. */
+  readonly address: string;
+  readonly resolved: readonly ResolvedRecipient[];
+  /** Octets that MAIL announced. */
+  readonly announcedSize?: number;
+}
+
+/**
+ * The refusal of a recipient of whom nothing but full mailboxes would come: of a list with one full mailbox the others get
+ * the message. Undefined where there is room, where mailboxes have no limit, and where another mailer than our own writes them.
+ */
+export async function roomFault(
+  { settings, tables, mailboxSize }: Pick<InboundParts, "settings" | "tables" | "mailboxSize">,
+  { address, resolved, announcedSize = 0 }: Request,
+): Promise<SmtpReply | undefined> {
+  const { quota, local } = settings();
+  if (mailboxSize === undefined || local.mailer !== "mbox" || resolved.length === 0) return undefined;
+  const limitOf = mailboxLimits(quota, tables.quotas);
+  let fault: SmtpReply | undefined;
+  for (const { target } of resolved) {
+    if (target.kind !== "mailbox") return undefined;
+    const limit = limitOf(target.name);
+    if (limit === 0) return undefined;
+    if (announcedSize > limit) {
+      fault ??= tooLarge(limit);
+      continue;
+    }
+    const size = await mailboxSize(target.name);
+    // With no size announced, one octet is the least that a message has.
+    if (size + Math.max(announcedSize, 1) <= limit) return undefined;
+    fault = mailboxFull(quota.action);
+  }
+  return fault === undefined ? undefined : replyAbout(address, fault.code, fault.enhanced, fault.text);
+}
