@@ -11,9 +11,13 @@ import { containerGateways, machineFacts } from "@mailhost/common/container-gate
 import type { Daemon, DaemonParts } from "@mailhost/common/daemon/child";
 import { type DracTable, openDracTable } from "@mailhost/common/drac/drac-table";
 import { messageOf } from "@mailhost/common/errors";
+import { banExemption } from "@mailhost/common/login/ban-exemption";
+import { openLoginGuard } from "@mailhost/common/login/open-login-guard";
+import { mailboxSize } from "@mailhost/common/quota/mailbox-size";
 import type { Settings } from "@mailhost/common/settings/settings";
 import { sitePath } from "@mailhost/common/site";
 import { openSiteTables } from "@mailhost/common/tables/site-tables";
+import { type ServedCertificates, serveCertificates } from "@mailhost/common/tls/served-certificates";
 import { type DeliveryEngine, engineDiffers, startEngine } from "./delivery-engine.ts";
 import { openClientNames } from "./inbound/client-names.ts";
 import { openConnectionLimits } from "./inbound/connection-limits.ts";
@@ -35,7 +39,6 @@ import { openAwaitedDrops } from "./submit/awaited-drops.ts";
 import { type CollectorParts, startDropCollector } from "./submit/drop-collector.ts";
 import { localUser } from "./submit/local-user.ts";
 import { resolveWritten } from "./submit/written-address.ts";
-import { readTlsFiles } from "./tls-files.ts";
 
 /** How long the list of our interfaces' addresses is taken as it is (ms). */
 const INTERFACES_KEPT = 60_000;
@@ -105,10 +108,15 @@ export async function start(parts: DaemonParts): Promise<Daemon> {
     leaving.set(old, stopped);
   };
 
+  const gateways = new Set(containerGateways(machineFacts));
+  const exemption = banExemption({ settings: () => settings, tables, gateways });
+  const guard = openLoginGuard(site, { settings: () => settings, exemption, clock, log });
+
   const inbound: InboundParts = {
     settings: () => settings,
     tables,
     accounts: () => accounts,
+    mailboxSize: (name) => mailboxSize(site, name),
     popauth: openPopauthSecrets(site, (fault) => log.write("error", fault.message)),
     drac: () => drac,
     store: queue.store,
@@ -127,7 +135,8 @@ export async function start(parts: DaemonParts): Promise<Daemon> {
     ),
     ownAddresses,
     lists: openListFiles({ clock }),
-    gateways: new Set(containerGateways(machineFacts)),
+    gateways,
+    guard,
     log,
     clock,
   };
@@ -147,7 +156,9 @@ export async function start(parts: DaemonParts): Promise<Daemon> {
   };
   const awaited = openAwaitedDrops(drop);
   const drops = startDropCollector({ ...drop, awaited });
-  const listeners = await openListeners(parts, inbound, bound);
+  let certificates = parts.certificates;
+  const served = serveCertificates(certificates, settings.tls, clock);
+  const listeners = await openListeners(parts, inbound, bound, served);
   log.write("info", `starting daemon (mailhost): SMTP+queueing@${interval(settings.queue.interval)}`);
   const warn = () => {
     for (const warning of policyWarnings(settings.policy)) log.write("warn", warning);
@@ -156,7 +167,7 @@ export async function start(parts: DaemonParts): Promise<Daemon> {
 
   return {
     async reload(changed) {
-      const tls = readTlsFiles(site, changed.tls);
+      served.replace(certificates, changed.tls);
       const before = settings;
       settings = changed;
       warn();
@@ -176,7 +187,11 @@ export async function start(parts: DaemonParts): Promise<Daemon> {
           log.write("error", `mta: delivery goes on with the old settings: ${messageOf(error)}`);
         }
       }
-      for (const listener of listeners) listener.update(changed, tls);
+      for (const listener of listeners) listener.update(changed);
+    },
+    takeCertificates(changed) {
+      served.replace(changed, settings.tls);
+      certificates = changed;
     },
     wake() {
       engine.runner.wake();
@@ -194,8 +209,10 @@ export async function start(parts: DaemonParts): Promise<Daemon> {
       await queue.store.close();
       await drac?.close();
       await accounts.close();
+      guard.close();
       await tables.close();
       await statistics?.close();
+      served.close();
     },
   };
 }
@@ -217,19 +234,19 @@ async function openListeners(
   parts: DaemonParts,
   inbound: InboundParts,
   bound: BoundAddress[],
+  certificates: ServedCertificates,
 ): Promise<SmtpListener[]> {
-  const tls = readTlsFiles(parts.site, parts.settings.tls);
   const listeners: SmtpListener[] = [];
   for (const kind of KINDS) {
     const descriptors = parts.listeners[kind] ?? [];
-    if (kind === "smtps" && tls === undefined) {
+    if (kind === "smtps" && !certificates.any()) {
       if (descriptors.length > 0) {
         parts.log.write("warn", `smtps: not served, there is no certificate (${parts.settings.tls.cert})`);
       }
       continue;
     }
     for (const fd of descriptors) {
-      const listener = new SmtpListener(kind, inbound, tls);
+      const listener = new SmtpListener(kind, inbound, certificates);
       await listener.open({ fd });
       const where = listener.server.address();
       if (where !== null && typeof where === "object") bound.push(where);
