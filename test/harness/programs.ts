@@ -24,6 +24,8 @@ const PACKAGES = {
   "lockfile-create": "lockfile-progs",
   movemail: "mailutils",
   mpop: "mpop",
+  mkpasswd: "whois",
+  htpasswd: "apache2-utils",
   msmtp: "msmtp",
   ip: "iproute2",
   logwatch: "logwatch",
@@ -44,6 +46,7 @@ const PACKAGES = {
   python3: "python3",
   script: "bsdutils",
   "s-nail": "s-nail",
+  slapd: "slapd",
 } as const;
 
 /** A program that tests know. */

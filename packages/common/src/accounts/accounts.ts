@@ -106,7 +106,10 @@ export function openAccounts(
   const checkers = {
     file: file?.check,
     system: passwords?.check,
-    ldap: directory?.check,
+    ldap:
+      directory === undefined
+        ? undefined
+        : (name: string, password: string) => directory.check(name, password),
   };
 
   /** @param asked how the directory is asked: what is remembered, or the directory itself */
