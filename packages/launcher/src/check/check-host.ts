@@ -16,12 +16,17 @@ import type { Settings } from "@mailhost/common/settings/settings";
 import { formatListenAddress } from "@mailhost/common/settings/units";
 import { type Site, sitePath } from "@mailhost/common/site";
 import { openSiteTables } from "@mailhost/common/tables/site-tables";
+import { createResolver } from "@mailhost/mta/dns/system-resolver";
+import { comparable, interfaceAddresses } from "@mailhost/mta/policy/local-domains";
 import { noSite } from "../start/folders.ts";
 import { listenersOf, NEED_TLS } from "../start/ports.ts";
+import { type AcmeSurroundings, checkAcme } from "./acme.ts";
+import { checkDomainUsers } from "./domain-users.ts";
 import { type Finding, findingOf } from "./finding.ts";
 import { checkMailboxes } from "./mailboxes.ts";
 import { noteText } from "./note-text.ts";
 import { checkPermissions } from "./permissions.ts";
+import { checkQuotas } from "./quotas.ts";
 import { checkRelaying } from "./relaying.ts";
 import { checkWaitingMessages } from "./waiting-messages.ts";
 
@@ -44,12 +49,13 @@ export async function checkHost(givenSite: Site): Promise<Finding[]> {
   return [
     ...checkSource(loaded),
     ...checkNames(settings, loaded.source ?? site.settingsFile),
-    ...(await checkTables(site, settings)),
+    ...(await checkTables(site, settings, accounts)),
     ...checkPermissions(site, settings, { identity, source: loaded.source }),
     ...checkWaitingMessages(site),
     ...checkHomes(settings, identity),
     ...(await checkMailboxes(site, (name) => accounts?.find(name)?.uid, identity.uid)),
     ...checkTls(site, settings),
+    ...(await checkAcme(site, settings, acmeSurroundings(settings, identity))),
     ...(await checkPorts(site, settings)),
     ...checkOpenFiles(settings),
   ];
@@ -97,7 +103,11 @@ function checkNames({ hostname }: Settings, source: string): Finding[] {
   return [{ level: "warning", about: "settings", text }];
 }
 
-async function checkTables(site: Site, settings: Settings): Promise<Finding[]> {
+async function checkTables(
+  site: Site,
+  settings: Settings,
+  accounts: Accounts | undefined,
+): Promise<Finding[]> {
   const tables = openSiteTables(site, { log: silentLog, settings });
   try {
     const faults = tables.check().map((fault) => findingOf("tables", fault));
@@ -105,7 +115,16 @@ async function checkTables(site: Site, settings: Settings): Promise<Finding[]> {
     const warnings = tables
       .warnings()
       .map(({ message }): Finding => ({ level: "warning", about: "tables", text: message }));
-    return [...(faults.length > 0 ? faults : [good]), ...warnings, ...checkRelaying(settings, tables)];
+    const listed = accounts === undefined || settings.accounts.includes("ldap") ? undefined : accounts;
+    const known = (name: string) =>
+      name.startsWith("@") ? listed?.hasDomain(name.slice(1)) === true : listed?.find(name) !== undefined;
+    return [
+      ...(faults.length > 0 ? faults : [good]),
+      ...warnings,
+      ...checkRelaying(settings, tables),
+      ...(accounts === undefined ? [] : checkDomainUsers(site, settings, { accounts, tables })),
+      ...(await checkQuotas(site, settings, { tables, known: listed === undefined ? undefined : known })),
+    ];
   } finally {
     await tables.close();
   }
@@ -130,6 +149,17 @@ function checkTls(site: Site, settings: Settings): Finding[] {
           text: `no ${missing.join(", no ")}: neither STARTTLS, smtps nor pop3s`,
         },
       ];
+}
+
+function acmeSurroundings({ dns }: Settings, identity: Identity): AcmeSurroundings {
+  const own = interfaceAddresses();
+  return {
+    identity,
+    resolver: createResolver(dns),
+    isOwn: (address) => own.has(comparable(address)),
+    ownAddresses: [...own],
+    now: Date.now(),
+  };
 }
 
 async function checkPorts(site: Site, settings: Settings): Promise<Finding[]> {

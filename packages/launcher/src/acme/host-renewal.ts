@@ -20,8 +20,8 @@ import { type ChallengeServer, challengeServer } from "./challenge-server.ts";
 import { finishBegun, pairPaths } from "./get-certificate.ts";
 import { certificateRenewal, type Outcome } from "./renewal.ts";
 
-/** What {@link prepareCertificates} needs. */
-export interface HostCertificateParts {
+/** What {@link prepareRenewal} needs. */
+export interface HostRenewalParts {
   readonly site: Site;
   readonly settings: Settings;
   /** Whom we are about to become; undefined: we stay who we are. */
@@ -34,7 +34,7 @@ export interface HostCertificateParts {
 }
 
 /** The certificates of a running host. */
-export interface HostCertificates {
+export interface HostRenewal {
   /** Begins to look after them. */
   start(): void;
   reload(settings: Settings): void;
@@ -47,7 +47,7 @@ export interface HostCertificates {
 const FIRST_FREE_PORT = 1024;
 
 /** Does what takes root, and finishes what a killed process had begun. What goes wrong is logged: mail does not wait for it. */
-export async function prepareCertificates(parts: HostCertificateParts): Promise<HostCertificates> {
+export async function prepareRenewal(parts: HostRenewalParts): Promise<HostRenewal> {
   const { site, settings, identity, log } = parts;
   let held: BoundPort[] = [];
   if (settings.acme.domains.length > 0) {
@@ -64,7 +64,7 @@ export async function prepareCertificates(parts: HostCertificateParts): Promise<
   return lookAfter(parts, held);
 }
 
-function lookAfter(parts: HostCertificateParts, held: readonly BoundPort[]): HostCertificates {
+function lookAfter(parts: HostRenewalParts, held: readonly BoundPort[]): HostRenewal {
   let server: ChallengeServer = challengeServer(parts.settings.acme.listen, held);
   const renewal = certificateRenewal({
     site: parts.site,
@@ -110,7 +110,7 @@ function lookAfter(parts: HostCertificateParts, held: readonly BoundPort[]): Hos
 }
 
 /** Gives the folder of the certificates to whoever we become, if it is ours to give: `etc/mail/tls`, or one that we make. */
-function handOverFolders({ site, settings, log }: HostCertificateParts, identity: Identity): void {
+function handOverFolders({ site, settings, log }: HostRenewalParts, identity: Identity): void {
   const { key, cert } = pairPaths(site, settings);
   for (const folder of new Set([dirname(key), dirname(cert), acmeFolder(site)])) {
     try {
