@@ -46,6 +46,7 @@ export function writtenDefault(option: Option): string | undefined {
     case "addresses":
       return `[${(value as readonly ListenAddress[]).map((a) => JSON.stringify(formatListenAddress(a))).join(", ")}]`;
     case "strings":
+    case "networks":
     case "accounts":
       return `[${(value as readonly string[]).join(", ")}]`;
     default:

@@ -11,6 +11,8 @@ export type Kind =
   | "size"
   | "addresses"
   | "strings"
+  /** Addresses and networks (common network-list.ts). */
+  | "networks"
   | "accounts"
   | "choice"
   /** A path relative to the site root, or false for none. */

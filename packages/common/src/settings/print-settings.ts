@@ -42,6 +42,7 @@ function written(option: Option, value: unknown): string {
     case "addresses":
       return list((value as readonly ListenAddress[]).map(formatListenAddress));
     case "strings":
+    case "networks":
     case "accounts":
       return list(value as readonly string[]);
     case "path":

@@ -2,6 +2,7 @@
  * Reads the value of one setting, checked against its row in the table of options.
  */
 import { isScalar, isSeq, parseDocument } from "yaml";
+import { readNetwork } from "../network-list.ts";
 import { NO_LIMIT, type Option } from "./option.ts";
 import { formatDuration, type Read, readDuration, readListenAddress, readSize } from "./units.ts";
 
@@ -46,6 +47,12 @@ export function readOption(option: Option, node: unknown): Read<unknown> {
       return readList(node, readListenAddress);
     case "strings":
       return readList(node, (item) => ({ ok: true, value: item }));
+    case "networks":
+      return readList(node, (item) =>
+        readNetwork(item) === undefined
+          ? { ok: false, expected: "addresses and networks such as 192.0.2, 192.0.2.0/24 or 2001:db8::/32" }
+          : { ok: true, value: item },
+      );
     case "accounts":
       return readList(node, (item) =>
         item === "file" || item === "system" || item === "ldap"

@@ -47,6 +47,12 @@ const list = (name: string, given: readonly string[], doc: string): Option => ({
   default: fixed(given),
   doc,
 });
+const networks = (name: string, given: readonly string[], doc: string): Option => ({
+  path: name,
+  kind: "networks",
+  default: fixed(given),
+  doc,
+});
 const choice = (name: string, choices: readonly string[], doc: string): Option => ({
   path: name,
   kind: "choice",
@@ -62,7 +68,7 @@ const DRAC: readonly Option[] = [
     "Let the address of a successful POP3 login relay for a while (POP before SMTP).",
   ),
   time("drac.lifetime", 30 * MINUTE, "How long that lasts; fetching and sending renew it.", 1),
-  list(
+  networks(
     "drac.never",
     [],
     "Networks that never get it, as in access (192.0.2 or 192.0.2.0/24): a proxy, a router that many are behind.",
@@ -71,9 +77,9 @@ const DRAC: readonly Option[] = [
     path: "drac.rpcListen",
     kind: "addresses",
     default: fixed([]),
-    doc: "Where other servers' DRAC clients may call (Sun RPC program 900101), such as 127.0.0.1:900; empty: nowhere.",
+    doc: "Where other servers' DRAC clients may call (Sun RPC program 900101), such as 127.0.0.1:0 for any port, found through rpcbind; empty: nowhere.",
   },
-  list("drac.rpcAllow", ["127.0.0.1"], "Addresses that may call there."),
+  networks("drac.rpcAllow", ["127.0.0.1"], "Addresses and networks that may call there."),
 ];
 
 const ACCOUNTS: readonly Option[] = [
@@ -156,12 +162,18 @@ const LOGINS: readonly Option[] = [
   flag("auth.checkSender", true, "Whoever has logged in sends under its own addresses only."),
   flag("auth.hideClientAddress", false, "Received does not say where mail sent with a password came from."),
   flag("bans.enabled", true, "Ban addresses that guess passwords."),
-  count("bans.failures", 20, 1, 1_000_000, "Wrong passwords of an address (IPv6: a /64) that ban it."),
+  count(
+    "bans.failures",
+    20,
+    1,
+    64,
+    "Wrong passwords of an address (IPv6: a /64) that ban it; the same one again does not count.",
+  ),
   time("bans.window", 15 * MINUTE, "Within what time.", 1000),
   time("bans.time", HOUR, "How long the first ban lasts; each further one twice as long.", 1000),
   time("bans.longest", 7 * DAY, "The longest ban.", 1000),
   flag("bans.exemptRelay", true, "Never ban networks that may relay (access, relay-domains)."),
-  list("bans.exempt", [], "Further networks that are never banned, as in access."),
+  networks("bans.exempt", [], "Further networks that are never banned, as in access."),
 ];
 
 /** Those that a new site's file names. */

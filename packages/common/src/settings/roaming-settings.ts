@@ -78,7 +78,7 @@ export interface SystemSettings {
 /** What becomes of those who guess passwords. */
 export interface BanSettings {
   readonly enabled: boolean;
-  /** Failures of an address (IPv6: a /64) within `window` that ban it. */
+  /** Different failures of an address (IPv6: a /64) within `window` that ban it. */
   readonly failures: number;
   readonly window: number;
   /** The first ban; each further one is twice as long. */
@@ -110,6 +110,6 @@ export interface DracSettings {
   readonly never: readonly string[];
   /** Where DRAC's remote procedure calls are answered (program 900101, UDP and TCP); empty: nowhere. */
   readonly rpcListen: readonly ListenAddress[];
-  /** Addresses that may call. */
+  /** Addresses and networks that may call. */
   readonly rpcAllow: readonly string[];
 }

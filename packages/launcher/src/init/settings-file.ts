@@ -60,6 +60,7 @@ function shownDefault(option: Option): string {
         ", ",
       );
     case "strings":
+    case "networks":
     case "accounts":
       return `[${(value as readonly string[]).join(", ")}]`;
     default:
