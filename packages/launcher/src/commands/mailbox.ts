@@ -1,5 +1,6 @@
 /**
- * `mailhost mailbox`: what QUIT removed and the undo window (pop3.keepRemoved) still has, and its way back.
+ * `mailhost mailbox`: what QUIT removed and the undo window (pop3.keepRemoved) still has, and its way back; how full mailboxes
+ * are.
  */
 import { openAccounts } from "@mailhost/common/accounts/accounts";
 import { systemClock } from "@mailhost/common/clock";
@@ -16,7 +17,11 @@ import { EX_DATAERR, EX_IOERR, EX_NOUSER, EX_OK, EX_TEMPFAIL, EX_USAGE } from "@
 import type { Terminal } from "../terminal.ts";
 
 /** What is done, and to whose mailbox. */
-export type MailboxArguments = { readonly user: string } & (
+export type MailboxArguments =
+  | OneMailbox
+  | { readonly action: "usage"; readonly user: string | undefined; readonly json: boolean };
+
+type OneMailbox = { readonly user: string } & (
   | { readonly action: "removed"; readonly json: boolean }
   | {
       readonly action: "restore";
@@ -37,9 +42,12 @@ export async function mailboxCommand(
   args: MailboxArguments,
   terminal: Terminal,
 ): Promise<number> {
-  const user = args.user.toLowerCase();
-  const fault = mailboxNameFault(user);
-  if (fault !== undefined) throw new UserError(`${fault} is no mailbox: ${args.user}`, EX_USAGE);
+  if (args.action === "usage") {
+    const { mailboxUsage } = await import("./mailbox-usage.ts");
+    const name = args.user === undefined ? undefined : mailboxName(args.user);
+    return await mailboxUsage(given, { name, json: args.json }, terminal);
+  }
+  const user = mailboxName(args.user);
   const since = args.action === "restore" ? timeOf(args.since) : undefined;
   const settings = loadSettings(given);
   const site = placeMailboxes(given, settings);
@@ -82,6 +90,13 @@ export async function mailboxCommand(
     if (!(error instanceof MboxError)) throw error;
     throw new UserError(error.message, error.fault === "busy" ? EX_TEMPFAIL : EX_IOERR);
   }
+}
+
+function mailboxName(given: string): string {
+  const name = given.toLowerCase();
+  const fault = mailboxNameFault(name);
+  if (fault !== undefined) throw new UserError(`${fault} is no mailbox: ${given}`, EX_USAGE);
+  return name;
 }
 
 function show(

@@ -14,7 +14,8 @@ export function userGrammar(parser: Argv, { terminal, done }: CommandParts): Arg
     y.positional("name", {
       type: "string",
       demandOption: true,
-      describe: "Name of the mailbox, the part before @",
+      describe:
+        "Name of the mailbox, the part before @; the whole address in a domain that has its own users",
     });
   return parser.command("user", "Mail accounts: add, passwd, remove, list", (y) =>
     y

@@ -33,11 +33,15 @@ export async function userCommand(site: Site, args: UserArguments, terminal: Ter
       else for (const name of names) terminal.out(name);
       return EX_OK;
     }
-    case "add":
+    case "add": {
+      const { newUserNotes } = await import("./new-user.ts");
+      const notes = await newUserNotes(site, args.name);
       await usersFile.addUser(site, args.name, await terminal.readPassword(`Password of ${args.name}`, true));
       giveToDaemons(site);
       terminal.out(`added ${args.name}`);
+      for (const note of notes) terminal.err(`mailhost: ${note}`);
       return EX_OK;
+    }
     case "passwd":
       await usersFile.setPassword(
         site,

@@ -8,7 +8,6 @@
 import { randomBytes } from "node:crypto";
 import { constants } from "node:fs";
 import { mkdir } from "node:fs/promises";
-import { join } from "node:path";
 import type { Clock } from "@mailhost/common/clock";
 import { errnoOf, messageOf } from "@mailhost/common/errors";
 import { syncFolder } from "@mailhost/common/fs/whole-io";
@@ -16,6 +15,7 @@ import { appendMessages } from "@mailhost/common/mbox/append";
 import type { LockedMailbox } from "@mailhost/common/mbox/lock";
 import { splitMailboxName } from "@mailhost/common/mbox/mailbox-name";
 import { percentOf } from "@mailhost/common/quota/mailbox-limits";
+import { warnedFile, warnedFolder } from "@mailhost/common/quota/warned";
 import type { Site } from "@mailhost/common/site";
 import { mailDate, quotedPrintable } from "../bounce/header-text.ts";
 import type { MailboxQuota } from "./mailbox-quota.ts";
@@ -40,7 +40,7 @@ export async function forgetWarning(box: LockedMailbox, limit: number, parts: Wa
   try {
     const { size } = await box.file.stat();
     if (size >= (limit * Math.max(warnAt - REARM, warnAt / 2)) / 100) return;
-    await box.fileSystem.unlink(markOf(parts.site, box.paths.name));
+    await box.fileSystem.unlink(warnedFile(parts.site, box.paths.name));
   } catch (error) {
     if (errnoOf(error) !== "ENOENT") box.log.write("warn", `quota: ${messageOf(error)}`);
   }
@@ -57,7 +57,7 @@ export async function warnOwner(box: LockedMailbox, limit: number, parts: Warnin
   try {
     const { size } = await box.file.stat();
     if (size < (limit * quota.warnAt) / 100) return;
-    const mark = markOf(site, name);
+    const mark = warnedFile(site, name);
     if (await isThere(box, mark)) return;
     const now = clock.now();
     const text = warningText({ name, hostname: quota.hostname, action: quota.action, size, limit, now });
@@ -70,10 +70,6 @@ export async function warnOwner(box: LockedMailbox, limit: number, parts: Warnin
   } catch (error) {
     box.log.write("warn", `quota: ${name} can not be warned: ${messageOf(error)}`);
   }
-}
-
-function markOf({ stateDir }: Pick<Site, "stateDir">, name: string): string {
-  return join(stateDir, "quota-warned", name);
 }
 
 async function isThere({ fileSystem }: LockedMailbox, mark: string): Promise<boolean> {
@@ -89,10 +85,10 @@ async function isThere({ fileSystem }: LockedMailbox, mark: string): Promise<boo
 /** Behind the warning: whoever dies in between warns twice, and not never. */
 async function remember(
   { fileSystem }: LockedMailbox,
-  { stateDir }: Pick<Site, "stateDir">,
+  site: Pick<Site, "stateDir">,
   mark: string,
 ): Promise<void> {
-  const folder = join(stateDir, "quota-warned");
+  const folder = warnedFolder(site);
   await mkdir(folder, { recursive: true, mode: 0o750 });
   const { O_WRONLY, O_CREAT, O_NOFOLLOW } = constants;
   await (await fileSystem.open(mark, O_WRONLY | O_CREAT | O_NOFOLLOW, 0o600)).close();

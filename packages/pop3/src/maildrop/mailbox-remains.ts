@@ -14,6 +14,7 @@ import { mailboxPaths } from "@mailhost/common/mbox/mailboxes";
 import { MboxError } from "@mailhost/common/mbox/mbox-error";
 import { lockSession } from "@mailhost/common/mbox/session-lock";
 import { tempDropFiles } from "@mailhost/common/mbox/temp-drop";
+import { warnedFile } from "@mailhost/common/quota/warned";
 import type { Site } from "@mailhost/common/site";
 import { openProgressStore, progressFile } from "../bulletins/progress-store.ts";
 import { removedFiles, removedFolder } from "./removed-messages.ts";
@@ -66,6 +67,7 @@ export async function purgeMailbox(
     await rm(removedFolder(site, name), { recursive: true, force: true });
     if (existsSync(progressFile(site))) await forgetProgress(site, name);
     await rm(paths.journal, { force: true });
+    await rm(warnedFile(site, name), { force: true });
     await rm(paths.session, { force: true });
   } finally {
     await session.release();
