@@ -4,7 +4,7 @@
  * A message's way: inbound/smtp-listener -> inbound/smtp-session -> inbound/mail-from, rcpt-to, data -> queue store
  * (the `250` is sent) -> queue/runner -> deliver/local-mailer or deliver/remote-mailer.
  */
-import { openAccounts } from "@mailhost/common/accounts/accounts";
+import { AccountsUnavailable, openAccounts } from "@mailhost/common/accounts/accounts";
 import { openPopauthSecrets } from "@mailhost/common/accounts/popauth-secrets";
 import { domainKey } from "@mailhost/common/address";
 import { containerGateways, machineFacts } from "@mailhost/common/container-gateway";
@@ -78,7 +78,10 @@ export async function start(parts: DaemonParts): Promise<Daemon> {
       // A report cannot wait for somebody's home to come back: it stays in the mailbox.
       const { lists: _, ...withoutLists } = parts;
       const kept = await resolveRecipient(address, withoutLists);
-      return kept.kind === "targets" ? kept.recipients : [];
+      if (kept.kind === "targets") return kept.recipients;
+      // Nobody can say now who it is for: the report waits in the queue.
+      if (kept.reply.code < 500) throw new AccountsUnavailable(kept.reply.text);
+      return [];
     },
     resolveLate: async (address: string, sender: string) => {
       const resolved = await resolveWritten(address, { site, settings, tables, lists: inbound.lists });

@@ -5,6 +5,7 @@
  * fdatasync for all of it. Mailboxes do not wait for each other. Whatever keeps a message out of its mailbox is temporary;
  * only an account that no longer exists is not, and what goes past a mailbox's limit where the settings say so.
  */
+import { AccountsUnavailable } from "@mailhost/common/accounts/account-errors";
 import type { Accounts } from "@mailhost/common/accounts/accounts";
 import type { Clock } from "@mailhost/common/clock";
 import { messageOf, type SmtpReply } from "@mailhost/common/errors";
@@ -25,7 +26,7 @@ import { forgetWarning, warnOwner } from "./quota-warning.ts";
 /** What the mailer works with. */
 export interface LocalMailerParts {
   readonly site: Site;
-  readonly accounts: Pick<Accounts, "find">;
+  readonly accounts: Pick<Accounts, "lookUp">;
   /** How long another program's lock is waited for (ms). */
   readonly lockTimeout: number;
   readonly clock: Clock;
@@ -85,7 +86,7 @@ async function writeBatch(
 ): Promise<Outcome[]> {
   const all = (outcome: Outcome) => batch.items.map(() => outcome);
   try {
-    const account = parts.accounts.find(batch.name);
+    const account = await parts.accounts.lookUp(batch.name);
     if (account === undefined) return all(unknownUser());
     const { site } = parts;
     const box = await lock(mailboxPaths(site, batch.name), parts, givePlaceUp);
@@ -97,6 +98,8 @@ async function writeBatch(
       await box.release();
     }
   } catch (error) {
+    if (error instanceof AccountsUnavailable)
+      return all(deferred("4.3.0", "accounts can not be looked up now"));
     return all(outcomeOf(error, parts.log));
   }
 }

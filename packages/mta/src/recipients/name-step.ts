@@ -4,6 +4,7 @@
  * At a domain the aliases that name it come first (`sales@a.example: …`), then its own users, then what holds for names at
  * every domain of ours. See docs/virtual-domains.md.
  */
+import { AccountsUnavailable } from "@mailhost/common/accounts/account-errors";
 import type { Account } from "@mailhost/common/accounts/accounts";
 import { localPartKey, splitAddress } from "@mailhost/common/address";
 import { type AliasTarget, printTarget } from "@mailhost/common/tables/alias-targets";
@@ -12,7 +13,13 @@ import { expandForward } from "./forward-step.ts";
 import { sendToHub } from "./hub-step.ts";
 import { findListSender, ownsItself } from "./list-owner.ts";
 import { bareName, senderUser } from "./local-sender.ts";
-import { findAccount, findDomainAccount, type LocalName, type RecipientParts } from "./recipient-parts.ts";
+import {
+  askAbout,
+  findAccount,
+  findDomainAccount,
+  type LocalName,
+  type RecipientParts,
+} from "./recipient-parts.ts";
 import { expandTargets } from "./target-step.ts";
 
 /** Names that every mail host answers for; without an alias they are root's. */
@@ -36,6 +43,7 @@ export async function expandName(
 ): Promise<void> {
   if (!expansion.mayGoOn(way)) return;
   const { parts } = expansion;
+  if ((way.final === true || !hasAlias(parts, local)) && !(await isKnown(expansion, local, way))) return;
   if (way.final === true) {
     const account = findAccount(parts, local);
     if (account === undefined) expansion.fail(way, 550, "5.1.1", "User unknown");
@@ -46,6 +54,25 @@ export async function expandName(
   if (alias === undefined) await expandUser(expansion, local, way);
   else if (way.path.includes(`alias ${alias.name}`)) endCycle(expansion, alias.name, local, way);
   else await expandAlias(expansion, alias, way);
+}
+
+/** Whether an alias says what becomes of a name, so that no account need be looked for. */
+function hasAlias({ aliases }: RecipientParts, { name, domain }: LocalName): boolean {
+  return aliases.get(`${name}@${domain}`) !== undefined || aliases.get(name) !== undefined;
+}
+
+/** False when it can not be said now whether there is an account: the recipient waits, and is not unknown. */
+async function isKnown(expansion: Expansion, local: LocalName, way: Way): Promise<boolean> {
+  const { parts } = expansion;
+  try {
+    await askAbout(parts, local);
+    return true;
+  } catch (error) {
+    if (!(error instanceof AccountsUnavailable)) throw error;
+    parts.log?.write("error", `${local.name} can not be looked up: ${error.message}`);
+    expansion.fail(way, 451, "4.3.0", "Accounts can not be looked up now");
+    return false;
+  }
 }
 
 async function expandAlias(expansion: Expansion, alias: Alias, way: Way): Promise<void> {

@@ -36,7 +36,7 @@ export interface ResolveStep {
 /** What the look-up needs. Tables and settings that are absent are as empty ones. */
 export interface RecipientParts {
   readonly aliases: AliasTable;
-  readonly accounts: Pick<Accounts, "find"> & Partial<Pick<Accounts, "names" | "hasDomain">>;
+  readonly accounts: Pick<Accounts, "find"> & Partial<Pick<Accounts, "names" | "hasDomain" | "lookUp">>;
   /** Completes an address that has no domain. */
   readonly hostname: string;
   isLocalDomain(domain: string): boolean;
@@ -109,7 +109,27 @@ export function findDomainAccount(parts: RecipientParts, { name, domain }: Local
 export function findAccount(parts: RecipientParts, local: LocalName): Account | undefined {
   const own = findDomainAccount(parts, local);
   if (own !== undefined || !takesPlainAccounts(parts, local.domain)) return own;
-  return firstAccount(parts, shorterForms(parts, local.name));
+  return firstAccount(parts, plainForms(parts, local));
+}
+
+/** The forms under which a plain account is found: its name, or in a directory the whole address. */
+function plainForms(parts: RecipientParts, { name, domain }: LocalName): string[] {
+  const forms = shorterForms(parts, name);
+  return domain === "" ? forms : [...forms, ...forms.map((form) => `${form}@${domain}`)];
+}
+
+/**
+ * Has a directory asked about a name, so that {@link findAccount} knows it.
+ *
+ * @throws AccountsUnavailable when it does not answer
+ */
+export async function askAbout(parts: RecipientParts, local: LocalName): Promise<void> {
+  const { accounts } = parts;
+  if (accounts.lookUp === undefined) return;
+  if (findDomainAccount(parts, local) !== undefined || !takesPlainAccounts(parts, local.domain)) return;
+  for (const form of plainForms(parts, local)) {
+    if ((await accounts.lookUp(form)) !== undefined) return;
+  }
 }
 
 function firstAccount({ accounts }: RecipientParts, names: readonly string[]): Account | undefined {

@@ -17,7 +17,7 @@ async function rig(t: TestContext, yaml = "") {
   const mailer = createHereMailer({
     settings,
     site,
-    accounts: { find: (name) => ({ name, source: "file" }) },
+    accounts: { lookUp: (name) => Promise.resolve({ name, source: "file" }) },
     lockTimeout: 0,
     clock: systemClock,
     log,

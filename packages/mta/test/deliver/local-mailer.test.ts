@@ -20,7 +20,13 @@ async function mailer(t: TestContext, lockTimeout = 0) {
   const log = listLog();
   const find = (name: string): Account | undefined =>
     KNOWN.has(name) || name.startsWith("user") ? { name, source: "file" } : undefined;
-  const made = createLocalMailer({ site, accounts: { find }, lockTimeout, clock: systemClock, log });
+  const made = createLocalMailer({
+    site,
+    accounts: { lookUp: (name) => Promise.resolve(find(name)) },
+    lockTimeout,
+    clock: systemClock,
+    log,
+  });
   t.after(() => made.close());
   return { site, log, mailer: made, mbox: (name: string) => readFile(join(site.spoolDir, name), "utf8") };
 }

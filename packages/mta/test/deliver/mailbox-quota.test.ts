@@ -26,7 +26,7 @@ async function mailer(t: TestContext, limits: Limits) {
   const log = listLog();
   const made = createLocalMailer({
     site,
-    accounts: { find: (name) => ({ name, source: "file" }) },
+    accounts: { lookUp: (name) => Promise.resolve({ name, source: "file" }) },
     lockTimeout: 0,
     clock: systemClock,
     log,
