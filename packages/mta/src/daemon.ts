@@ -9,6 +9,7 @@ import { openPopauthSecrets } from "@mailhost/common/accounts/popauth-secrets";
 import { domainKey } from "@mailhost/common/address";
 import { containerGateways, machineFacts } from "@mailhost/common/container-gateway";
 import type { Daemon, DaemonParts } from "@mailhost/common/daemon/child";
+import { type DracExclusion, dracExclusion } from "@mailhost/common/drac/drac-exclusion";
 import { type DracTable, openDracTable } from "@mailhost/common/drac/drac-table";
 import { messageOf } from "@mailhost/common/errors";
 import { banExemption } from "@mailhost/common/login/ban-exemption";
@@ -59,7 +60,6 @@ export async function start(parts: DaemonParts): Promise<Daemon> {
       lasting: true,
     });
   let accounts = accountsOf(settings);
-  let drac = openDrac(parts, settings);
   const queue = await openQueue(site, { clock, log });
   const ownAddresses = cachedInterfaces(() => clock.now());
   const bound: BoundAddress[] = [];
@@ -112,6 +112,8 @@ export async function start(parts: DaemonParts): Promise<Daemon> {
   };
 
   const gateways = new Set(containerGateways(machineFacts));
+  const exclusion = dracExclusion({ settings: () => settings, tables, gateways });
+  let drac = openDrac(parts, settings, exclusion);
   const exemption = banExemption({ settings: () => settings, tables, gateways });
   const guard = openLoginGuard(site, { settings: () => settings, exemption, clock, log });
 
@@ -178,7 +180,7 @@ export async function start(parts: DaemonParts): Promise<Daemon> {
         const old = drac;
         drac = undefined;
         await old?.close();
-        drac = openDrac(parts, changed);
+        drac = openDrac(parts, changed, exclusion);
       }
       if (engineDiffers(before, changed)) {
         const leavingAccounts = accounts;
@@ -226,10 +228,10 @@ function statisticsOf({ site, settings, clock, log }: DaemonParts): Statistics |
   return file === "" ? undefined : openStatistics(sitePath(site, file), { clock, log });
 }
 
-function openDrac(parts: DaemonParts, settings: Settings): DracTable | undefined {
+function openDrac(parts: DaemonParts, settings: Settings, exclusion: DracExclusion): DracTable | undefined {
   if (!settings.drac.enabled) return undefined;
   const { site, clock, log } = parts;
-  return openDracTable(site, { lifetime: settings.drac.lifetime, clock, log });
+  return openDracTable(site, { lifetime: settings.drac.lifetime, clock, log, exclusion });
 }
 
 /** Listens on every inherited descriptor; `bound` is told where that is. */

@@ -6,6 +6,7 @@ import { openAccounts } from "@mailhost/common/accounts/accounts";
 import { domainKey } from "@mailhost/common/address";
 import { systemClock } from "@mailhost/common/clock";
 import { containerGateways, machineFacts } from "@mailhost/common/container-gateway";
+import { type DracExclusion, dracExclusion } from "@mailhost/common/drac/drac-exclusion";
 import { type DracTable, openDracTable } from "@mailhost/common/drac/drac-table";
 import { messageOf, type SmtpReply, UserError } from "@mailhost/common/errors";
 import type { Log } from "@mailhost/common/log/log";
@@ -84,7 +85,9 @@ export async function traceCommand(
     close: () => Promise.resolve(),
   };
   const tables = openSiteTables(site, { log, settings });
-  const drac = openDrac(site, settings, notes);
+  const gateways = new Set(containerGateways(machineFacts));
+  const exclusion = dracExclusion({ settings: () => settings, tables, gateways });
+  const drac = openDrac(site, settings, notes, exclusion);
   try {
     const tracer = new Tracer(placeMailboxes(site, settings), settings, tables, drac);
     await tracer.run(
@@ -104,13 +107,19 @@ function wrong(text: string): UserError {
   return new UserError(text, EX_USAGE);
 }
 
-function openDrac(site: Site, settings: Settings, notes: Step[]): DracTable | undefined {
+function openDrac(
+  site: Site,
+  settings: Settings,
+  notes: Step[],
+  exclusion: DracExclusion,
+): DracTable | undefined {
   if (!settings.drac.enabled) return undefined;
   try {
     const table = openDracTable(site, {
       lifetime: settings.drac.lifetime,
       clock: systemClock,
       readOnly: true,
+      exclusion,
     });
     // Reading is what shows a damaged file.
     table.list();

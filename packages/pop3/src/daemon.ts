@@ -10,6 +10,7 @@ import { openPopauthSecrets } from "@mailhost/common/accounts/popauth-secrets";
 import { containerGateways, machineFacts } from "@mailhost/common/container-gateway";
 import type { Daemon, DaemonParts } from "@mailhost/common/daemon/child";
 import { openFilesFault, openFilesLimit } from "@mailhost/common/daemon/open-files";
+import { type DracExclusion, dracExclusion } from "@mailhost/common/drac/drac-exclusion";
 import { type DracTable, openDracTable } from "@mailhost/common/drac/drac-table";
 import { errnoOf } from "@mailhost/common/errors";
 import { openAdmission } from "@mailhost/common/login/admission";
@@ -18,6 +19,7 @@ import { openLoginGuard } from "@mailhost/common/login/open-login-guard";
 import { mailboxPaths } from "@mailhost/common/mbox/mailboxes";
 import type { Settings } from "@mailhost/common/settings/settings";
 import { openSiteTables } from "@mailhost/common/tables/site-tables";
+import { serveCertificates } from "@mailhost/common/tls/served-certificates";
 import { nameService, openHostNames } from "./connection/host-names.ts";
 import { openTraceFiles } from "./connection/trace-files.ts";
 import { Listener } from "./listener.ts";
@@ -26,7 +28,6 @@ import { openIndexStore } from "./maildrop/index-store.ts";
 import { openPreparations } from "./maildrop/preparations.ts";
 import { sweepEveryHour } from "./maildrop/removed-messages.ts";
 import type { Services } from "./services.ts";
-import { readTlsFiles } from "./tls-files.ts";
 import { openMailCommand } from "./transmit/mail-command.ts";
 
 /** Starts the POP3 server on the listeners it was given; resolves when it accepts connections on all of them. */
@@ -59,9 +60,9 @@ export function openServer(
 ): Pop3Server {
   const { site, log, clock } = parts;
   let settings = parts.settings;
-  let tls = readTlsFiles(site, settings.tls);
+  let certificates = parts.certificates;
+  const served = serveCertificates(certificates, settings.tls, clock);
   let accounts = open(parts, settings);
-  let drac = openDrac(parts, settings);
   const tables = openSiteTables(site, { log, settings: parts.settings });
   const store = openIndexStore(site, { log, clock });
   const moves = new BackgroundMoves({ clock, log });
@@ -80,6 +81,8 @@ export function openServer(
     clock,
   });
   const gateways = new Set(containerGateways(machineFacts));
+  const exclusion = dracExclusion({ settings: () => settings, tables, gateways });
+  let drac = openDrac(parts, settings, exclusion);
   const exemption = banExemption({ settings: () => settings, tables, gateways });
   const guard = openLoginGuard(site, { settings: () => settings, exemption, clock, log });
   const services: Services = {
@@ -90,7 +93,7 @@ export function openServer(
     admission: openAdmission({ site, settings: () => settings, log }),
     gateways,
     drac: () => drac,
-    hasTls: () => tls !== undefined,
+    hasTls: served.any,
     tables,
     store,
     moves,
@@ -102,7 +105,7 @@ export function openServer(
     log,
     clock,
   };
-  const listener = new Listener(services, () => tls);
+  const listener = new Listener(services, served);
   let swept = Promise.resolve();
   return {
     listener,
@@ -112,11 +115,10 @@ export function openServer(
     },
     async reload(changed) {
       // What can fail comes first: after a failure the old settings hold.
-      const newTls = readTlsFiles(site, changed.tls);
+      served.replace(certificates, changed.tls);
       const newAccounts = open(parts, changed);
       const before = settings;
       settings = changed;
-      tls = newTls;
       const leaving = accounts;
       accounts = newAccounts;
       await leaving.close();
@@ -125,10 +127,15 @@ export function openServer(
       const old = drac;
       drac = undefined;
       await old?.close();
-      drac = openDrac(parts, changed);
+      drac = openDrac(parts, changed, exclusion);
+    },
+    takeCertificates(changed) {
+      served.replace(changed, settings.tls);
+      certificates = changed;
     },
     async stop() {
       await listener.stop();
+      served.close();
       await moves.stop();
       await sweeper.stop();
       await traces.close();
@@ -164,7 +171,8 @@ function open({ site, log, clock }: Omit<DaemonParts, "listeners">, settings: Se
 function openDrac(
   { site, clock, log }: Omit<DaemonParts, "listeners">,
   settings: Settings,
+  exclusion: DracExclusion,
 ): DracTable | undefined {
   if (!settings.drac.enabled) return undefined;
-  return openDracTable(site, { lifetime: settings.drac.lifetime, clock, log });
+  return openDracTable(site, { lifetime: settings.drac.lifetime, clock, log, exclusion });
 }

@@ -2,7 +2,8 @@
  * The DRAC table: client addresses that may relay for a while because their user has just fetched mail.
  *
  * It is one LMDB file, `var/lib/mailhost/drac.mdb`, shared by both daemons and the commands, and outlives them. An
- * entry past its time never permits; it is swept out when others are written. IPv6 counts by whole addresses.
+ * entry past its time never permits; it is swept out when others are written. IPv6 counts by whole addresses. What the
+ * exclusion names gets no entry, and its old one does not count.
  */
 import { existsSync, renameSync } from "node:fs";
 import { join } from "node:path";
@@ -14,6 +15,7 @@ import { committed } from "../lmdb-commit.ts";
 import { checkLmdbFile } from "../lmdb-file.ts";
 import type { Log } from "../log/log.ts";
 import type { Site } from "../site.ts";
+import type { DracExclusion } from "./drac-exclusion.ts";
 
 /** One address and until when it may relay. */
 export interface DracEntry {
@@ -26,8 +28,13 @@ export interface DracEntry {
 
 /** The table, shared by both daemons and the commands. */
 export interface DracTable {
-  /** Lets an address relay from now on for the lifetime; renews it when it is there. Resolves when on disk. */
-  record(ip: string, user: string): Promise<void>;
+  /**
+   * Lets an address relay from now on for the lifetime; renews it when it is there, and never shortens it. Resolves when on disk.
+   * A renewal that gains little is left out: an entry may end by a twelfth of the lifetime earlier than it would.
+   *
+   * @param lifetime in place of the table's own, ms; it is always written
+   */
+  record(ip: string, user: string, lifetime?: number): Promise<void>;
   /** The entry of an address while it lasts. Sees what other processes have written. */
   permits(ip: string): DracEntry | undefined;
   /** Every entry that has not expired, soonest to expire first. */
@@ -45,6 +52,8 @@ export interface DracOptions {
   /** True for commands that only look: a missing table is then empty and is not made. */
   readonly readOnly?: boolean;
   readonly log?: Log;
+  /** Absent: every address can have an entry. */
+  readonly exclusion?: DracExclusion;
 }
 
 /** The stored form, by address. */
@@ -53,8 +62,8 @@ interface Stored {
   readonly expiresAt: number;
 }
 
-/** A renewal that would move the expiry by less than this, ms, is not written: each write costs an fsync. */
-const LEAST_RENEWAL = 1000;
+/** The part of the lifetime that a renewal must gain to be written: each write waits for the disk, and many clients poll each minute. */
+const LEAST_RENEWAL = 1 / 12;
 
 /**
  * Opens the table, making it unless `readOnly` is set. A damaged file is moved aside and named in the log.
@@ -63,7 +72,7 @@ const LEAST_RENEWAL = 1000;
  */
 export function openDracTable(site: Site, options: DracOptions): DracTable {
   const file = join(site.stateDir, "drac.mdb");
-  const { clock, lifetime } = options;
+  const { clock, lifetime, exclusion } = options;
   let db = options.readOnly === true ? undefined : openFile(file, options);
   let nextSweep = clock.now() + lifetime;
 
@@ -79,15 +88,15 @@ export function openDracTable(site: Site, options: DracOptions): DracTable {
   };
 
   return {
-    async record(ip, user) {
+    async record(ip, user, given) {
+      const to = writable();
       const key = normalizeIp(ip);
       const now = clock.now();
-      if (key === undefined) return;
-      const expiresAt = now + lifetime;
+      if (key === undefined || (exclusion?.never(key) ?? exclusion?.needless(key)) !== undefined) return;
+      const expiresAt = now + (given ?? lifetime);
       const old = entryOf(key, view()?.get(key));
-      const least = Math.min(LEAST_RENEWAL, lifetime / 100);
-      if (old?.user === user && Math.abs(old.expiresAt - expiresAt) < least) return;
-      const to = writable();
+      if (given === undefined && old !== undefined && old.expiresAt > expiresAt - lifetime * LEAST_RENEWAL)
+        return;
       await committed(to.put(key, { user, expiresAt }));
       if (now >= nextSweep) {
         nextSweep = now + lifetime;
@@ -98,7 +107,8 @@ export function openDracTable(site: Site, options: DracOptions): DracTable {
     permits(ip) {
       const key = normalizeIp(ip);
       const entry = key === undefined ? undefined : entryOf(key, view()?.get(key));
-      return entry !== undefined && entry.expiresAt > clock.now() ? entry : undefined;
+      if (entry === undefined || entry.expiresAt <= clock.now()) return undefined;
+      return exclusion?.never(ip) === undefined ? entry : undefined;
     },
     list() {
       const now = clock.now();

@@ -16,6 +16,7 @@ const VALUES: Readonly<Record<Kind, string>> = {
   duration: "duration",
   size: "size",
   addresses: "addresses",
+  networks: "networks",
   strings: "texts",
   accounts: "sources",
   choice: "word",

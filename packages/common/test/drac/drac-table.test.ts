@@ -13,7 +13,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test, { type TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
+import { dracExclusion } from "../../src/drac/drac-exclusion.ts";
 import { openDracTable } from "../../src/drac/drac-table.ts";
+import { parseSettings } from "../../src/settings/load.ts";
 import { siteAt } from "../../src/site.ts";
 import { ManualClock } from "../../src/testing/manual-clock.ts";
 import { recordingLog } from "../tables/recording-log.ts";
@@ -158,4 +160,65 @@ test("on a full disk a record is refused, and the process goes on", (t) => {
     stdio: ["ignore", "pipe", "ignore"],
   });
   assert.equal(output.toString(), "refused: true, kept: true\nroom again: 1\n");
+});
+
+test("a renewal is written when it gains a twelfth of the lifetime, and none shortens an entry", async (t) => {
+  const { site, clock } = fixture(t);
+  const table = openDracTable(site, { lifetime, clock });
+  t.after(() => table.close());
+  const begun = clock.now();
+  await table.record("10.0.0.1", "anna");
+  await clock.advance(2 * MINUTE);
+  await table.record("10.0.0.1", "anna");
+  assert.equal(table.permits("10.0.0.1")?.expiresAt, begun + lifetime);
+  await clock.advance(MINUTE);
+  await table.record("10.0.0.1", "bert");
+  assert.deepEqual(table.permits("10.0.0.1"), {
+    ip: "10.0.0.1",
+    user: "bert",
+    expiresAt: clock.now() + lifetime,
+  });
+  await table.record("10.0.0.1", "postmaster", 24 * 60 * MINUTE);
+  await clock.advance(60 * MINUTE);
+  await table.record("10.0.0.1", "anna");
+  assert.equal(table.permits("10.0.0.1")?.user, "postmaster");
+  await table.record("10.0.0.1", "postmaster", MINUTE);
+  assert.equal(table.permits("10.0.0.1")?.expiresAt, clock.now() + MINUTE);
+});
+
+test("what is excluded gets no entry, and one from before does not count", async (t) => {
+  const { site, clock } = fixture(t);
+  const before = openDracTable(site, { lifetime, clock });
+  await before.record("10.0.0.1", "anna");
+  await before.record("2001:db8:1::1", "anna");
+  await before.close();
+  const access = new Map([
+    ["192.168", "RELAY"],
+    ["connect:192.168.7", "REJECT"],
+  ]);
+  const none = { file: "", get: () => undefined, entries: () => [] };
+  let settings = parseSettings("hostname: a.test\ndrac: { never: [10.0.0.0/30, 2001:db8:1] }", "m.yaml");
+  const exclusion = dracExclusion({
+    settings: () => settings,
+    tables: { access: { ...none, get: (key) => access.get(key) }, relayDomains: none },
+    gateways: new Set(["172.17.0.1"]),
+  });
+  const table = openDracTable(site, { lifetime, clock, exclusion });
+  t.after(() => table.close());
+  for (const ip of ["10.0.0.1", "::ffff:10.0.0.1", "2001:db8:1::1"])
+    assert.equal(table.permits(ip), undefined, ip);
+  for (const ip of ["10.0.0.2", "172.17.0.1", "127.0.0.1", "::1", "192.168.1.1", "10.0.0.5", "192.168.7.1"]) {
+    await table.record(ip, "anna");
+  }
+  await table.record("127.0.0.9", "anna");
+  assert.deepEqual(
+    table
+      .list()
+      .map(({ ip }) => ip)
+      .sort(),
+    ["10.0.0.1", "10.0.0.5", "127.0.0.9", "192.168.7.1", "2001:db8:1:0:0:0:0:1"],
+    "what was there stays in the list until its time is over",
+  );
+  settings = parseSettings("hostname: a.test", "m.yaml");
+  assert.equal(table.permits("10.0.0.1")?.user, "anna");
 });
