@@ -22,8 +22,8 @@ export type PopauthText =
 const HEAD = "#popauth 1";
 /** Octets of the longest secret, as of a password. */
 export const LONGEST_SECRET = 1024;
-/** RFC 5321 section 4.5.3.1.1, as for the names of accounts. */
-const LONGEST_NAME = 64;
+/** As of the names of accounts, `name@domain`. */
+const LONGEST_NAME = 240;
 /** What gdbm and Berkeley DB files begin with, as 32-bit numbers of either octet order; Berkeley DB's are at offset 12. */
 const GDBM_MAGIC = new Set([0x13579ace, 0x13579acd, 0x13579acf, 0x13579ad0, 0x13579ad1]);
 const BERKELEY_MAGIC = new Set([0x061561, 0x053162]);

@@ -7,6 +7,7 @@
  */
 import { statSync } from "node:fs";
 import { splitAddress } from "@mailhost/common/address";
+import { splitMailboxName } from "@mailhost/common/mbox/mailbox-name";
 import type { LocalSettings } from "@mailhost/common/settings/sendmail-settings";
 import type { QueueRecipient } from "../queue/queue-entry.ts";
 import { commandWords } from "./command-words.ts";
@@ -35,7 +36,9 @@ export async function deliverByProcmail(
 ): Promise<Outcome> {
   const name = mailboxOf(recipient);
   const sender = recipient.sender ?? entry.sender;
-  const macros = { u: name, h: detailOf(recipient), f: senderArgument(sender), g: senderArgument(sender) };
+  const { domain } = splitMailboxName(name);
+  const from = senderArgument(sender);
+  const macros = { u: name, d: domain, h: detailOf(recipient), f: from, g: from };
   const [program, ...args] = commandWords(parts.local.procmailCommand, macros);
   if (program === undefined || !program.startsWith("/")) {
     return refused("local.procmailCommand names no program by its whole path");
@@ -65,13 +68,14 @@ export async function deliverByProcmail(
 /** `-d` makes procmail become the recipient, which root can, a setuid-root procmail, and the recipient itself. */
 function rightsFault(program: string, name: string, parts: ProcmailMailerParts): string | undefined {
   const { uid, findUser } = actingParts(parts.site, parts.local.defaultUser);
-  if (uid === 0 || findUser(name)?.uid === uid) return undefined;
+  // A domain's user is no user of the system's: what the command makes of the name is the command's business.
+  if (uid === 0 || findUser(name)?.uid === uid || splitMailboxName(name).domain !== "") return undefined;
   const found = statSync(program, { throwIfNoEntry: false });
   if (found === undefined || (found.uid === 0 && (found.mode & SET_USER) !== 0)) return undefined;
   return `${program} can deliver to ${name} only as root: set run: {user: root} in mailhost.yaml, or make it setuid root`;
 }
 
-/** `$u`. */
+/** `$u`: a domain's user by the whole address; `$d` is the domain, empty for plain accounts. */
 export function mailboxOf({ target }: QueueRecipient): string {
   return target.kind === "mailbox" ? target.name : "";
 }
@@ -81,7 +85,8 @@ export function detailOf({ address, target }: QueueRecipient): string {
   const { localPart } = splitAddress(address);
   const plus = localPart.indexOf("+");
   if (plus < 0 || target.kind !== "mailbox" || target.name.includes("+")) return "";
-  return localPart.slice(0, plus).toLowerCase() === target.name ? localPart.slice(plus + 1) : "";
+  const { user } = splitMailboxName(target.name);
+  return localPart.slice(0, plus).toLowerCase() === user ? localPart.slice(plus + 1) : "";
 }
 
 /** A sender as one argument: none that could be taken for an option. */
