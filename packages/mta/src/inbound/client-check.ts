@@ -28,13 +28,16 @@ export class ClientCheck {
   earlyTalk: SmtpReply | undefined;
   readonly #ip: string;
   readonly #inbound: InboundParts;
+  readonly #submits: boolean;
   #place: Pick<Place, "open" | "rate"> = { open: 1, rate: 1 };
   #naming: Promise<ClientName> = Promise.resolve(NO_NAME);
   #listed: ReadonlyMap<string, DnsAnswer> | undefined;
   #verdict: Promise<Verdict> | undefined;
 
-  constructor(ip: string, inbound: InboundParts) {
+  /** @param submits it is on a port where nobody sends without a password or a RELAY network */
+  constructor(ip: string, inbound: InboundParts, submits: boolean) {
     this.#ip = ip;
+    this.#submits = submits;
     this.#inbound = inbound;
   }
 
@@ -51,6 +54,7 @@ export class ClientCheck {
       name: forged ? "" : name,
       connections: this.#place.open,
       rate: this.#place.rate,
+      ...(this.#submits ? { submits: true as const } : {}),
       ...(nameless === undefined ? {} : { nameless }),
       ...(this.#listed === undefined ? {} : { listed: this.#listed }),
     };
@@ -123,7 +127,7 @@ export class ClientCheck {
     const { dnsbl, delayChecks } = facts.rules;
     let { verdict } = decideConnect(this.client, facts);
     const settled = verdict.kind !== "accept" || verdict.entry === true;
-    if (dnsbl.length > 0 && !settled) {
+    if (dnsbl.length > 0 && !settled && !this.#submits) {
       this.#listed = await askBlockLists(dnsbl, this.#ip, this.#inbound.resolver());
       ({ verdict } = decideConnect(this.client, facts));
     }

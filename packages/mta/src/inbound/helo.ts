@@ -2,6 +2,7 @@
  * HELO and EHLO: the client's name for itself, and what we offer (RFC 5321 section 4.1.1.1).
  */
 import { reply } from "../policy/reply.ts";
+import { offeredMechanisms } from "./auth-offer.ts";
 import { allowedVerbs } from "./privacy.ts";
 import type { SmtpSession } from "./smtp-session.ts";
 
@@ -22,6 +23,7 @@ export async function ehlo(session: SmtpSession, argument: string): Promise<void
   }
   const settings = session.inbound.settings();
   const verbs = allowedVerbs(settings);
+  const mechanisms = offeredMechanisms(session).map(({ name }) => name);
   const features = [
     "ENHANCEDSTATUSCODES",
     "PIPELINING",
@@ -32,6 +34,7 @@ export async function ehlo(session: SmtpSession, argument: string): Promise<void
     ...(settings.smtp.privacy.includes("noreceipts") ? [] : ["DSN"]),
     ...verbs.filter((verb) => verb === "ETRN"),
     "SMTPUTF8",
+    ...(mechanisms.length === 0 ? [] : [`AUTH ${mechanisms.join(" ")}`]),
     ...(session.listener.offersTls && !session.secure ? ["STARTTLS"] : []),
     "HELP",
   ];

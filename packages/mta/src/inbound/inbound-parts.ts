@@ -2,9 +2,11 @@
  * What an SMTP session needs of the rest of the daemon, in one object: built once by daemon.ts, by hand in tests.
  */
 import type { Accounts } from "@mailhost/common/accounts/accounts";
+import type { PopauthSecrets } from "@mailhost/common/accounts/popauth-secrets";
 import type { Clock } from "@mailhost/common/clock";
 import type { DracTable } from "@mailhost/common/drac/drac-table";
 import type { Log } from "@mailhost/common/log/log";
+import type { LoginGuard } from "@mailhost/common/login/login-guard";
 import type { Settings } from "@mailhost/common/settings/settings";
 import type { SiteTables } from "@mailhost/common/tables/site-tables";
 import type { Resolver } from "../dns/resolver.ts";
@@ -27,6 +29,12 @@ export interface InboundParts {
   readonly settings: () => Settings;
   readonly tables: SiteTables;
   accounts(): Accounts;
+  /** The secrets of CRAM-MD5. Absent: nobody can log in here at all (`sendmail -bs`). */
+  readonly popauth?: PopauthSecrets;
+  /** Keeps those out who guess passwords; absent: nothing does. */
+  readonly guard?: LoginGuard;
+  /** Octets of a mailbox; absent: limits are left to the delivery. */
+  mailboxSize?(name: string): Promise<number>;
   /** Undefined when POP before SMTP is switched off. */
   drac(): DracTable | undefined;
   readonly store: Pick<QueueStore, "receive" | "newId">;

@@ -31,7 +31,9 @@ export async function mailFrom(session: SmtpSession, argument: string): Promise<
   const connect = await session.check.verdict();
   const { address, parameters } = path.value;
   const facts = policyFacts(session.inbound);
-  if (session.listener.kind !== "smtp" && clientIsTrustedNetwork(session.client, facts) === undefined) {
+  const { client } = session;
+  const mustLogIn = session.listener.kind !== "smtp" && client.auth === undefined;
+  if (mustLogIn && clientIsTrustedNetwork(client, facts) === undefined) {
     const refusal = reply(530, "5.7.0", "Authentication required");
     session.logRejected("check_mail", `<${address}>`, refusal);
     session.reply(refusal);
@@ -53,7 +55,7 @@ export async function mailFrom(session: SmtpSession, argument: string): Promise<
   }
   const asked = domainToResolve(address, facts);
   const domain = asked === undefined ? undefined : await domainInDns(asked, session.inbound.resolver());
-  const known = { client: session.client, ...(domain === undefined ? {} : { domain }) };
+  const known = { client, ...(domain === undefined ? {} : { domain }) };
   // With delay_checks the sender is judged with each recipient.
   const verdict = facts.rules.delayChecks === "off" ? decideSender(address, facts, known).verdict : undefined;
   if (verdict?.kind === "refuse") {

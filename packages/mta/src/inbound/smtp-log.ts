@@ -77,3 +77,31 @@ export function logLostInput(log: Log, id: string, sender: string, relay: string
   log.write("info", `${id}: collect: unexpected close on connection from ${relay}, sender=<${sender}>`);
   log.write("info", `${id}: lost input channel from ${relay} to MTA after data`);
 }
+
+/** A login by AUTH, as its log lines tell of it. */
+export interface LoggedLogin {
+  readonly relay: string;
+  readonly user: string;
+  readonly mechanism: string;
+}
+
+/** `AUTH=server, relay=host [ip], authid=user, mech=PLAIN, bits=0` (LogLevel 9). */
+export function logAuthSuccess(log: Log, { relay, user, mechanism }: LoggedLogin): void {
+  if (!isLogged(log, 9)) return;
+  log.write("info", `AUTH=server, relay=${relay}, authid=${shownName(user)}, mech=${mechanism}, bits=0`);
+}
+
+/**
+ * `AUTH failure (PLAIN): authentication failure (-13) SASL(-13): authentication failure: checkpass failed, user=name,
+ * relay=host [ip]`: Sendmail's line with the Cyrus library's words, which the filters of fail2ban and its like know. The
+ * address is the last thing in it, and a name cannot imitate it.
+ */
+export function logAuthFailure(log: Log, { relay, user, mechanism }: LoggedLogin): void {
+  const what = "authentication failure (-13) SASL(-13): authentication failure: checkpass failed";
+  log.write("warn", `AUTH failure (${mechanism}): ${what}, user=${shownName(user)}, relay=${relay}`);
+}
+
+/** A name that a stranger gave: nothing in it may pass for another part of the line. */
+function shownName(name: string): string {
+  return name.replace(/[^\p{L}\p{N}@._+-]/gu, "?").slice(0, 128);
+}

@@ -10,22 +10,21 @@ import { messageOf, type SmtpReply } from "@mailhost/common/errors";
 import { SMTPConnection, type SMTPConnectionOptions } from "smtp-server/lib/smtp-connection.js";
 import { logRejected } from "../log/message-log.ts";
 import { counted } from "../log/statistics.ts";
-import {
-  type Client,
-  clientIsTrustedNetwork,
-  type DnsAnswer,
-  type Verdict,
-} from "../policy/relay-decision.ts";
+import type { Authenticated, Client, DnsAnswer, Verdict } from "../policy/relay-decision.ts";
 import { formatReply, reply } from "../policy/reply.ts";
+import { admitClient } from "./admit-client.ts";
+import { offeredMechanisms } from "./auth-offer.ts";
 import { ClientCheck } from "./client-check.ts";
 import type { ClientName } from "./client-names.ts";
 import { DataParser } from "./data-parser.ts";
 import { greetingText } from "./greeting.ts";
-import { type InboundParts, policyFacts } from "./inbound-parts.ts";
+import type { InboundParts } from "./inbound-parts.ts";
+import { libraryReply } from "./library-replies.ts";
 import { mailDate } from "./mail-date.ts";
 import { ProgressDeadline } from "./progress-deadline.ts";
 import type { SmtpListener } from "./smtp-listener.ts";
 import { logSessionEnd, logSetAside } from "./smtp-log.ts";
+import { watchHandshake } from "./tls-log.ts";
 import type { Transaction } from "./transaction.ts";
 import { VERBS } from "./verbs.ts";
 
@@ -40,21 +39,12 @@ const ALWAYS_ANSWERED: ReadonlySet<string> = new Set(["HELO", "EHLO", "NOOP", "R
 /** How long a command waits while the load is high (DelayLA, ms). */
 const LOAD_PAUSE = 1_000;
 
+/** Octets of the longest line of an AUTH exchange (RFC 4954 section 4), and of any other, without their ends. */
+const LONGEST_AUTH_LINE = 12_286;
+const LONGEST_LINE = 4096;
+
 /** Commands handled in a row before other connections get their turn. */
 const COMMANDS_IN_A_ROW = 50;
-
-/** smtp-server's own words for what it refuses by itself. */
-const LIBRARY_REPLIES: readonly (readonly [RegExp, (host: string) => SmtpReply])[] = [
-  [/^Timeout/, (host) => reply(421, "4.4.2", `${host} Timeout waiting for input; closing connection`)],
-  [
-    /Command line too long/,
-    (host) => reply(421, "4.7.0", `${host} Command line too long; closing connection`),
-  ],
-  [/shutting down/, (host) => reply(421, "4.3.2", `${host} Service shutting down; closing connection`)],
-  [/Ready to start TLS/, () => reply(220, "2.0.0", "Ready to start TLS")],
-  [/TLS already active/, () => reply(503, "5.5.0", "TLS already active")],
-  [/syntax: STARTTLS/, () => reply(501, "5.5.2", "Syntax error (no parameters allowed)")],
-];
 
 /** A connection. */
 export class SmtpSession extends SMTPConnection {
@@ -70,6 +60,10 @@ export class SmtpSession extends SMTPConnection {
   takingMessage = false;
   /** MAIL's sender as it was given, and what the DNS said of its domain if it was asked. */
   sender: { readonly given: string; readonly domain?: DnsAnswer } | undefined;
+  /** Who has logged in with AUTH. */
+  auth: Authenticated | undefined;
+  /** Wrong passwords of this connection. */
+  loginFailures = 0;
   /** Recipients refused in this transaction. */
   badRecipients = 0;
   #check: ClientCheck | undefined;
@@ -80,6 +74,7 @@ export class SmtpSession extends SMTPConnection {
   #deadline: ProgressDeadline | undefined;
   #leave: (() => void) | undefined;
   #lastVerb = "";
+  #lineTaker: ((line: Buffer) => Promise<void>) | undefined;
   #whenReady: (() => void) | undefined;
 
   constructor(listener: SmtpListener, socket: Socket, options: SMTPConnectionOptions | null | undefined) {
@@ -95,7 +90,7 @@ export class SmtpSession extends SMTPConnection {
 
   /** What is known of the client, and what policy makes of it. */
   get check(): ClientCheck {
-    this.#check ??= new ClientCheck(this.remoteAddress, this.inbound);
+    this.#check ??= new ClientCheck(this.remoteAddress, this.inbound, this.listener.kind !== "smtp");
     return this.#check;
   }
 
@@ -107,7 +102,12 @@ export class SmtpSession extends SMTPConnection {
   /** The client as policy sees it. */
   get client(): Client {
     const helo = this.hostNameAppearsAs;
-    return { ...this.check.client, ...(helo === false ? {} : { helo }) };
+    return {
+      ...this.check.client,
+      ...(helo === false ? {} : { helo }),
+      ...(this.auth === undefined ? {} : { auth: this.auth }),
+      ...(offeredMechanisms(this).length === 0 ? {} : { mayAuthenticate: true as const }),
+    };
   }
 
   /** Sends a reply in exactly these words. */
@@ -143,6 +143,11 @@ export class SmtpSession extends SMTPConnection {
         lines.map((line) => `${enhanced} ${line}`),
         false,
       );
+  }
+
+  /** The client's next line is not a command: it is given to this, once. */
+  takeNextLine(taker: (line: Buffer) => Promise<void>): void {
+    this.#lineTaker = taker;
   }
 
   /** Counts commands that do nothing (NOOP and its like); true when there were too many. */
@@ -219,34 +224,14 @@ export class SmtpSession extends SMTPConnection {
 
   /** Lets the client in, or says why not. */
   #admit(): void {
-    const counted =
-      clientIsTrustedNetwork({ ip: this.remoteAddress, name: "" }, policyFacts(this.inbound)) === undefined;
-    const tooBusy = this.inbound.load?.refusal();
-    if (tooBusy !== undefined) {
-      this.reply({ ...tooBusy, text: `${this.name} ${tooBusy.text}` });
+    const admitted = admitClient(this);
+    if ("refusal" in admitted) {
+      const { refusal } = admitted;
+      this.reply({ ...refusal, text: `${this.name} ${refusal.text}` });
       return;
     }
-    const place = this.inbound.limits.enter(this.remoteAddress, counted);
-    if ("refusal" in place && place.refusal.text.startsWith("Too many open connections; ")) {
-      this.listener.noteFull(this.inbound.settings().smtp.maxConnections);
-    }
-    if ("refusal" in place) {
-      this.inbound.log.write(
-        "info",
-        `rejecting connection from ${this.relayText}: ${formatReply(place.refusal)}`,
-      );
-      this.reply({ ...place.refusal, text: `${this.name} ${place.refusal.text}` });
-      return;
-    }
-    this.#leave = place.leave;
-    this.listener.noteRoom();
-    if (this.inbound.gateways.has(this.remoteAddress)) {
-      this.inbound.log.write(
-        "warn",
-        `connection from the container gateway [${this.remoteAddress}]: the client's address is hidden, network rules do not apply`,
-      );
-    }
-    this.check.begin(place);
+    this.#leave = admitted.leave;
+    this.check.begin(admitted);
     if (this.check.mustWait()) this.#greetLater();
     else this.connectionReady();
   }
@@ -279,15 +264,17 @@ export class SmtpSession extends SMTPConnection {
       return;
     }
     const text = Array.isArray(data) ? data.join(" ") : (data ?? "");
-    const known = LIBRARY_REPLIES.find(([pattern]) => pattern.test(text))?.[1](this.name);
-    this.reply(known ?? reply(code, `${String(code)[0]}.0.0`, text.replace(/^Error: /, "")));
+    this.reply(libraryReply(code, text, this.name));
   }
 
   override _createParser(): DataParser {
-    const parser = new DataParser({ maxCommandLength: 4096 });
+    const parser = new DataParser({ maxCommandLength: LONGEST_AUTH_LINE });
     parser.onoctets = (octets) => this.#deadline?.received(octets);
     parser.oncommand = (command, callback) => this._onCommand(command, callback);
-    parser.on("error", (error) => this.send(421, error.message));
+    parser.on("error", (error) => {
+      if (this.#lineTaker === undefined) this.send(421, error.message);
+      else this.#endExchange();
+    });
     return parser;
   }
 
@@ -312,7 +299,7 @@ export class SmtpSession extends SMTPConnection {
     }
     this._handlerPending = true;
     this.#deadline?.progress();
-    this.#run(command)
+    this.#take(command)
       .catch((error: unknown) => {
         this.inbound.log.write("error", `session with ${this.relayText}: ${messageOf(error)}`);
         this.reply(reply(451, "4.3.0", "Local error in processing; try again later"));
@@ -324,6 +311,11 @@ export class SmtpSession extends SMTPConnection {
         if (this.#inARow % COMMANDS_IN_A_ROW === 0) setImmediate(next);
         else next();
       });
+  }
+
+  override _armTimeout(socket: Socket = this._socket): void {
+    super._armTimeout(socket);
+    if (this._upgrading) watchHandshake(this, socket);
   }
 
   override _onClose(): void {
@@ -350,6 +342,18 @@ export class SmtpSession extends SMTPConnection {
     return this._parser !== false && this._parser._dataMode;
   }
 
+  /** A line of an AUTH exchange was too long to be read on behind it. */
+  #endExchange(): void {
+    this.reply(reply(500, "5.5.6", "Authentication exchange line is too long"));
+    this.close();
+  }
+
+  #take(line: Buffer): Promise<void> {
+    const taker = this.#lineTaker;
+    this.#lineTaker = undefined;
+    return taker === undefined ? this.#run(line) : taker(line);
+  }
+
   async #run(command: Buffer): Promise<void> {
     const line = command.toString("utf8");
     const blank = line.search(/\s/);
@@ -359,6 +363,10 @@ export class SmtpSession extends SMTPConnection {
       return;
     }
     if (this.inbound.load?.slowsDown() === true) await delay(this.inbound.clock, LOAD_PAUSE);
+    if (command.length > LONGEST_LINE && word !== "AUTH") {
+      this.send(421, "Command line too long");
+      return;
+    }
     const verb = VERBS.get(word);
     if (verb !== undefined) this.#lastVerb = word.toLowerCase();
     if (word === "MAIL") this.didWork = true;

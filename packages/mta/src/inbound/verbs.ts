@@ -3,6 +3,7 @@
  */
 import { reply } from "../policy/reply.ts";
 import { expand, verify } from "./address-queries.ts";
+import { auth } from "./auth.ts";
 import { data } from "./data.ts";
 import { etrn } from "./etrn.ts";
 import { ehlo, helo } from "./helo.ts";
@@ -36,7 +37,7 @@ export const VERBS: ReadonlyMap<string, Verb> = new Map<string, Verb>([
   ["ETRN", etrn],
   ["STARTTLS", startTls],
   ["QUIT", quit],
-  ["AUTH", noAuthentication],
+  ["AUTH", auth],
   // Commands of RFC 821 that nobody carries out any more.
   ...["SEND", "SAML", "SOML", "TURN"].map((word): [string, Verb] => [word, neverDone]),
 ]);
@@ -58,10 +59,6 @@ async function verbose(session: SmtpSession): Promise<void> {
   );
 }
 
-async function noAuthentication(session: SmtpSession): Promise<void> {
-  await session.replyWrong(reply(503, "5.3.3", "AUTH not available"));
-}
-
 async function neverDone(session: SmtpSession, _argument: string, line: Buffer): Promise<void> {
   const shown = line.toString("utf8").slice(0, 100);
   await session.replyWrong(reply(502, "5.5.1", `Command not implemented: "${shown}"`));
@@ -72,6 +69,8 @@ async function startTls(session: SmtpSession, _argument: string, line: Buffer): 
     await session.replyWrong(reply(454, "4.3.3", "TLS not available after start"));
     return;
   }
+  // What was said in the clear counts no more (RFC 3207 section 4.2); the library forgets the rest.
+  if (!session.secure) session.auth = undefined;
   await new Promise<void>((done) => session.handler_STARTTLS(line, done));
 }
 

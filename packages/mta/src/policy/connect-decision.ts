@@ -33,9 +33,16 @@ export function decideConnect(client: Client, facts: PolicyFacts): Decision {
   const verdict =
     accessVerdict(found, rejection(facts.rules)) ??
     quotaVerdict(client, facts, lookups) ??
-    listedVerdict(client, facts, lookups) ??
-    reverseNameVerdict(client, facts, lookups);
+    (client.submits === true ? undefined : strangerVerdict(client, facts, lookups));
   return { verdict: verdict ?? { kind: "accept", why: "no entry forbids the client" }, lookups };
+}
+
+/**
+ * What a host's address and name say of it: of strangers, that is. On the submission ports nobody sends who is one, and
+ * people at home and on the road are on every list of dynamic addresses.
+ */
+function strangerVerdict(client: Client, facts: PolicyFacts, lookups: Lookup[]): Verdict | undefined {
+  return listedVerdict(client, facts, lookups) ?? reverseNameVerdict(client, facts, lookups);
 }
 
 /** FEATURE(ratecontrol) and FEATURE(conncontrol): `ClientRate:` and `ClientConn:` entries by address, the tag alone for all. */

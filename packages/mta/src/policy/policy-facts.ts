@@ -12,6 +12,14 @@ import { comparable } from "./local-domains.ts";
 /** What a look-up in the DNS came to: `absent`: there is no such name; `temporary`: no answer could be had. */
 export type DnsAnswer = "present" | "absent" | "temporary";
 
+/** A login by SMTP AUTH. */
+export interface Authenticated {
+  /** The account, by its own name. */
+  readonly account: string;
+  /** The SASL mechanism. */
+  readonly mechanism: string;
+}
+
 /** A host that calls us. */
 export interface Client {
   readonly ip: string;
@@ -26,6 +34,12 @@ export interface Client {
   readonly connections?: number;
   /** What it called itself with HELO or EHLO. */
   readonly helo?: string;
+  /** Who has logged in on the connection. */
+  readonly auth?: Authenticated;
+  /** It may log in now, and has not: a refusal says that this would help. */
+  readonly mayAuthenticate?: true;
+  /** It called a submission port, where strangers can send nothing: rules that keep strangers away are not for it. */
+  readonly submits?: true;
 }
 
 /** What the decision looks at. */

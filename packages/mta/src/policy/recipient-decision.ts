@@ -48,7 +48,7 @@ export function decideRecipientAlone(
   const local = home !== undefined;
   const entry = recipientEntry({ given: recipient, judged, local }, facts, lookups);
   if (entry?.kind === "refuse" || entry?.kind === "discard") return { verdict: entry, lookups, local };
-  const relay = relayVerdict();
+  const relay = authenticatedVerdict(client) ?? relayVerdict();
   // What is held must be ours to send, too: an administrator lets it go later.
   return { verdict: relay.kind === "accept" ? (entry ?? relay) : relay, lookups, local };
 
@@ -64,11 +64,21 @@ export function decideRecipientAlone(
       kind: "refuse",
       reply: about(
         joinAddress(splitAddress(recipient)),
-        may?.refusal ?? served?.refusal ?? reply(550, "5.7.1", "Relaying denied"),
+        may?.refusal ?? served?.refusal ?? reply(550, "5.7.1", deniedText(client)),
       ),
       why: "no entry lets the client relay",
     };
   }
+}
+
+/** Whoever has logged in may send anywhere; its sender was judged at MAIL. */
+function authenticatedVerdict({ auth }: Client): Verdict | undefined {
+  return auth === undefined ? undefined : { kind: "accept", why: `authenticated as ${auth.account}` };
+}
+
+/** Sendmail's words where AUTH relays, and where the client can use it. */
+function deniedText({ mayAuthenticate }: Client): string {
+  return `Relaying denied${mayAuthenticate === true ? ". Proper authentication required." : ""}`;
 }
 
 type Served = { readonly why: string } | { readonly refusal: SmtpReply } | undefined;

@@ -24,7 +24,7 @@ import { about, reply } from "./reply.ts";
 import { judgeSender } from "./sender-decision.ts";
 
 export { decideConnect } from "./connect-decision.ts";
-export type { Client, Decision, DnsAnswer, PolicyFacts, Verdict } from "./policy-facts.ts";
+export type { Authenticated, Client, Decision, DnsAnswer, PolicyFacts, Verdict } from "./policy-facts.ts";
 export { isThisHost } from "./policy-facts.ts";
 export type { RecipientDecision } from "./recipient-decision.ts";
 export { decideSender } from "./sender-decision.ts";
@@ -71,6 +71,8 @@ function delayedVerdict(
   lookups: Lookup[],
 ): Verdict | undefined {
   const { rules } = facts;
+  // As in Sendmail: whoever has logged in is judged neither as sender nor by where it is.
+  if (client.auth !== undefined) return undefined;
   if (rules.delayChecks !== "off" && known.sender !== undefined) {
     if (isSpared(recipient, facts, lookups)) return undefined;
     const answer = known.senderDomain === undefined ? {} : { domain: known.senderDomain };

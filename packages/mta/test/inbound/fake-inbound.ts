@@ -3,6 +3,7 @@
  */
 import { once } from "node:events";
 import { type AddressInfo, connect, type Socket } from "node:net";
+import { createSecureContext } from "node:tls";
 import type { PopauthSecrets } from "@mailhost/common/accounts/popauth-secrets";
 import type { Clock } from "@mailhost/common/clock";
 import { systemClock } from "@mailhost/common/clock";
@@ -16,7 +17,7 @@ import { openClientNames } from "../../src/inbound/client-names.ts";
 import { openConnectionLimits } from "../../src/inbound/connection-limits.ts";
 import type { InboundParts } from "../../src/inbound/inbound-parts.ts";
 import { openMachineLoad } from "../../src/inbound/machine-load.ts";
-import { type PortKind, SmtpListener, type TlsFiles } from "../../src/inbound/smtp-listener.ts";
+import { type PortKind, SmtpListener } from "../../src/inbound/smtp-listener.ts";
 import type { NewMessage, QueueEntry } from "../../src/queue/queue-entry.ts";
 import type { MessageWriter } from "../../src/queue/queue-store.ts";
 import type { QueueSelection } from "../../src/queue/selection.ts";
@@ -43,7 +44,8 @@ export interface InboundHost {
   readonly gateways?: readonly string[];
   readonly resolver?: Partial<Resolver>;
   readonly clock?: Clock;
-  readonly tls?: TlsFiles;
+  /** Certificate and key, PEM. */
+  readonly tls?: { readonly cert: Buffer; readonly key: Buffer };
   /** What the machine says of itself; absent: idle, with room. */
   readonly machine?: { load: number; free: number };
   /** Makes the n-th write, or the commit, fail. */
@@ -179,7 +181,9 @@ export async function startInbound(host: InboundHost = {}): Promise<InboundFixtu
     log: logger,
     clock,
   };
-  const listener = new SmtpListener(host.kind ?? "smtp", inbound, host.tls);
+  const context = host.tls === undefined ? undefined : createSecureContext(host.tls);
+  const certificates = { any: () => context !== undefined, contextFor: () => context };
+  const listener = new SmtpListener(host.kind ?? "smtp", inbound, certificates);
   await listener.open({ host: "127.0.0.1", port: 0 });
   const { port } = listener.server.address() as AddressInfo;
   return {
