@@ -5,8 +5,10 @@ import { UserError } from "@mailhost/common/errors";
 import { EX_USAGE } from "@mailhost/common/sysexits";
 import yargs, { type Argv } from "yargs";
 import { type CommandParts, type CommonOptions, defined, siteOf } from "./command-parts.ts";
+import { bansGrammar } from "./commands/bans-grammar.ts";
 import { buildGrammar } from "./commands/build-grammar.ts";
 import { certificateGrammar } from "./commands/certificate-grammar.ts";
+import { dracGrammar } from "./commands/drac-grammar.ts";
 import { mailboxGrammar } from "./commands/mailbox-grammar.ts";
 import { queueGrammar } from "./commands/queue-grammar.ts";
 import { userGrammar } from "./commands/user-grammar.ts";
@@ -38,6 +40,8 @@ export function commandLine(
     checkGrammar,
     certificateGrammar,
     queueGrammar,
+    bansGrammar,
+    dracGrammar,
     traceGrammar,
     buildGrammar,
     demoGrammar,
