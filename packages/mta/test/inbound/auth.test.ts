@@ -130,7 +130,9 @@ test("a name cannot imitate the rest of the line in the log", async () => {
   const client = await server.client();
   await client.say("EHLO client");
   await client.say(`AUTH PLAIN ${base64("\0x, relay=[192.0.2.1]\0y")}`);
-  assert.ok(server.log.some((line) => line.endsWith("user=x??relay??192.0.2.1?, relay=localhost [127.0.0.1]")));
+  assert.ok(
+    server.log.some((line) => line.endsWith("user=x??relay??192.0.2.1?, relay=localhost [127.0.0.1]")),
+  );
   client.end();
   await server.stop();
 });
@@ -182,6 +184,7 @@ test("wrong passwords wait as long as the guard says, and five end the session; 
   const ban = { network: "127.0.0.1", since: 0, until: 1, failures: 1, times: 1, name: "joe" };
   const server = await startInbound({
     ...HOST,
+    kind: "submission",
     clock,
     guard: {
       banned: () => (banned ? ban : undefined),

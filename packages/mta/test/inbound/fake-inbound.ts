@@ -129,6 +129,7 @@ export async function startInbound(host: InboundHost = {}): Promise<InboundFixtu
         return Promise.resolve(right ? { name, source: "file" as const } : undefined);
       },
       names: () => [...accounts],
+      hasDomain: () => false,
     }),
     ...(host.passwords === undefined && host.secrets === undefined ? {} : { popauth: secretsOf(host) }),
     ...(host.guard === undefined ? {} : { guard: host.guard }),
