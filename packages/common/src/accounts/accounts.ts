@@ -5,16 +5,13 @@
  * unreadable, or readable for others, changes nothing: the last good one stays in force. A directory is asked over the
  * network (ldap-directory.ts), the passwords of the system's accounts by PAM or from shadow(5) (system-passwords.ts).
  */
-import { readFileSync, statSync } from "node:fs";
-import { join } from "node:path";
 import { type Clock, systemClock } from "../clock.ts";
 import type { ConfigError } from "../errors.ts";
 import type { AccountSource, LdapSettings, SystemSettings } from "../settings/roaming-settings.ts";
 import type { Site } from "../site.ts";
 import { type Directory, openDirectory } from "./directory.ts";
 import { Decoys, openFileAccounts } from "./file-accounts.ts";
-import { followFile } from "./followed-file.ts";
-import { parsePasswd } from "./passwd-file.ts";
+import { followPasswd } from "./passwd-following.ts";
 import { openSystemPasswords, type SystemPasswords } from "./system-passwords.ts";
 
 export { AccountsUnavailable } from "./account-errors.ts";
@@ -101,18 +98,24 @@ export function openAccounts(
   const passwords: SystemPasswords | undefined =
     system === undefined || systemSettings === undefined
       ? undefined
-      : openSystemPasswords(site, systemSettings, { onFault, clock });
+      : openSystemPasswords(site, systemSettings, {
+          onFault,
+          clock,
+          accountOf: (name) => system.current().get(name),
+        });
   const decoys = new Decoys();
   const checkers = {
     file: file?.check,
-    system: passwords?.check,
+    system:
+      passwords === undefined
+        ? undefined
+        : (name: string, password: string) => passwords.check(name, password),
     ldap:
       directory === undefined
         ? undefined
         : (name: string, password: string) => directory.check(name, password),
   };
 
-  /** @param asked how the directory is asked: what is remembered, or the directory itself */
   const known = (source: AccountSource, key: string): Account | undefined => {
     if (source === "file") return file?.has(key) === true ? { name: key, source } : undefined;
     return source === "system" ? system?.current().get(key) : undefined;
@@ -161,18 +164,4 @@ export function openAccounts(
 async function nobodysCheck(_name: string, password: string): Promise<boolean> {
   const { verifyPassword } = await import("./password.ts");
   return await verifyPassword(undefined, password);
-}
-
-function followPasswd(site: Site, onFault: (fault: ConfigError) => void) {
-  const passwd = passwdFile(site);
-  return followFile(passwd, new Map<string, Account>(), onFault, () => ({
-    value: parsePasswd(readFileSync(passwd, "utf8")),
-    faults: [],
-  }));
-}
-
-/** The root's own passwd file where there is one, else the system's. */
-function passwdFile(site: Site): string {
-  const own = join(site.root, "etc/passwd");
-  return statSync(own, { throwIfNoEntry: false }) === undefined ? "/etc/passwd" : own;
 }

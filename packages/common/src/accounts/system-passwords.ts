@@ -1,10 +1,18 @@
 /**
- * Who checks the passwords of the system's accounts.
+ * Who checks the passwords of the system's accounts: PAM, or etc/shadow.
+ *
+ * Both are for root. A process that is not asks the helper that `mailhost start` leaves as root behind it
+ * (password-helper.ts); `popper` from inetd, and servers that stay root, check themselves.
  */
+import { accessSync, constants, existsSync } from "node:fs";
+import { join } from "node:path";
 import type { Clock } from "../clock.ts";
 import type { ConfigError } from "../errors.ts";
 import type { SystemSettings } from "../settings/roaming-settings.ts";
 import type { Site } from "../site.ts";
+import { AccountsUnavailable } from "./account-errors.ts";
+import type { Account } from "./accounts.ts";
+import { askPasswordHelper, passwordSocket } from "./password-helper-client.ts";
 
 /** Checks passwords of system accounts. */
 export interface SystemPasswords {
@@ -16,10 +24,116 @@ export interface SystemPasswords {
   check(name: string, password: string): Promise<boolean>;
 }
 
+/** How passwords are checked at a site. */
+export type PasswordsWay =
+  | { readonly kind: "pam"; readonly service: string }
+  | { readonly kind: "shadow"; readonly file: string }
+  /** Nobody logs in with a system's password; why. */
+  | { readonly kind: "none"; readonly reason: string };
+
+/** Shells of accounts that may not log in, as Debian, Red Hat and the BSDs have them. */
+const NO_LOGIN = /\/(?:nologin|false)$/;
+
+/** Decides by what is there. */
+export function passwordsWay(site: Site, { passwords, pamService }: SystemSettings): PasswordsWay {
+  const own = existsSync(join(site.root, "etc/passwd"));
+  const shadow = own ? join(site.root, "etc/shadow") : "/etc/shadow";
+  const service = join("/etc/pam.d", pamService);
+  const readable = /^[A-Za-z0-9._-]+$/.test(pamService) && existsSync(service);
+  switch (passwords) {
+    case "none":
+      return { kind: "none", reason: "system.passwords is none" };
+    case "pam":
+      return readable
+        ? { kind: "pam", service: pamService }
+        : { kind: "none", reason: `system.passwords is pam, and there is no ${service}` };
+    case "shadow":
+      return { kind: "shadow", file: shadow };
+    case "auto": {
+      // PAM knows the machine's accounts, and not those of a root of its own.
+      const isMachine = site.root === "/" || !own;
+      if (isMachine && readable && hasKoffi()) return { kind: "pam", service: pamService };
+      return existsSync(shadow)
+        ? { kind: "shadow", file: shadow }
+        : { kind: "none", reason: `there is neither ${service} nor ${shadow}` };
+    }
+  }
+}
+
+/** What is checked with. */
+export interface SystemPasswordsParts {
+  readonly onFault: (fault: ConfigError) => void;
+  readonly clock: Clock;
+  /** The account of a name in lower case. */
+  readonly accountOf: (name: string) => Account | undefined;
+  /** Whether this is the helper, which has nobody else to ask. */
+  readonly isHelper?: boolean;
+}
+
+/** Opens the way to the passwords; undefined where nobody checks any. */
 export function openSystemPasswords(
-  _site: Site,
-  _settings: SystemSettings,
-  _parts: { onFault: (fault: ConfigError) => void; clock: Clock },
+  site: Site,
+  settings: SystemSettings,
+  parts: SystemPasswordsParts,
 ): SystemPasswords | undefined {
-  return undefined;
+  const way = passwordsWay(site, settings);
+  if (way.kind === "none") return undefined;
+  const asksHelper =
+    parts.isHelper !== true &&
+    process.getuid?.() !== 0 &&
+    (way.kind === "shadow" ? !mayRead(way.file) : existsSync(passwordSocket(site)));
+  const ask = asksHelper
+    ? (name: string, password: string) => askPasswordHelper(site, name, password)
+    : way.kind === "shadow"
+      ? shadowCheck(way.file, parts)
+      : pamCheck(way.service);
+  return {
+    async check(name, password) {
+      const account = parts.accountOf(name);
+      const mayLogIn = account !== undefined && !NO_LOGIN.test(account.shell ?? "");
+      // The question is asked all the same: whether an account is there shows in no answer's time.
+      return (await ask(name, password)) && mayLogIn;
+    },
+  };
+}
+
+/** Libraries of hashes are loaded for the first password. */
+function shadowCheck(file: string, parts: SystemPasswordsParts) {
+  let opened: Promise<(name: string, password: string) => Promise<boolean>> | undefined;
+  return async (name: string, password: string): Promise<boolean> => {
+    opened ??= import("./shadow-passwords.ts").then(({ openShadow }) => openShadow(file, parts));
+    return await (await opened)(name, password);
+  };
+}
+
+function pamCheck(service: string) {
+  let loaded: Promise<import("./pam.ts").Pam | string> | undefined;
+  return async (name: string, password: string): Promise<boolean> => {
+    loaded ??= import("./pam.ts").then(({ loadPam }) => loadPam());
+    const pam = await loaded;
+    if (typeof pam === "string") throw new AccountsUnavailable(`PAM: ${pam}`);
+    // Modules get names that could be a system's, and others in the shape of one.
+    const user = /^[a-z_][a-z0-9._-]{0,31}$/.test(name) ? name : "nobody-is-called-this";
+    const usable = password !== "" && password.length <= 1024 && !password.includes("\0");
+    const right = await pam.check(service, user, usable ? password : "-");
+    return right && usable && user === name;
+  };
+}
+
+function hasKoffi(): boolean {
+  try {
+    import.meta.resolve("koffi");
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function mayRead(file: string): boolean {
+  try {
+    accessSync(file, constants.R_OK);
+    return true;
+  } catch {
+    return false;
+  }
 }

@@ -25,6 +25,7 @@ import { openControlSocket } from "./control-server.ts";
 import { checkFolders, handOverState, prepareFolders, prepareRunFolder } from "./folders.ts";
 import { lockDaemon, lockInstance } from "./instance-locks.ts";
 import type { ChildPlan } from "./managed-child.ts";
+import { type PasswordHelper, startPasswordHelper } from "./password-helper-process.ts";
 import { bindPorts, listenersOf, readyLine } from "./ports.ts";
 import { requireReadableTables } from "./readable-tables.ts";
 import { logSettingsNotes } from "./settings-notes.ts";
@@ -45,6 +46,7 @@ interface Host {
   readonly pidFiles: readonly PidFile[];
   readonly supervisor: Supervisor;
   readonly change: SettingsChange;
+  readonly passwords: PasswordHelper | undefined;
   settings: Settings;
 }
 
@@ -130,6 +132,14 @@ async function runHost(parts: RunParts): Promise<number> {
     log,
     execArgv: process.execArgv,
   });
+  const passwords = await startPasswordHelper({
+    site,
+    settings,
+    identity,
+    clock: systemClock,
+    log,
+    execArgv: process.execArgv,
+  });
   const host: Host = {
     site,
     log,
@@ -138,6 +148,7 @@ async function runHost(parts: RunParts): Promise<number> {
     supervisor,
     settings,
     change: parts.change,
+    passwords,
   };
   const signals = catchSignals(host);
   let control: Server | undefined;
@@ -164,6 +175,7 @@ async function runHost(parts: RunParts): Promise<number> {
     return EX_OK;
   } finally {
     signals.release();
+    passwords?.stop();
     control?.close();
     for (const port of ports) port.close();
   }
@@ -246,6 +258,7 @@ function reload(host: Host): string | undefined {
   host.settings = next;
   host.log.reopen(next);
   host.supervisor.reload(next);
+  host.passwords?.reload();
   logSettingsNotes(loaded, host.log);
   host.log.write("info", "settings reloaded");
   return undefined;

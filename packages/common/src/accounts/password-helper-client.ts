@@ -1,0 +1,59 @@
+/**
+ * Asking the helper that checks passwords as root: one JSON object a line each way on `run/passwords.sock`, a connection a
+ * question.
+ *
+ *     {"name":"alice","password":"…"}  ->  {"right":true}
+ */
+import { connect } from "node:net";
+import { join } from "node:path";
+import { messageOf } from "../errors.ts";
+import type { Site } from "../site.ts";
+import { AccountsUnavailable } from "./account-errors.ts";
+
+/** Longest line, octets: a name and a password, each octet of it escaped. */
+export const HELPER_LINE_LIMIT = 16 * 1024;
+
+/** ms that a question may take: PAM's modules wait behind wrong passwords, and ask directories of their own. */
+const ANSWER_WITHIN = 60_000;
+
+/** Where the helper listens. */
+export function passwordSocket(site: Site): string {
+  return join(site.runDir, "passwords.sock");
+}
+
+/**
+ * Whether the helper says that a password is right.
+ *
+ * @throws AccountsUnavailable when it does not say
+ */
+export function askPasswordHelper(site: Site, name: string, password: string): Promise<boolean> {
+  const line = `${JSON.stringify({ name, password })}\n`;
+  if (Buffer.byteLength(line) > HELPER_LINE_LIMIT) return Promise.resolve(false);
+  const path = passwordSocket(site);
+  return new Promise((resolve, reject) => {
+    const fail = (why: string) => reject(new AccountsUnavailable(`the password helper (${path}): ${why}`));
+    const socket = connect(path);
+    let text = "";
+    socket.setEncoding("utf8");
+    socket.setTimeout(ANSWER_WITHIN, () => socket.destroy(new Error("no answer")));
+    socket.on("error", (error) => fail(messageOf(error)));
+    socket.on("data", (piece: string) => {
+      text += piece;
+      if (!text.includes("\n") && text.length < HELPER_LINE_LIMIT) return;
+      socket.destroy();
+      const answer = parsed(text);
+      if (typeof answer?.right === "boolean") resolve(answer.right);
+      else fail(typeof answer?.error === "string" ? answer.error : "an answer that is none");
+    });
+    socket.on("close", () => fail("closed without an answer"));
+    socket.write(line);
+  });
+}
+
+function parsed(text: string): { right?: unknown; error?: unknown } | undefined {
+  try {
+    return JSON.parse(text) as { right?: unknown; error?: unknown };
+  } catch {
+    return undefined;
+  }
+}
