@@ -146,6 +146,8 @@ function harnessSettings(dns: DnsServer): SettingsTree {
     queue: { interval: "1s" },
     dns: { servers: [dns.address], timeout: "2s" },
     lockTimeout: "10s",
+    // Tests of TLS have certificates of their own, or say true, which is what a host has without being told.
+    tls: { selfSigned: false },
   };
 }
 

@@ -6,19 +6,20 @@
  */
 import { createServer, type Server, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
-import type { SecureContext } from "node:tls";
+import type { TLSSocket } from "node:tls";
 import { messageOf } from "@mailhost/common/errors";
 import { normalizeIp } from "@mailhost/common/ip-address";
 import { isLoopback, isRelayNetwork } from "@mailhost/common/tables/relay-networks";
+import { beginHandshake } from "@mailhost/common/tls/server-handshake";
 import type { Client } from "./connection/client.ts";
-import { encrypt } from "./connection/encrypt.ts";
 import { type Place, SessionLimits } from "./connection/limits.ts";
 import { readProxyHeader } from "./connection/proxy-header.ts";
 import { ReadAheadMemory } from "./maildrop/read-ahead.ts";
 import { err } from "./protocol/reply.ts";
 import type { Services } from "./services.ts";
-import { Session } from "./session.ts";
+import { type Certificates, Session } from "./session.ts";
 import { ENGLISH } from "./texts/english.ts";
+import { logHandshake } from "./verbs/session-log.ts";
 
 /** How long the end of a connection may take, ms: a client that reads nothing must not keep it. */
 const FAREWELL = 5000;
@@ -32,6 +33,8 @@ export type PortKind = "pop3" | "pop3s";
 interface Connection {
   /** Undefined before the session has begun. */
   session?: Session;
+  /** The encrypted side, on a port that begins with it: what is closed is this, never the socket below a handshake. */
+  encrypted?: TLSSocket;
   /** All is said; the client may still read it. */
   leaving: boolean;
   /** Resolves when it is closed. */
@@ -41,16 +44,16 @@ interface Connection {
 /** All listening ports and their sessions. */
 export class Listener {
   readonly #services: Services;
-  readonly #tls: () => SecureContext | undefined;
+  readonly #certificates: Certificates;
   readonly #memory: ReadAheadMemory;
   readonly #limits = new SessionLimits();
   readonly #servers: Server[] = [];
   readonly #connections = new Map<Socket, Connection>();
   #stopping = false;
 
-  constructor(services: Services, tls: () => SecureContext | undefined) {
+  constructor(services: Services, certificates: Certificates) {
     this.#services = services;
-    this.#tls = tls;
+    this.#certificates = certificates;
     this.#memory = new ReadAheadMemory(services.clock);
   }
 
@@ -82,8 +85,8 @@ export class Listener {
   async stop(): Promise<void> {
     this.#stopping = true;
     for (const server of this.#servers) server.close();
-    for (const [socket, { session, leaving }] of this.#connections) {
-      if (!leaving && session?.hasMailbox !== true) socket.destroy();
+    for (const [socket, { session, leaving, encrypted }] of this.#connections) {
+      if (!leaving && session?.hasMailbox !== true) (encrypted ?? socket).destroy();
     }
     const timer = this.#services.clock.after(STOP_PATIENCE, () => this.cut());
     await Promise.all([...this.#connections.values()].map(({ done }) => done));
@@ -92,9 +95,9 @@ export class Listener {
 
   /** Cuts all connections, whatever they are doing. */
   cut(): void {
-    for (const [socket, { session }] of this.#connections) {
+    for (const [socket, { session, encrypted }] of this.#connections) {
       session?.hangUp();
-      socket.destroy();
+      (encrypted ?? socket).destroy();
     }
   }
 
@@ -105,16 +108,14 @@ export class Listener {
 
   /** As {@link serve}, for a client that is this host and whose connection is no socket with an address. */
   async serveLocally(stream: Duplex, kind: PortKind): Promise<void> {
-    const secureContext = kind === "pop3s" ? this.#tls() : undefined;
-    if (kind === "pop3s" && secureContext === undefined) {
-      stream.destroy();
-      return;
-    }
+    const client: Client = { ip: "127.0.0.1", hidden: true, secure: kind === "pop3s", trusted: true };
+    const served = kind === "pop3s" ? await this.#encrypt(stream, client) : stream;
+    if (served === undefined) return;
     const session = new Session({
-      stream: secureContext === undefined ? stream : encrypt(stream, secureContext),
+      stream: served,
       services: this.#services,
-      client: { ip: "127.0.0.1", hidden: true, secure: kind === "pop3s", trusted: true },
-      tls: this.#tls,
+      client,
+      certificates: this.#certificates,
     });
     await session.run();
     await this.#farewell(session.stream);
@@ -164,9 +165,8 @@ export class Listener {
     const services = this.#services;
     if (place === undefined) return turnAway(socket, ENGLISH.tooManySessions);
     const who = await this.#clientOf(socket);
-    const secureContext = kind === "pop3s" ? this.#tls() : undefined;
-    const secure = secureContext !== undefined;
-    if (who === undefined || this.#stopping || (kind === "pop3s" && !secure)) return socket.destroy();
+    const secure = kind === "pop3s";
+    if (who === undefined || this.#stopping) return socket.destroy();
     const behindGateway = services.gateways?.has(who.ip) === true;
     if (behindGateway) {
       services.log.write(
@@ -183,16 +183,34 @@ export class Listener {
     if (!trusted && !place.countFor(who.ip, services.settings().pop3.maxConnectionsPerClient)) {
       return turnAway(socket, ENGLISH.tooManySessionsFromYou);
     }
+    const hidden = who.hidden || behindGateway;
+    const client: Client = { ...who, hidden, secure, trusted, ...this.#hostOf(who) };
+    // Who says nothing has a handshake pending, and no session.
+    const stream = secure ? await this.#encrypt(socket, client, connection) : socket;
+    if (stream === undefined) return connection.encrypted ?? socket;
     const session = new Session({
-      stream: secure ? encrypt(socket, secureContext) : socket,
+      stream,
       services,
-      client: { ...who, hidden: who.hidden || behindGateway, secure, trusted, ...this.#hostOf(who) },
+      client,
       memory: this.#memory,
-      tls: this.#tls,
+      certificates: this.#certificates,
     });
     connection.session = session;
     await session.run();
     return session.stream;
+  }
+
+  /** Encrypts a connection from its first octet; undefined, and closed, when that fails. */
+  async #encrypt(stream: Duplex, client: Client, connection?: Connection): Promise<Duplex | undefined> {
+    if (!this.#certificates.any()) {
+      stream.destroy();
+      return undefined;
+    }
+    const { socket, over } = beginHandshake(stream, this.#certificates, this.#services.clock);
+    if (connection !== undefined) connection.encrypted = socket;
+    const result = await over;
+    logHandshake({ services: this.#services, client }, result);
+    return result.kind === "encrypted" ? result.stream : undefined;
   }
 
   /** The client's address: the peer's own, or the one that a forwarder of ours names. */

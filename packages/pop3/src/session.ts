@@ -6,11 +6,11 @@
  */
 import type { Duplex } from "node:stream";
 import { setImmediate } from "node:timers/promises";
-import type { SecureContext } from "node:tls";
 import { messageOf } from "@mailhost/common/errors";
 import { newChallenge } from "@mailhost/common/sasl/challenge";
+import { NO_CERTIFICATES, type ServedCertificates } from "@mailhost/common/tls/served-certificates";
+import { beginHandshake } from "@mailhost/common/tls/server-handshake";
 import { type Client, hostOf } from "./connection/client.ts";
-import { encrypt } from "./connection/encrypt.ts";
 import { IdleTimer } from "./connection/idle-timer.ts";
 import { Input, type MessageSink, type MessageTaken } from "./connection/input.ts";
 import { ClientGone, isConnectionError, Output } from "./connection/output.ts";
@@ -28,7 +28,14 @@ import type { SessionState, Transaction } from "./session-state.ts";
 import type { Texts } from "./texts/texts.ts";
 import { wordsFault, wordsOf } from "./verbs/command-words.ts";
 import { prepareNext } from "./verbs/retrieve.ts";
-import { type AbortCause, logDropped, logStats, logTimeout, logTiming } from "./verbs/session-log.ts";
+import {
+  type AbortCause,
+  logDropped,
+  logHandshake,
+  logStats,
+  logTimeout,
+  logTiming,
+} from "./verbs/session-log.ts";
 import { VERBS, type Verb } from "./verbs/table.ts";
 import type { SessionOptions, Turn } from "./verbs/turn.ts";
 
@@ -38,6 +45,9 @@ const RENEWAL = 60_000;
 /** Commands of a pipelined batch that are carried out before others get their turn. */
 const COMMANDS_A_TURN = 100;
 
+/** What a session needs of the certificates. */
+export type Certificates = Pick<ServedCertificates, "any" | "contextFor">;
+
 /** What a session is made of. */
 export interface SessionParts {
   /** The connection: a socket, or any other stream with both directions. Half-open ones must be allowed. */
@@ -46,8 +56,8 @@ export interface SessionParts {
   readonly client: Client;
   /** The memory that all sessions of the process share for messages read ahead. */
   readonly memory?: ReadAheadMemory;
-  /** The certificate for STLS, when there is one. */
-  readonly tls?: () => SecureContext | undefined;
+  /** The certificates for STLS. */
+  readonly certificates?: Certificates;
 }
 
 /** One client's session; it is also what its verbs work with ({@link Turn}). */
@@ -57,7 +67,7 @@ export class Session implements Turn {
   readonly modes = firstModes();
   readonly challenge: string | undefined;
   words: readonly string[] = [];
-  readonly #tls: () => SecureContext | undefined;
+  readonly #certificates: Certificates;
   readonly #idle: IdleTimer;
   readonly #input: Input;
   #stream: Duplex;
@@ -75,12 +85,12 @@ export class Session implements Turn {
   readonly #memory: ReadAheadMemory;
   #ahead: ReadAhead | undefined;
 
-  constructor({ stream, services, client, memory, tls = () => undefined }: SessionParts) {
+  constructor({ stream, services, client, memory, certificates = NO_CERTIFICATES }: SessionParts) {
     this.#memory = memory ?? new ReadAheadMemory(services.clock);
     this.#stream = stream;
     this.services = services;
     this.#client = client;
-    this.#tls = tls;
+    this.#certificates = certificates;
     this.#penalty = new PenaltyPause(services.clock);
     this.#idle = new IdleTimer(services.clock, services.settings().pop3.timeout, this.#timedOut);
     this.output = new Output(stream, this.#idle);
@@ -287,21 +297,22 @@ export class Session implements Turn {
   }
 
   canStartTls(): boolean {
-    return !this.#client.secure && this.#tls() !== undefined;
+    return !this.#client.secure && this.#certificates.any();
   }
 
   async startTls(reply: string): Promise<boolean> {
-    const secureContext = this.canStartTls() ? this.#tls() : undefined;
-    if (secureContext === undefined) return false;
+    if (!this.canStartTls()) return false;
     await this.output.flush();
     this.#input.detach();
-    // Nothing is awaited from here on: the client's hello must find the encrypted side in place.
+    // Nothing is awaited before the encrypted side is in place: the client's hello must find it.
     this.#stream.write(`${reply}\r\n`);
-    const encrypted = encrypt(this.#stream, secureContext);
-    this.#stream = encrypted;
+    const { socket, over } = beginHandshake(this.#stream, this.#certificates, this.services.clock);
+    this.#stream = socket;
     this.#client = { ...this.#client, secure: true };
-    this.output.attach(encrypted);
-    this.#input.attach(encrypted);
+    this.output.attach(socket);
+    this.#input.attach(socket);
+    // After one that failed there is no client any more, which whoever reads next finds out.
+    logHandshake(this, await over);
     return true;
   }
 

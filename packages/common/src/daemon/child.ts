@@ -13,6 +13,7 @@ import { placeMailboxes } from "../mbox/mailbox-layout.ts";
 import type { Settings } from "../settings/settings.ts";
 import { type Site, siteAt } from "../site.ts";
 import { EX_OK, EX_SOFTWARE, EX_USAGE } from "../sysexits.ts";
+import type { Certificate } from "../tls/certificate.ts";
 import type {
   ChildMessage,
   LauncherMessage,
@@ -33,6 +34,8 @@ export interface DaemonParts {
   readonly settings: Settings;
   /** Inherited descriptors by kind (`smtp`, `submission`, `smtps`, `pop3`, `pop3s`), for `net.Server.listen({ fd })`. */
   readonly listeners: Readonly<Record<string, readonly number[]>>;
+  /** The certificates in force, the one for whoever asks for no name first; none: there is no TLS. */
+  readonly certificates: readonly Certificate[];
   readonly log: Log;
   readonly clock: Clock;
 }
@@ -41,6 +44,8 @@ export interface DaemonParts {
 export interface Daemon {
   /** Takes new settings, already checked; throws when it cannot, and goes on with the old ones. */
   reload?(settings: Settings): Promise<void>;
+  /** Takes other certificates for the handshakes to come. */
+  takeCertificates?(certificates: readonly Certificate[]): void;
   /** Something was put into the queue by another process. */
   wake?(): void;
   /** Attempt everything in the queue now, or what a selection is for. */
@@ -89,6 +94,7 @@ export async function runDaemon(name: "mta" | "pop3", tag: string, start: StartD
       site,
       settings: first.settings,
       listeners: first.listeners,
+      certificates: first.certificates,
       log,
       clock: systemClock,
     });
@@ -118,6 +124,7 @@ async function serve(name: string, daemon: Daemon, inbox: Inbox, log: ReopeningL
     try {
       if (message.type === "stop") return STOP_LIMIT;
       if (message.type === "wake") daemon.wake?.();
+      if (message.type === "certificates") daemon.takeCertificates?.(message.certificates);
       if (message.type === "run-queue") daemon.runQueue?.(message.selection);
       if (message.type === "under-way") await send({ type: "under-way", ids: daemon.underWay?.() ?? [] });
       if (message.type === "submission") void answerSubmission(name, daemon, message, log);

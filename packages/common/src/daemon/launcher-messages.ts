@@ -4,6 +4,7 @@
  * Everything is plain JSON. The launcher speaks first (`start`), the child answers `ready` or `failed`.
  */
 import type { Settings } from "../settings/settings.ts";
+import type { Certificate } from "../tls/certificate.ts";
 
 /** The kinds of listeners, in the order in which the ready line names them. */
 export const LISTENER_KINDS = ["smtp", "submission", "smtps", "pop3", "pop3s"] as const;
@@ -13,13 +14,19 @@ export type ListenerKind = (typeof LISTENER_KINDS)[number];
 
 /** From the launcher to a child. */
 export type LauncherMessage =
-  /** The first message: where the site is, its checked settings, and the inherited descriptors by kind. */
+  /**
+   * The first message: where the site is, its checked settings, the inherited descriptors by kind, and the certificates with their
+   * keys, which the child may have no right to read.
+   */
   | {
       readonly type: "start";
       readonly root: string;
       readonly settings: Settings;
       readonly listeners: Readonly<Record<string, readonly number[]>>;
+      readonly certificates: readonly Certificate[];
     }
+  /** Other certificates; handshakes from now on have them. */
+  | { readonly type: "certificates"; readonly certificates: readonly Certificate[] }
   /** New settings, already checked. */
   | { readonly type: "reload"; readonly settings: Settings }
   /** Something was put into the queue by another process. */

@@ -15,6 +15,7 @@ import { messageOf, UserError } from "@mailhost/common/errors";
 import type { Log } from "@mailhost/common/log/log";
 import type { Settings } from "@mailhost/common/settings/settings";
 import { EX_CONFIG, EX_SOFTWARE } from "@mailhost/common/sysexits";
+import type { Certificate } from "@mailhost/common/tls/certificate";
 import { HEALTHY_AFTER, restartDelay } from "./backoff.ts";
 
 /** Deaths in a row before the first `ready` after which starting is given up. */
@@ -37,6 +38,8 @@ export interface ChildSurroundings {
   readonly root: string;
   /** The settings in force now. */
   settings(): Settings;
+  /** The certificates in force now. */
+  certificates(): readonly Certificate[];
   readonly clock: Clock;
   readonly log: Log;
   /** Options of Node itself. */
@@ -185,7 +188,9 @@ export class ManagedChild {
     pidFile.write(child.pid);
     let next = FIRST_INHERITED;
     const own = Object.fromEntries(kinds.map(([kind, fds]) => [kind, fds.map(() => next++)]));
-    this.send({ type: "start", root: this.#around.root, settings: this.#around.settings(), listeners: own });
+    const { root } = this.#around;
+    const [settings, certificates] = [this.#around.settings(), this.#around.certificates()];
+    this.send({ type: "start", root, settings, listeners: own, certificates });
     this.#around.log.write("info", `${name}: started, pid ${child.pid}`);
   }
 

@@ -4,7 +4,6 @@
  * The order matters and is all here: locks before anything is touched, half-done mailbox changes mended before a port
  * is bound, ports bound before privileges are dropped, the ready line after both daemons accept.
  */
-import { existsSync } from "node:fs";
 import type { Server } from "node:net";
 import { systemClock } from "@mailhost/common/clock";
 import type { BoundPort } from "@mailhost/common/daemon/bound-port";
@@ -19,14 +18,18 @@ import { type LoadedSettings, loadSettingsWithNotes } from "@mailhost/common/set
 import type { Settings } from "@mailhost/common/settings/settings";
 import { type Site, sitePath } from "@mailhost/common/site";
 import { EX_OK } from "@mailhost/common/sysexits";
+import { requireKnownCiphers } from "@mailhost/common/tls/context-options";
 import { policyWarnings } from "@mailhost/mta/policy/warnings";
+import { type HostRenewal, prepareRenewal } from "../acme/host-renewal.ts";
 import type { Terminal } from "../terminal.ts";
+import { type HostCertificates, openCertificates } from "./certificates.ts";
 import { openControlSocket } from "./control-server.ts";
 import { checkFolders, handOverState, prepareFolders, prepareRunFolder } from "./folders.ts";
 import { lockDaemon, lockInstance } from "./instance-locks.ts";
 import type { ChildPlan } from "./managed-child.ts";
 import { type PasswordHelper, startPasswordHelper } from "./password-helper-process.ts";
-import { bindPorts, listenersOf, readyLine } from "./ports.ts";
+import { type PasswordHelper, startPasswordHelper } from "./password-helper-process.ts";
+import { bindPorts, readyLine } from "./ports.ts";
 import { requireReadableTables } from "./readable-tables.ts";
 import { logSettingsNotes } from "./settings-notes.ts";
 import { type Supervisor, superviseChildren } from "./supervisor.ts";
@@ -45,6 +48,8 @@ interface Host {
   readonly ports: readonly BoundPort[];
   readonly pidFiles: readonly PidFile[];
   readonly supervisor: Supervisor;
+  readonly certificates: HostCertificates;
+  readonly renewal: HostRenewal;
   readonly change: SettingsChange;
   readonly passwords: PasswordHelper | undefined;
   settings: Settings;
@@ -73,6 +78,7 @@ export async function startHost(
 ): Promise<number> {
   const loaded = loadSettingsWithNotes(givenSite);
   const settings = change(loaded.settings);
+  requireKnownCiphers(loaded.source ?? givenSite.settingsFile, settings.tls);
   const site = placeMailboxes(givenSite, settings);
   const uid = process.getuid?.() ?? 0;
   const identity = wantedIdentity(site, settings.run, uid);
@@ -118,7 +124,17 @@ async function runHost(parts: RunParts): Promise<number> {
   parts.pidFiles.push(pop3);
   await recoverMailboxes(site, settings, log);
   if (identity !== undefined) handOverState(site, identity);
-  const ports = await bindPorts(settings, hasCertificate(site, settings, log));
+  const tell = (line: string) => terminal.err(line);
+  const renewal = await prepareRenewal({
+    ...{ site, settings, identity, log },
+    installed: () => void host.certificates.refresh(host.settings.tls),
+    settingsNow: () => parts.change(loadSettingsWithNotes(site).settings),
+  });
+  const certificates = await openCertificates({ site, settings, identity, log, tell });
+  const ports = await bindPorts(settings, certificates.any()).catch((error: unknown) => {
+    certificates.close();
+    throw error;
+  });
   const plan = (name: "mta" | "pop3", pidFile: PidFile): ChildPlan => ({
     name,
     entry: parts.entries[name],
@@ -128,6 +144,15 @@ async function runHost(parts: RunParts): Promise<number> {
   const supervisor = superviseChildren([plan("mta", mta), plan("pop3", pop3)], {
     root: site.root,
     settings,
+    certificates: certificates.current,
+    clock: systemClock,
+    log,
+    execArgv: process.execArgv,
+  });
+  const passwords = await startPasswordHelper({
+    site,
+    settings,
+    identity,
     clock: systemClock,
     log,
     execArgv: process.execArgv,
@@ -146,6 +171,8 @@ async function runHost(parts: RunParts): Promise<number> {
     ports,
     pidFiles: parts.pidFiles,
     supervisor,
+    certificates,
+    renewal,
     settings,
     change: parts.change,
     passwords,
@@ -163,6 +190,8 @@ async function runHost(parts: RunParts): Promise<number> {
       signals.stopped.then(() => true),
     ]);
     if (!ended) {
+      certificates.follow((changed) => supervisor.takeCertificates(changed));
+      renewal.start();
       const line = readyLine(ports);
       log.write("info", line);
       terminal.out(line);
@@ -176,6 +205,9 @@ async function runHost(parts: RunParts): Promise<number> {
   } finally {
     signals.release();
     passwords?.stop();
+    passwords?.stop();
+    certificates.close();
+    await renewal.stop();
     control?.close();
     for (const port of ports) port.close();
   }
@@ -199,15 +231,6 @@ async function recoverMailboxes(site: Site, settings: Settings, log: ReopeningLo
   const { openAccounts } = await import("@mailhost/common/accounts/accounts");
   const accounts = openAccounts(site, settings);
   await recoverTempDrops(site, { clock: systemClock, log, uidOf: (name) => accounts.find(name)?.uid });
-}
-
-function hasCertificate(site: Site, settings: Settings, log: ReopeningLog): boolean {
-  const { cert, key } = settings.tls;
-  const missing = [cert, key].map((path) => sitePath(site, path)).filter((path) => !existsSync(path));
-  if (missing.length === 0) return true;
-  const kinds = (["smtps", "pop3s"] as const).filter((kind) => listenersOf(settings, kind).length > 0);
-  if (kinds.length > 0) log.write("info", `no ${kinds.join(", ")}: there is no ${missing.join(", no ")}`);
-  return false;
 }
 
 function takeIdentity(identity: Identity, parts: RunParts): void {
@@ -245,6 +268,7 @@ function reload(host: Host): string | undefined {
   let loaded: LoadedSettings;
   try {
     loaded = loadSettingsWithNotes(host.site);
+    requireKnownCiphers(loaded.source ?? host.site.settingsFile, loaded.settings.tls);
   } catch (error) {
     host.log.write("error", `settings not reloaded, the old ones stay: ${messageOf(error)}`);
     return messageOf(error);
@@ -259,6 +283,9 @@ function reload(host: Host): string | undefined {
   host.log.reopen(next);
   host.supervisor.reload(next);
   host.passwords?.reload();
+  host.passwords?.reload();
+  void host.certificates.refresh(next.tls);
+  host.renewal.reload(next);
   logSettingsNotes(loaded, host.log);
   host.log.write("info", "settings reloaded");
   return undefined;
@@ -285,6 +312,7 @@ function controlCommands(host: Host): Parameters<typeof openControlSocket>[2] {
       const fault = reload(host);
       return fault === undefined ? { ok: true } : { ok: false, error: fault };
     },
+    certificate: (line) => host.renewal.control(line),
     status: () => ({
       ok: true,
       pid: process.pid,

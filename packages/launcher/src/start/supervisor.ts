@@ -3,6 +3,7 @@
  */
 import type { SubmissionOrder, SubmissionResult } from "@mailhost/common/daemon/launcher-messages";
 import type { Settings } from "@mailhost/common/settings/settings";
+import type { Certificate } from "@mailhost/common/tls/certificate";
 import { type ChildPlan, type ChildStatus, type ChildSurroundings, ManagedChild } from "./managed-child.ts";
 
 /** All daemons of a host. */
@@ -12,6 +13,8 @@ export interface Supervisor {
   status(): ChildStatus[];
   /** Passes new settings on; a daemon that is started later gets them too. */
   reload(settings: Settings): void;
+  /** Passes other certificates on. */
+  takeCertificates(certificates: readonly Certificate[]): void;
   /** The queue has something new. */
   wake(): void;
   /** Attempt everything in the queue now. */
@@ -52,6 +55,9 @@ export function superviseChildren(plans: readonly ChildPlan[], parts: Supervisor
     reload(next) {
       settings = next;
       for (const child of children) child.send({ type: "reload", settings });
+    },
+    takeCertificates(certificates) {
+      for (const child of children) child.send({ type: "certificates", certificates });
     },
     wake() {
       for (const child of children) child.send({ type: "wake" });

@@ -22,7 +22,7 @@ function prepare(t: TestContext, program: string) {
   const settings = () => parseSettings("", "mailhost.yaml");
   const child = new ManagedChild(
     { name: "mta", entry, listeners: {}, pidFile },
-    { root, settings, clock, log, execArgv: [] },
+    { root, settings, certificates: () => [], clock, log, execArgv: [] },
   );
   t.after(async () => {
     await Promise.all([child.stop(0), clock.advance(0)]);

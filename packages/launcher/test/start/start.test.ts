@@ -127,7 +127,7 @@ describe("mailhost start", () => {
     const { site, start } = prepare(t, SETTINGS.replace("127.0.0.1:0", `127.0.0.1:${port}`));
     const { code, stderr } = await (await start()).exited;
     assert.equal(code, 69);
-    assert.match(stderr, new RegExp(`^cannot listen on 127\\.0\\.0\\.1:${port}: the port is in use`));
+    assert.match(stderr, new RegExp(`^cannot listen on 127\\.0\\.0\\.1:${port}: the port is in use`, "m"));
     assert.match(stderr, /smtp\.listen/);
     assert.equal(pidIn(site, "mailhost"), undefined);
   });

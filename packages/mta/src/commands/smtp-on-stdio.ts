@@ -19,6 +19,7 @@ import type { Settings } from "@mailhost/common/settings/settings";
 import type { Site } from "@mailhost/common/site";
 import { EX_OK } from "@mailhost/common/sysexits";
 import { openSiteTables } from "@mailhost/common/tables/site-tables";
+import { NO_CERTIFICATES } from "@mailhost/common/tls/served-certificates";
 import { createResolver } from "../dns/system-resolver.ts";
 import { openClientNames } from "../inbound/client-names.ts";
 import { openConnectionLimits } from "../inbound/connection-limits.ts";
@@ -71,7 +72,7 @@ export async function smtpOnStdio(
     clock: systemClock,
   };
   try {
-    const listener = new SmtpListener("smtp", inbound, undefined);
+    const listener = new SmtpListener("smtp", inbound, NO_CERTIFICATES);
     const serve = (socket: Socket) => {
       listener.connect(socket);
       for (const connection of listener.connections) session = connection as SmtpSession;

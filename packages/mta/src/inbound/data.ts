@@ -1,7 +1,9 @@
 /**
  * DATA: the message itself. The `250` is sent when message and envelope are on stable storage, and not before.
  */
+import type { TLSSocket } from "node:tls";
 import { messageOf, type SmtpReply } from "@mailhost/common/errors";
+import { tlsFacts } from "@mailhost/common/tls/tls-facts";
 import { isLogged, logAccepted, logOwners, logQueued, priorityOf } from "../log/message-log.ts";
 import { reply } from "../policy/reply.ts";
 import { precedenceOf } from "../queue/precedence.ts";
@@ -70,7 +72,7 @@ function intakeOf(session: SmtpSession, transaction: Transaction) {
         client: session.relayText,
         hostname,
         protocol: protocolOf(session, transaction),
-        ...tlsFacts(session),
+        ...(session.secure ? { tls: tlsFacts(session._socket as TLSSocket) } : {}),
         id,
         ...(only === undefined ? {} : { recipient: only.address }),
         now: clock.now(),
@@ -227,10 +229,4 @@ function protocolOf(session: SmtpSession, transaction: Transaction): string {
     session.secure,
     false,
   );
-}
-
-function tlsFacts(session: SmtpSession): { tls?: { version: string; cipher: string } } {
-  const { tlsOptions } = session;
-  if (!session.secure || tlsOptions === false) return {};
-  return { tls: { version: tlsOptions.version, cipher: tlsOptions.name } };
 }

@@ -2,6 +2,7 @@
  * The Received header that we put on top of each message (RFC 5321 section 4.4), and the name of the protocol in it.
  */
 import { writtenIp } from "@mailhost/common/ip-address";
+import type { TlsFacts } from "@mailhost/common/tls/tls-facts";
 import { mailDate } from "./mail-date.ts";
 
 /** What a Received header tells. */
@@ -12,8 +13,8 @@ export interface ReceivedFacts {
   readonly client: string;
   readonly hostname: string;
   readonly protocol: string;
-  /** Version and cipher, when the connection was encrypted. */
-  readonly tls?: { readonly version: string; readonly cipher: string };
+  /** When the connection was encrypted. Nobody's certificate is asked for: `verify=NO`. */
+  readonly tls?: TlsFacts;
   readonly id: string;
   /** The recipient, when there is only one: more would tell of blind copies. */
   readonly recipient?: string;
@@ -24,7 +25,10 @@ export interface ReceivedFacts {
 export function receivedHeader(facts: ReceivedFacts): string {
   const by = `by ${facts.hostname} (mailhost) with ${facts.protocol} id ${facts.id}`;
   const lines = [`Received: from ${heloText(facts.helo)} (${facts.client})`];
-  if (facts.tls !== undefined) lines.push(`(version=${facts.tls.version} cipher=${facts.tls.cipher})`);
+  if (facts.tls !== undefined) {
+    const { version, cipher, bits } = facts.tls;
+    lines.push(`(version=${version} cipher=${cipher} bits=${bits} verify=NO)`);
+  }
   if (facts.recipient === undefined) {
     lines.push(`${by};`);
   } else {

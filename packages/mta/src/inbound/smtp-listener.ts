@@ -2,22 +2,25 @@
  * One kind of SMTP port: smtp-server's listener, making {@link SmtpSession}s.
  */
 import type { Socket } from "node:net";
+import type { SecureContext, TLSSocket } from "node:tls";
 import { messageOf } from "@mailhost/common/errors";
+import { normalizeIp, writtenIp } from "@mailhost/common/ip-address";
 import type { Settings } from "@mailhost/common/settings/settings";
+import type { ServedCertificates } from "@mailhost/common/tls/served-certificates";
+import { beginHandshake } from "@mailhost/common/tls/server-handshake";
 import { SMTPServer, type SMTPServerOptions } from "smtp-server";
 import type { SMTPConnectionOptions } from "smtp-server/lib/smtp-connection.js";
 import { counted } from "../log/statistics.ts";
-import type { InboundParts } from "./inbound-parts.ts";
+import { clientIsTrustedNetwork } from "../policy/relay-decision.ts";
+import { type InboundParts, policyFacts } from "./inbound-parts.ts";
 import { SmtpSession } from "./smtp-session.ts";
+import { logEncrypted, logFailedHandshake } from "./tls-log.ts";
 
 /** Port 25, 587 or 465. */
 export type PortKind = "smtp" | "submission" | "smtps";
 
-/** Certificate chain and key, PEM. */
-export interface TlsFiles {
-  readonly cert: Buffer;
-  readonly key: Buffer;
-}
+/** What a listener needs of the certificates. */
+export type Certificates = Pick<ServedCertificates, "any" | "contextFor">;
 
 /** How long open sessions may go on after {@link SmtpListener.stop}. */
 const STOP_GRACE = 30_000;
@@ -26,20 +29,27 @@ const STOP_GRACE = 30_000;
 export class SmtpListener extends SMTPServer {
   readonly kind: PortKind;
   readonly inbound: InboundParts;
-  /** STARTTLS is offered: there is a certificate, and the port does not speak TLS from the first octet. */
-  offersTls: boolean;
+  readonly #certificates: Certificates;
+  /** Handshakes under way on a port that begins with one, by address: they have no session yet. */
+  readonly #handshakes = new Map<string, number>();
   #full = false;
   /** No new transactions: the daemon stops. */
   draining = false;
 
-  constructor(kind: PortKind, inbound: InboundParts, tls: TlsFiles | undefined) {
-    super(libraryOptions(kind, inbound.settings(), tls));
+  constructor(kind: PortKind, inbound: InboundParts, certificates: Certificates) {
+    super(libraryOptions(kind, inbound.settings()));
     this.kind = kind;
     this.inbound = inbound;
-    this.offersTls = tls !== undefined && kind !== "smtps";
+    this.#certificates = certificates;
+    this.secureContext = new PresentContext(certificates);
     this.on("error", (error: Error) => {
       inbound.log.write("info", `${kind}: ${messageOf(error)}`);
     });
+  }
+
+  /** STARTTLS is offered: there is a certificate, and the port does not speak TLS from the first octet. */
+  get offersTls(): boolean {
+    return this.#certificates.any() && this.kind !== "smtps";
   }
 
   /** Starts to listen: on an inherited descriptor, or on a host and port. */
@@ -53,11 +63,9 @@ export class SmtpListener extends SMTPServer {
     });
   }
 
-  /** Takes over changed settings and certificate; sessions that are open keep what they have. */
-  update(settings: Settings, tls: TlsFiles | undefined): void {
-    Object.assign(this.options, libraryOptions(this.kind, settings, tls));
-    this.offersTls = tls !== undefined && this.kind !== "smtps";
-    if (tls !== undefined) this.updateSecureContext({ cert: tls.cert, key: tls.key });
+  /** Takes over changed settings; sessions that are open keep what they have. */
+  update(settings: Settings): void {
+    Object.assign(this.options, libraryOptions(this.kind, settings));
   }
 
   /** All places are taken: said once in the log, until there was room again. */
@@ -86,20 +94,76 @@ export class SmtpListener extends SMTPServer {
     const session = new SmtpSession(this, socket, socketOptions);
     this.connections.add(session);
     session.on("error", (error: Error) => {
+      // What becomes of a handshake is said by whoever watches it.
+      if (session._upgrading) return;
       this.inbound.log.write("info", `session with ${session.relayText}: ${messageOf(error)}`);
     });
     session.init();
+    if (this.kind === "smtps") logEncrypted(session, socket as TLSSocket);
+  }
+
+  /** The library's contexts are made from its own certificate, whose key everybody knows: there are none. */
+  override updateSecureContext(): void {
+    this.secureContext = new Map();
+  }
+
+  override _resolveSNI(name: string, done: (error: Error | null, context?: SecureContext) => void): void {
+    done(null, this.#certificates.contextFor(name));
+  }
+
+  /** A connection that begins with a handshake. Who is silent has no session yet, and is let go before long. */
+  override _upgrade(socket: Socket, callback: (error: Error | null, encrypted?: TLSSocket) => void): void {
+    socket.setTimeout(0);
+    const { clock, log } = this.inbound;
+    const ip = normalizeIp(socket.remoteAddress ?? "") ?? "";
+    const under = this.#handshakes.get(ip) ?? 0;
+    const { maxConnectionsPerClient } = this.inbound.settings().smtp;
+    if (!this.#certificates.any() || (under >= maxConnectionsPerClient && this.#isCounted(ip))) {
+      socket.destroy();
+      return;
+    }
+    this.#handshakes.set(ip, under + 1);
+    const { socket: encrypted, over } = beginHandshake(socket, this.#certificates, clock);
+    if (this._pendingSockets.has(socket)) this._pendingSockets.set(socket, encrypted);
+    void over.then((result) => {
+      const left = (this.#handshakes.get(ip) ?? 1) - 1;
+      if (left === 0) this.#handshakes.delete(ip);
+      else this.#handshakes.set(ip, left);
+      if (result.kind === "encrypted") return callback(null, result.stream);
+      logFailedHandshake(log, `[${writtenIp(ip)}]`, result.reason);
+      this._pendingSockets.delete(socket);
+    });
+  }
+
+  /** Whether a client's connections are counted: those of our own networks are not. */
+  #isCounted(ip: string): boolean {
+    return clientIsTrustedNetwork({ ip, name: "" }, policyFacts(this.inbound)) === undefined;
   }
 }
 
-function libraryOptions(kind: PortKind, settings: Settings, tls: TlsFiles | undefined): SMTPServerOptions {
+/** The library's map of contexts, of which it asks for the one for clients that name no host. */
+class PresentContext extends Map<string, SecureContext> {
+  readonly #certificates: Certificates;
+
+  constructor(certificates: Certificates) {
+    super();
+    this.#certificates = certificates;
+  }
+
+  override get(): SecureContext | undefined {
+    return this.#certificates.contextFor();
+  }
+}
+
+function libraryOptions(kind: PortKind, settings: Settings): SMTPServerOptions {
   const { smtp, hostname } = settings;
   return {
     name: hostname,
     logger: false,
     secure: kind === "smtps",
-    ...(tls === undefined ? {} : { cert: tls.cert, key: tls.key }),
-    disabledCommands: tls === undefined ? ["AUTH", "STARTTLS"] : ["AUTH"],
+    disabledCommands: ["AUTH"],
+    // Connections that have not come as far as a session; those that have are counted by ourselves.
+    maxClients: smtp.maxConnections,
     authOptional: true,
     disableReverseLookup: true,
     socketTimeout: smtp.idleTimeout,

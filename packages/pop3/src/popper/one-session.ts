@@ -11,6 +11,7 @@ import type { Site } from "@mailhost/common/site";
 import { EX_OK } from "@mailhost/common/sysexits";
 import { openServer } from "../daemon.ts";
 import type { PortKind } from "../listener.ts";
+import { readCertificates } from "./certificates.ts";
 import type { Given } from "./descriptor.ts";
 import { makePopperFolders } from "./folders.ts";
 
@@ -27,11 +28,12 @@ export async function serveOne(
 ): Promise<number> {
   const identity = wantedIdentity(givenSite, settings.run, process.getuid?.() ?? 0);
   makePopperFolders(givenSite, settings, identity);
+  const certificates = readCertificates(givenSite, settings);
   if (identity !== undefined) becomeIdentity(identity);
   const site = placeMailboxes(givenSite, settings);
   const { format, level } = settings.log;
   const log = openCommandLog({ file: site.logFile, tag: "popper", format, level });
-  const server = openServer({ site, settings, log, clock: systemClock, oneSession: true });
+  const server = openServer({ site, settings, certificates, log, clock: systemClock, oneSession: true });
   const end = () => server.listener.cut();
   process
     .on("SIGTERM", end)

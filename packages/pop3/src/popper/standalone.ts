@@ -2,7 +2,6 @@
  * popper as a server of its own: it binds, gives up root as the launcher does, and serves all sessions in one process.
  * SIGHUP reads the settings again, SIGTERM lets sessions finish.
  */
-import { closeSync, openSync } from "node:fs";
 import { systemClock } from "@mailhost/common/clock";
 import { addressesOf, type BoundPort, bindPort, LISTENER_KEYS } from "@mailhost/common/daemon/bound-port";
 import { sendControl } from "@mailhost/common/daemon/control";
@@ -12,8 +11,9 @@ import { messageOf, UserError } from "@mailhost/common/errors";
 import { placeMailboxes } from "@mailhost/common/mbox/mailbox-layout";
 import type { ListenAddress, Settings } from "@mailhost/common/settings/settings";
 import { formatListenAddress } from "@mailhost/common/settings/units";
-import { type Site, sitePath } from "@mailhost/common/site";
+import type { Site } from "@mailhost/common/site";
 import { EX_OK, EX_UNAVAILABLE } from "@mailhost/common/sysexits";
+import { followCertificates } from "@mailhost/common/tls/followed-certificates";
 import { start } from "../daemon.ts";
 import type { PortKind } from "../listener.ts";
 import { makePopperFolders } from "./folders.ts";
@@ -41,15 +41,29 @@ export interface StandaloneOrder {
 export async function serveAll(order: StandaloneOrder): Promise<number> {
   const { settings, kind, say } = order;
   const identity = wantedIdentity(order.site, settings.run, process.getuid?.() ?? 0);
-  const ports = order.fd === undefined ? await bindAll(order) : [];
   makePopperFolders(order.site, settings, identity);
+  const log = openReopeningLog(order.site, "popper", settings);
+  const certificates = await followCertificates({
+    site: order.site,
+    tls: settings.tls,
+    log,
+    clock: systemClock,
+  });
+  const ports = order.fd === undefined ? await bindAll(order, certificates.current().length > 0) : [];
   if (identity !== undefined) becomeIdentity(identity);
   const site = placeMailboxes(order.site, settings);
-  const log = openReopeningLog(site, "popper", settings);
   const listeners: Record<string, number[]> = order.fd === undefined ? {} : { [kind]: [order.fd] };
   for (const port of ports) (listeners[port.kind] ??= []).push(port.fd);
   try {
-    const daemon = await start({ site, settings, listeners, log, clock: systemClock });
+    const daemon = await start({
+      site,
+      settings,
+      listeners,
+      certificates: certificates.current(),
+      log,
+      clock: systemClock,
+    });
+    certificates.follow((changed) => daemon.takeCertificates?.(changed));
     const alive = setInterval(() => undefined, 1 << 30);
     process.on("SIGXFSZ", () => undefined);
     process.on("SIGHUP", () => {
@@ -58,6 +72,7 @@ export async function serveAll(order: StandaloneOrder): Promise<number> {
         .then(async (next) => {
           log.reopen(next);
           await daemon.reload?.(next);
+          await certificates.refresh(next.tls);
           log.write("info", "settings reloaded");
         })
         .catch((error: unknown) =>
@@ -80,18 +95,22 @@ export async function serveAll(order: StandaloneOrder): Promise<number> {
     await daemon.stop();
     return EX_OK;
   } finally {
+    certificates.close();
     for (const port of ports) port.close();
     await log.close();
   }
 }
 
 /** Binds what was asked for, or nothing. */
-async function bindAll({ site, settings, address, kind }: StandaloneOrder): Promise<BoundPort[]> {
+async function bindAll(
+  { site, settings, address, kind }: StandaloneOrder,
+  withTls: boolean,
+): Promise<BoundPort[]> {
   const wanted: (readonly [PortKind, ListenAddress])[] =
     address === undefined
       ? [
           ...settings.pop3.listen.map((at) => ["pop3", at] as const),
-          ...(hasCertificate(site, settings) ? settings.pop3.pop3s.map((at) => ["pop3s", at] as const) : []),
+          ...(withTls ? settings.pop3.pop3s.map((at) => ["pop3s", at] as const) : []),
         ]
       : [[kind, address]];
   const ports: BoundPort[] = [];
@@ -103,15 +122,6 @@ async function bindAll({ site, settings, address, kind }: StandaloneOrder): Prom
   } catch (error) {
     for (const port of ports) port.close();
     throw (await servedAlready(site, error)) ?? error;
-  }
-}
-
-function hasCertificate(site: Site, { tls }: Settings): boolean {
-  try {
-    for (const path of [tls.cert, tls.key]) closeSync(openSync(sitePath(site, path), "r"));
-    return true;
-  } catch {
-    return false;
   }
 }
 

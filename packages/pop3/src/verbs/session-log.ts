@@ -2,6 +2,8 @@
  * The log lines of a session, in Qpopper's form, which log analysers know. HOST is the client's verified name where
  * pop3.reverseLookup is on and there is one, else its address, as with popper -R.
  */
+import type { Handshake } from "@mailhost/common/tls/server-handshake";
+import { tlsFacts } from "@mailhost/common/tls/tls-facts";
 import { type Client, hostOf } from "../connection/client.ts";
 import type { Maildrop } from "../maildrop/maildrop.ts";
 import type { Services } from "../services.ts";
@@ -39,6 +41,24 @@ export function logFailedLogin(
 /** The proof was right, and the login was refused nevertheless. */
 export function logRefusedLogin({ services }: Pick<Where, "services">, user: string, reason: string): void {
   services.log.write("warn", `[AUTH] "${user}": access denied: ${reason}`);
+}
+
+/** What became of a handshake, with Qpopper's words. */
+export function logHandshake(
+  { services, client }: Pick<Where, "services" | "client">,
+  handshake: Handshake,
+): void {
+  const who = `${hostOf(client)} (${client.ip})`;
+  if (handshake.kind === "failed") {
+    services.log.write("info", `TLS/SSL Handshake failed: ${handshake.reason}; client at ${who}`);
+    return;
+  }
+  const { version, cipher, bits } = tlsFacts(handshake.stream);
+  const session = handshake.stream.isSessionReused() ? "reused" : "new";
+  services.log.write(
+    "info",
+    `(v${VERSION}) ${version} handshake with client at ${who}; ${session} session-id; cipher: ${cipher} (${cipher}), ${bits} bits`,
+  );
 }
 
 /** Somebody proved the knowledge of a secret. */

@@ -117,7 +117,10 @@ export async function startServer(t: TestContext, options: ServerOptions = {}): 
     log,
     clock,
   };
-  const listener = new Listener(services, () => options.tls);
+  const listener = new Listener(services, {
+    any: () => options.tls !== undefined,
+    contextFor: () => options.tls,
+  });
   const server = await listener.listen(options.kind ?? "pop3", { host: "127.0.0.1", port: 0 });
   t.after(async () => {
     listener.cut();
