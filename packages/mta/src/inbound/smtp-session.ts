@@ -25,7 +25,6 @@ import { ProgressDeadline } from "./progress-deadline.ts";
 import type { SmtpListener } from "./smtp-listener.ts";
 import { logSessionEnd, logSetAside } from "./smtp-log.ts";
 import { watchHandshake } from "./tls-log.ts";
-import { watchHandshake } from "./tls-log.ts";
 import type { Transaction } from "./transaction.ts";
 import { VERBS } from "./verbs.ts";
 
@@ -312,11 +311,6 @@ export class SmtpSession extends SMTPConnection {
         if (this.#inARow % COMMANDS_IN_A_ROW === 0) setImmediate(next);
         else next();
       });
-  }
-
-  override _armTimeout(socket: Socket = this._socket): void {
-    super._armTimeout(socket);
-    if (this._upgrading) watchHandshake(this, socket);
   }
 
   override _armTimeout(socket: Socket = this._socket): void {
