@@ -5,7 +5,8 @@
  *
  * `wake` has the mta look at its queue, `run-queue` has it attempt everything (with `"selection":{…}` what that is for,
  * see mta queue/selection.ts), `submission` has it take a message from the drop folder and tells what became of it,
- * `reload` is SIGHUP, and `status` tells of the processes. The launcher answers (launcher/src/start/control-server.ts).
+ * `reload` is SIGHUP, `certificate` has the host get a certificate (`"action":"get"`) and tells how that goes (`progress`), and
+ * `status` tells of the processes. The launcher answers (launcher/src/start/control-server.ts).
  */
 import { connect } from "node:net";
 import { errnoOf } from "../errors.ts";

@@ -96,7 +96,14 @@ export function certificateRenewal(parts: RenewalParts): Renewal {
     return running;
   };
 
-  const look = async (): Promise<void> => {
+  /** One look after the other: what one finds due, the next finds done. */
+  let looks: Promise<void> = Promise.resolve();
+  const look = (): Promise<void> => {
+    looks = looks.then(lookOnce);
+    return looks;
+  };
+
+  const lookOnce = async (): Promise<void> => {
     if (stopped.signal.aborted) return;
     again(LOOK_EVERY);
     if (settings.acme.domains.length === 0) return;
