@@ -28,7 +28,6 @@ import { checkFolders, handOverState, prepareFolders, prepareRunFolder } from ".
 import { lockDaemon, lockInstance } from "./instance-locks.ts";
 import type { ChildPlan } from "./managed-child.ts";
 import { type PasswordHelper, startPasswordHelper } from "./password-helper-process.ts";
-import { type PasswordHelper, startPasswordHelper } from "./password-helper-process.ts";
 import { bindPorts, readyLine } from "./ports.ts";
 import { requireReadableTables } from "./readable-tables.ts";
 import { logSettingsNotes } from "./settings-notes.ts";
@@ -157,14 +156,6 @@ async function runHost(parts: RunParts): Promise<number> {
     log,
     execArgv: process.execArgv,
   });
-  const passwords = await startPasswordHelper({
-    site,
-    settings,
-    identity,
-    clock: systemClock,
-    log,
-    execArgv: process.execArgv,
-  });
   const host: Host = {
     site,
     log,
@@ -204,7 +195,6 @@ async function runHost(parts: RunParts): Promise<number> {
     return EX_OK;
   } finally {
     signals.release();
-    passwords?.stop();
     passwords?.stop();
     certificates.close();
     await renewal.stop();
@@ -282,7 +272,6 @@ function reload(host: Host): string | undefined {
   host.settings = next;
   host.log.reopen(next);
   host.supervisor.reload(next);
-  host.passwords?.reload();
   host.passwords?.reload();
   void host.certificates.refresh(next.tls);
   host.renewal.reload(next);
