@@ -14,6 +14,7 @@ import { type AliasTable, aliasTable } from "./aliases.ts";
 import { LiveTable } from "./live-table.ts";
 import { type ParsedTable, parseMapText } from "./map-text.ts";
 import { parseLocalHostNames, parseRelayDomains, parseUserNames } from "./name-list.ts";
+import { parseSenders } from "./senders.ts";
 import type { Table } from "./table.ts";
 import { Turn } from "./turn.ts";
 
@@ -45,6 +46,8 @@ export interface SiteTables {
   readonly genericstable: Table;
   /** Class G: domains whose senders genericstable rewrites. */
   readonly genericsDomains: DomainSet;
+  /** Accounts and the addresses that they may send under beside their own; see tables/senders.ts. */
+  readonly senders: Table;
   /** Class t: users who may name another sender. Names as they are written. */
   readonly trustedUsers: DomainSet;
   /** FEATURE(authinfo): keys `authinfo:host`. */
@@ -130,6 +133,7 @@ export function openSiteTables(
       open("generics-domains", tables.genericsDomains, parseLocalHostNames),
       domains.generics,
     ),
+    senders: open("senders", tables.senders, parseSenders, "map"),
     trustedUsers: userSet(open("trusted-users", tables.trustedUsers, parseUserNames), domains.trustedUsers),
     authinfo: map("authinfo", tables.authinfo),
     quotas: open("quotas", quota?.table ?? "", parseQuotas),

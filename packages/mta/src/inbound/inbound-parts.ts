@@ -17,6 +17,7 @@ import type { QueueStore } from "../queue/queue-store.ts";
 import type { QueueSelection } from "../queue/selection.ts";
 import type { ListFiles } from "../recipients/list-files.ts";
 import type { RecipientParts } from "../recipients/resolve.ts";
+import type { OwnershipParts } from "../recipients/sender-ownership.ts";
 import { siteRecipientParts } from "../recipients/site-recipients.ts";
 import type { ClientNames } from "./client-names.ts";
 import type { ConnectionLimits } from "./connection-limits.ts";
@@ -79,4 +80,14 @@ export function recipientParts(
     Partial<Pick<InboundParts, "lists" | "log">>,
 ): RecipientParts {
   return siteRecipientParts(parts);
+}
+
+/** The same, and what makes an address an account's own. */
+export function ownershipParts(
+  parts: Pick<InboundParts, "settings" | "tables" | "accounts" | "ownAddresses"> &
+    Partial<Pick<InboundParts, "lists" | "log">>,
+): OwnershipParts {
+  const { tables } = parts;
+  const { senders, genericstable } = tables;
+  return { ...recipientParts(parts), senders, genericstable, rewrite: parts.settings().rewrite };
 }

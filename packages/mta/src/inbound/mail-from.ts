@@ -3,10 +3,12 @@
  * submit, parameters, the sender (check_mail). The client (check_relay) was judged before, see client-check.ts.
  */
 import { splitAddress } from "@mailhost/common/address";
+import type { SmtpReply } from "@mailhost/common/errors";
 import { clientIsTrustedNetwork, decideSender, type Verdict } from "../policy/relay-decision.ts";
 import { reply, replyAbout } from "../policy/reply.ts";
 import { domainToResolve } from "../policy/sender-decision.ts";
-import { policyFacts } from "./inbound-parts.ts";
+import { type Ownership, ownsSender } from "../recipients/sender-ownership.ts";
+import { ownershipParts, policyFacts } from "./inbound-parts.ts";
 import { readMailParameters } from "./mail-parameters.ts";
 import { readPathCommand } from "./path-command.ts";
 import { domainInDns } from "./policy-questions.ts";
@@ -53,6 +55,12 @@ export async function mailFrom(session: SmtpSession, argument: string): Promise<
     session.reply(replyAbout(address, 553, "5.6.7", "Address requires SMTPUTF8"));
     return;
   }
+  const notOwner = await foreignSender(session, address);
+  if (notOwner !== undefined) {
+    session.logRejected("check_mail", `<${address}>`, notOwner);
+    session.reply(notOwner);
+    return;
+  }
   const asked = domainToResolve(address, facts);
   const domain = asked === undefined ? undefined : await domainInDns(asked, session.inbound.resolver());
   const known = { client, ...(domain === undefined ? {} : { domain }) };
@@ -74,6 +82,27 @@ export async function mailFrom(session: SmtpSession, argument: string): Promise<
   session.sender = { given: address, ...(domain === undefined ? {} : { domain }) };
   session.transaction = transaction;
   session.reply(replyAbout(address, 250, "2.1.0", "Sender ok"));
+}
+
+/** Whoever has logged in sends under addresses of its own (auth.checkSender): the refusal of others. */
+async function foreignSender(
+  { auth, inbound }: SmtpSession,
+  address: string,
+): Promise<SmtpReply | undefined> {
+  if (auth === undefined || !inbound.settings().auth.checkSender) return undefined;
+  return ownershipRefusal(
+    auth.account,
+    address,
+    await ownsSender(auth.account, address, ownershipParts(inbound)),
+  );
+}
+
+/** What somebody is told whose sender is not its own, or of whose sender that is not known now. */
+export function ownershipRefusal(account: string, address: string, owns: Ownership): SmtpReply | undefined {
+  if (owns === "unknown") return replyAbout(address, 451, "4.3.0", "Sender address can not be looked up now");
+  if (owns !== undefined) return undefined;
+  const text = `Sender address is not one of ${account}'s; use your own, or ask the postmaster for this one`;
+  return replyAbout(address, 553, "5.7.1", text);
 }
 
 /** Notes that the message is to be dropped or held; what was said first counts. */

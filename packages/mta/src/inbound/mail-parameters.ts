@@ -76,7 +76,9 @@ export function readMailParameters(
         break;
       }
       case "AUTH":
-        // RFC 4954 section 5: whoever is not trusted to say so is taken to have said nothing.
+        // RFC 4954 section 5: it is passed on to nobody, as is said of whoever is not trusted.
+        if (value !== "<>" && (value === "" || decodeXtext(value) === undefined))
+          return refuse(501, "5.5.4", "Syntax error in AUTH parameter value");
         break;
       default:
         return refuse(555, "5.5.4", `${name} parameter unrecognized`);

@@ -92,7 +92,7 @@ function shorterForms(parts: RecipientParts, name: string): string[] {
 }
 
 /** Whether plain accounts get mail at a domain: not where the domain has users of its own, unless it is the host's name. */
-function takesPlainAccounts({ accounts, hostname }: RecipientParts, domain: string): boolean {
+export function takesPlainAccounts({ accounts, hostname }: RecipientParts, domain: string): boolean {
   return accounts.hasDomain?.(domain) !== true || domain === domainKey(hostname);
 }
 
