@@ -42,21 +42,27 @@ export interface HeaderIdentity {
 /** Where a prefix and a header are put together. */
 const scratch: { bytes: Buffer | undefined } = { bytes: undefined };
 
+/** Where a `From ` line and header are in memory; at most {@link HEADER_WINDOW} bytes of them. */
+export interface HeaderPlace {
+  readonly bytes: Buffer;
+  readonly from: number;
+  readonly to: number;
+}
+
 /**
- * Works out the identity of a message whose header is ASCII and has none of the fields that readers change; the same
- * as {@link headerIdentity} and several times as fast.
+ * Works out the digest of a message whose header is ASCII and has none of the fields that readers change: as
+ * {@link headerIdentity} would, and several times as fast.
  *
- * @param head the `From ` line and header, at most {@link HEADER_WINDOW} bytes
  * @param bodyOctets octets of the body as POP3 sends it
  */
-export function plainIdentity(head: Buffer, bodyOctets: number): HeaderIdentity {
-  const bytes = (scratch.bytes ??= Buffer.allocUnsafeSlow(HASHED + 32));
-  let end = head.length;
-  while (end > 0 && isSpace(head[end - 1]!)) end--;
-  const at = bytes.write(`${bodyOctets}\n`, "latin1");
-  const length = Math.min(end, HASHED);
-  head.copy(bytes, at, 0, length);
-  return { digest: hash("sha256", bytes.subarray(0, at + length), "hex").slice(0, DIGITS), seen: false };
+export function plainDigest({ bytes, from, to }: HeaderPlace, bodyOctets: number): string {
+  const hashed = (scratch.bytes ??= Buffer.allocUnsafeSlow(HASHED + 32));
+  let end = to;
+  while (end > from && isSpace(bytes[end - 1]!)) end--;
+  const at = hashed.write(`${bodyOctets}\n`, "latin1");
+  const length = Math.min(end - from, HASHED);
+  bytes.copy(hashed, at, from, from + length);
+  return hash("sha256", hashed.subarray(0, at + length), "hex").slice(0, DIGITS);
 }
 
 /** What trimEnd takes off, as far as it is ASCII. */

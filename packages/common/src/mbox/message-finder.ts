@@ -3,15 +3,9 @@
  *
  * Bytes are gone through by the kernel; here is what happens once or twice a message.
  */
+import type { FoundMessages } from "./found-messages.ts";
 import { endsInDate } from "./from-line.ts";
-import {
-  HEADER_WINDOW,
-  type HeaderIdentity,
-  headerIdentity,
-  oldStyleId,
-  plainIdentity,
-} from "./header-digest.ts";
-import type { MessageSpan } from "./scan.ts";
+import { HEADER_WINDOW, headerIdentity, oldStyleId, plainDigest } from "./header-digest.ts";
 import { BEHIND, SAID, type ScanKernel } from "./scan-kernel.ts";
 
 /** A stretch of the file in the kernel's memory. */
@@ -33,7 +27,9 @@ export const SHORTEST_LOOKAHEAD = 16;
 const LF = 10;
 const CR = 13;
 const CR_LF = 2;
-const FROM = Buffer.from("From ");
+/** `From `. */
+const [F, R, O, M, SPACE] = [0x46, 0x72, 0x6f, 0x6d, 0x20];
+const FROM_LENGTH = 5;
 
 /** A message whose end has not been found. Offsets are in the file. */
 interface OpenMessage {
@@ -75,25 +71,21 @@ export class MessageFinder {
   #counted: number;
   #begun = false;
   #open: OpenMessage | undefined;
-  #spans: MessageSpan[] = [];
+  readonly #found: FoundMessages;
   /** The `From ` line and header of the open message, as far as they were put aside. */
   #aside: Buffer | undefined;
 
-  constructor(kernel: ScanKernel, { from, atStart, lookahead, fromLine, oldStyleIds }: FinderOptions) {
+  /** @param found where the messages go */
+  constructor(kernel: ScanKernel, found: FoundMessages, options: FinderOptions) {
+    const { from, atStart, lookahead, fromLine, oldStyleIds } = options;
     this.#kernel = kernel;
+    this.#found = found;
     this.#lookahead = lookahead;
     this.#from = from;
     this.#counted = from;
     this.#atStart = atStart;
     this.#fromLine = fromLine;
     this.#oldStyleIds = oldStyleIds;
-  }
-
-  /** The messages that have ended since the last call. */
-  found(): MessageSpan[] {
-    const spans = this.#spans;
-    this.#spans = [];
-    return spans;
   }
 
   /**
@@ -114,7 +106,7 @@ export class MessageFinder {
     }
     if (this.#begun) this.#goThrough(block, limit);
     if (final) this.#close(end, base);
-    else this.#putAside(base);
+    else if (this.#open !== undefined) this.#putAside(this.#open, base);
     return Math.max(start, Math.min(limit, this.#counted - base) - BEFORE);
   }
 
@@ -172,8 +164,7 @@ export class MessageFinder {
   /** Starts a message at `at`, up to which all is counted, if its line has the form, ending the one before. */
   #tryStart(at: number, { base, end, final }: ScanBlock): boolean {
     const { bytes, said } = this.#kernel;
-    if (at + FROM.length > end || bytes.compare(FROM, 0, FROM.length, at, at + FROM.length) !== 0)
-      return false;
+    if (at + FROM_LENGTH > end || !isFrom(bytes, at)) return false;
     const found = bytes.indexOf(LF, at);
     const whole = found >= 0 && found < end;
     if (!whole && !final) return false;
@@ -197,9 +188,7 @@ export class MessageFinder {
   }
 
   /** Keeps what was counted of an open header, for its block goes. */
-  #putAside(base: number): void {
-    const open = this.#open;
-    if (open === undefined) return;
+  #putAside(open: OpenMessage, base: number): void {
     const from = open.start + open.aside;
     const to = Math.min(open.body ?? this.#counted, open.start + HEADER_WINDOW);
     if (from >= to) return;
@@ -215,38 +204,53 @@ export class MessageFinder {
     const { start, head } = open;
     let end = base + at;
     let { octets, body } = open;
-    if (end > head && bytes[at - 1] !== LF) octets += 2;
+    // A file that was cut within CR LF gets its LF.
+    if (end > head && bytes[at - 1] !== LF) octets += bytes[at - 1] === CR ? 1 : 2;
     if (end > head && bytes[at - 1] === LF && bytes[at - 2] === LF) {
       end--;
       octets -= 2;
     } else if (end > head + 1 && bytes[at - 1] === LF && bytes[at - 2] === CR && bytes[at - 3] === LF) {
-      // The empty line of a file with CR LF line ends, its CR sent as it stands.
+      // The empty line of a file with CR LF line ends.
       end -= 2;
-      octets -= 3;
+      octets -= 2;
     }
     // An empty line that only separates this message from the next ends no header.
     if (body === undefined || body > end) body = end;
-    const identity = this.#identity(open, base, body === end ? 0 : octets - open.headerOctets);
-    this.#spans.push({ start, head, body, end, octets, ...identity });
     this.#open = undefined;
+    const found = this.#found;
+    const i = found.next();
+    found.start[i] = start;
+    found.head[i] = head;
+    found.body[i] = body;
+    found.end[i] = end;
+    found.octets[i] = octets;
+    this.#identify(i, open, { base, bodyOctets: body === end ? 0 : octets - open.headerOctets });
   }
 
-  /** The identity of the open message, all of which is counted. */
-  #identity(open: OpenMessage, base: number, bodyOctets: number): HeaderIdentity {
+  /** Works out the identity of the open message, all of which is counted. */
+  #identify(
+    i: number,
+    open: OpenMessage,
+    { base, bodyOctets }: { readonly base: number; readonly bodyOctets: number },
+  ): void {
     const { bytes, said } = this.#kernel;
-    let head: Buffer;
+    const to = Math.min(open.body ?? this.#counted, open.start + HEADER_WINDOW);
+    let place = { bytes, from: open.start - base, to: to - base };
     if (open.aside > 0) {
-      this.#putAside(base);
-      head = this.#aside!.subarray(0, open.aside);
-    } else {
-      const to = Math.min(open.body ?? this.#counted, open.start + HEADER_WINDOW);
-      head = bytes.subarray(open.start - base, to - base);
+      this.#putAside(open, base);
+      place = { bytes: this.#aside!, from: 0, to: open.aside };
     }
-    if (this.#oldStyleIds) {
-      const text = head.toString("latin1");
-      return { ...headerIdentity(text, bodyOctets), oldStyleId: oldStyleId(text) };
+    if (said[SAID.marks] === 0 && !this.#oldStyleIds) {
+      this.#found.setDigest(i, plainDigest(place, bodyOctets));
+      return;
     }
-    if (said[SAID.marks] === 0) return plainIdentity(head, bodyOctets);
-    return headerIdentity(head.toString("latin1"), bodyOctets);
+    const text = place.bytes.toString("latin1", place.from, place.to);
+    const identity = headerIdentity(text, bodyOctets);
+    this.#found.identify(i, this.#oldStyleIds ? { ...identity, oldStyleId: oldStyleId(text) } : identity);
   }
+}
+
+function isFrom(bytes: Buffer, at: number): boolean {
+  if (bytes[at] !== F || bytes[at + 1] !== R || bytes[at + 2] !== O) return false;
+  return bytes[at + 3] === M && bytes[at + 4] === SPACE;
 }

@@ -14,13 +14,14 @@ const TIGHT = 40;
 
 async function scan(
   path: string,
-  options: { from?: number; to?: number; block?: number } = {},
+  options: { from?: number; to?: number; block?: number; slice?: number } = {},
 ): Promise<MessageSpan[]> {
   const file = await open(path, "r");
   try {
-    const { from = 0, block } = options;
+    const { from = 0, block, slice } = options;
     const to = options.to ?? (await file.stat()).size;
-    const tuning = block === undefined ? undefined : { block, fromLine: TIGHT };
+    const tuning =
+      block === undefined ? undefined : { block, fromLine: TIGHT, ...(slice === undefined ? {} : { slice }) };
     const spans: MessageSpan[] = [];
     for await (const some of scanMbox(file, from, to, from === 0, tuning)) spans.push(...some);
     return spans;
@@ -54,10 +55,11 @@ test("scanning agrees with the slow and obvious way, however the blocks fall", a
     fc.asyncProperty(
       fc.array(piece, { maxLength: 30 }),
       fc.integer({ min: 1, max: 70 }),
-      async (pieces, block) => {
+      fc.integer({ min: 1, max: 70 }),
+      async (pieces, block, slice) => {
         const text = pieces.join("");
         writeFileSync(path, text, "latin1");
-        const found = (await scan(path, { block })).map(({ digest, seen: _seen, ...rest }) => ({
+        const found = (await scan(path, { block, slice })).map(({ digest, seen: _seen, ...rest }) => ({
           ...rest,
           hash: digest.length,
         }));

@@ -4,11 +4,11 @@
  * X-UIDL is Qpopper's own field. The others are made of what IMAP servers write into an mbox: X-UID, and the folder's
  * UIDVALIDITY in the X-IMAPbase or X-IMAP field of its first message.
  */
-import type { HeaderIdentity } from "@mailhost/common/mbox/header-digest";
+import type { OtherIdentity } from "@mailhost/common/mbox/found-messages";
 import type { Naming } from "./mailbox-index.ts";
 
 /** The id that a message came with; undefined when its header tells none. */
-export function givenId(message: HeaderIdentity, { format, uidValidity }: Naming): string | undefined {
+export function givenId(message: OtherIdentity, { format, uidValidity }: Naming): string | undefined {
   const { uidl, oldStyleId, imapUid } = message;
   if (format === "default") return uidl;
   if (format === "qpopper") return uidl ?? oldStyleId;

@@ -10,12 +10,13 @@
  * machine's own byte order, and the magic number tells a foreign one.
  */
 import { crc32 } from "node:zlib";
+import { DIGEST_BYTES, type FoundMessages } from "@mailhost/common/mbox/found-messages";
 import type { IndexedMessage } from "./mailbox-index.ts";
 
 /** Messages a chunk; all chunks of a table but its last have so many. */
 export const CHUNK = 1024;
 /** Bytes of a digest. */
-export const DIGEST = 16;
+export const DIGEST = DIGEST_BYTES;
 /** The longest unique id (RFC 1939 section 7). */
 export const LONGEST_UID = 70;
 
@@ -125,6 +126,18 @@ export class MessageChunk {
     this.octets[i] = octets;
     this.digest.write(digest, i * DIGEST, "hex");
     this.flags[i] = seen ? SEEN : 0;
+  }
+
+  /** Puts message `from` of a scan in place `i`; its uid is {@link addUid}'s business. */
+  setFound(i: number, found: FoundMessages, from: number): void {
+    const start = found.start[from]!;
+    this.start[i] = start;
+    this.head[i] = found.head[from]! - start;
+    this.body[i] = found.body[from]! - start;
+    this.length[i] = found.end[from]! - start;
+    this.octets[i] = found.octets[from]!;
+    found.digest.copy(this.digest, i * DIGEST, from * DIGEST, (from + 1) * DIGEST);
+    this.flags[i] = found.others.size > 0 && found.seen(from) ? SEEN : 0;
   }
 
   /** Copies `[from, to)` of another chunk to place `i`, moved by so many bytes; uids are not copied. */

@@ -2,6 +2,7 @@
  * The messages of a mailbox in their order, in chunks of columns. A table does not change: another is made of it, and
  * the chunks that are the same are shared.
  */
+import type { FoundMessages } from "@mailhost/common/mbox/found-messages";
 import type { IndexedMessage } from "./mailbox-index.ts";
 import { CHUNK, DIGEST, emptyChunk, type MessageChunk } from "./message-chunk.ts";
 
@@ -67,6 +68,11 @@ export class MessageTable implements Iterable<IndexedMessage> {
     for (const chunk of this.chunks) for (let i = 0; i < chunk.count; i++) yield chunk.message(i);
   }
 
+  /** Whether all messages are called as their digests are. */
+  get isPlain(): boolean {
+    return this.chunks.every(({ uids }) => uids.length === 0);
+  }
+
   /** Digests and ids of all messages. */
   *names(): Generator<{ readonly digest: string; readonly uid: string }> {
     for (const chunk of this.chunks) {
@@ -102,14 +108,18 @@ export class MessageTableBuilder {
 
   /** Puts a message behind the others. */
   add(message: IndexedMessage): void {
-    this.addNamed(message, message.uid);
+    this.#room().set(this.#filled, message);
+    this.#name(message.uid === message.digest ? "" : message.uid);
   }
 
-  /** Puts a message behind the others, called `uid`. */
-  addNamed(message: Omit<IndexedMessage, "uid">, uid: string): void {
+  /** Puts message `i` of a scan behind the others, called `uid`, or as its digest is. */
+  addFound(found: FoundMessages, i: number, uid = ""): void {
+    this.#room().setFound(this.#filled, found, i);
+    this.#name(uid);
+  }
+
+  #name(own: string): void {
     const chunk = this.#room();
-    chunk.set(this.#filled, message);
-    const own = uid === message.digest ? "" : uid;
     chunk.uidLength[this.#filled] = own.length;
     if (own !== "") this.#uids.push(Buffer.from(own, "latin1"));
     this.#filled++;

@@ -7,13 +7,15 @@
  */
 import type { FileHandle } from "node:fs/promises";
 import { setImmediate } from "node:timers/promises";
-import { type MessageSpan, scanMbox, TUNING } from "@mailhost/common/mbox/scan";
+import type { FoundMessages } from "@mailhost/common/mbox/found-messages";
+import { scanAll, scanMbox, TUNING } from "@mailhost/common/mbox/scan";
 import type { UidFormat } from "@mailhost/common/settings/pop3-settings";
 import { fingerprint } from "./fingerprint.ts";
 import { givenId } from "./given-ids.ts";
 import type { MailboxIndex, Naming } from "./mailbox-index.ts";
 import { identityOf, isSameFile, isUntouched } from "./mailbox-index.ts";
 import { MessageTable, MessageTableBuilder } from "./message-table.ts";
+import { plainUids } from "./plain-uids.ts";
 import { assignUids, takenNear } from "./uids.ts";
 
 /** Messages that are put into a table before others get their turn. */
@@ -59,7 +61,7 @@ export async function refreshIndex(
     }
   }
   const found = await scan(file, 0, identity.size, format);
-  const naming: Naming = { format, uidValidity: found[0]?.uidValidity ?? 0 };
+  const naming: Naming = { format, uidValidity: found.others.get(0)?.uidValidity ?? 0 };
   const builder = new MessageTableBuilder();
   await nameAll(builder, found, { naming, previous: before?.messages ?? MessageTable.EMPTY });
   const messages = builder.build();
@@ -76,7 +78,7 @@ async function grow(
   const { messages: old, naming = { format: "default", uidValidity: 0 } } = before;
   const last = old.last!;
   const found = await scan(file, last.start, identity.size, naming.format);
-  if (found[0]?.start !== last.start) return undefined;
+  if (found.count === 0 || found.start[0] !== last.start) return undefined;
   const builder = new MessageTableBuilder();
   builder.copy(old, 0, old.count - 1);
   await nameAll(builder, found, { naming, previous: MessageTable.of([last]), beside: old });
@@ -104,11 +106,9 @@ export async function isUnchanged(file: FileHandle, { identity, messages }: Mail
   return number === messages.count;
 }
 
-async function scan(file: FileHandle, from: number, to: number, format: UidFormat): Promise<MessageSpan[]> {
-  const found: MessageSpan[] = [];
+function scan(file: FileHandle, from: number, to: number, format: UidFormat): Promise<FoundMessages> {
   const tuning = { ...TUNING, oldStyleIds: format === "qpopper" };
-  for await (const spans of scanMbox(file, from, to, true, tuning)) found.push(...spans);
-  return found;
+  return scanAll({ file, from, to, atStart: true, tuning });
 }
 
 /**
@@ -119,18 +119,38 @@ async function scan(file: FileHandle, from: number, to: number, format: UidForma
  */
 async function nameAll(
   builder: MessageTableBuilder,
-  found: readonly MessageSpan[],
+  found: FoundMessages,
+  names: { naming: Naming; previous: MessageTable; beside?: MessageTable },
+): Promise<void> {
+  const uids = await uidsOf(found, names);
+  for (let i = 0; i < found.count; i++) {
+    builder.addFound(found, i, uids(i));
+    if (i % A_TURN === A_TURN - 1) await setImmediate();
+  }
+}
+
+/** What each message is called; undefined for one that is called as its digest is. */
+async function uidsOf(
+  found: FoundMessages,
   {
     naming,
     previous,
     beside = MessageTable.EMPTY,
   }: { naming: Naming; previous: MessageTable; beside?: MessageTable },
-): Promise<void> {
-  const unnamed = found.map((span) => ({ digest: span.digest, given: givenId(span, naming) }));
-  const taken = takenNear(unnamed, beside);
-  const uids = await assignUids(unnamed, previous.names(), taken);
-  for (const [i, span] of found.entries()) {
-    builder.addNamed(span, uids[i]!);
-    if (i % A_TURN === A_TURN - 1) await setImmediate();
+): Promise<(i: number) => string | undefined> {
+  const given = new Map<number, string>();
+  for (const [i, other] of found.others) {
+    const id = givenId(other, naming);
+    if (id !== undefined) given.set(i, id);
   }
+  if (given.size === 0 && beside.count === 0 && previous.isPlain) {
+    const numbered = await plainUids(found);
+    return (i) => numbered.get(i);
+  }
+  const unnamed = Array.from({ length: found.count }, (_, i) => ({
+    digest: found.digestOf(i),
+    given: given.get(i),
+  }));
+  const uids = await assignUids(unnamed, previous.names(), takenNear(unnamed, beside));
+  return (i) => (uids[i] === unnamed[i]!.digest ? undefined : uids[i]);
 }
