@@ -50,11 +50,17 @@ export const BYTE_DIFFERENCES: readonly ByteDifference[] = [
     inTheirs: (shown) => shown.replaceAll(/^>(>*From )/gm, "$1"),
   },
   {
-    row: "a CR before a line end",
+    row: "lines that end in CR LF",
     reason:
-      "it is part of the message, which comes out as it was sent; Dovecot takes CR LF in an mbox for one line end",
+      "CR LF in an mbox is one line end, as for Dovecot; popa3d sends CR CR LF, of which clients make an empty line or worse",
+    peers: ["popa3d"],
+    inTheirs: (shown) => shown.replaceAll("\r\r\n", "\r\n"),
+  },
+  {
+    row: "lines that end in CR LF",
+    reason: "a CR at the very end is half of a line's end that was cut off; Dovecot supplies CR LF behind it",
     peers: ["dovecot"],
-    inOurs: (shown) => shown.replaceAll("\r\r\n", "\r\n"),
+    inTheirs: (shown) => shown.replace(/\r\r\n$/, "\r\n"),
   },
   {
     row: "a dot at the very start of a message",

@@ -1,7 +1,8 @@
 /**
  * Turns a message as SMTP carries it into a message as an mbox holds it, chunk by chunk, at any split:
  *
- * - CR LF becomes LF; a CR alone stays as it is
+ * - CR LF becomes LF; a CR alone stays as it is, and so does the CR LF behind one: readers take a CR before LF for part of the
+ *   line's end, and would give back one octet less
  * - a line that matches `^>*From ` gets one more `>` (mboxrd)
  * - the last line gets its line end
  *
@@ -23,6 +24,8 @@ export function encodedBound(length: number): number {
 export class MboxEncoder {
   /** A CR was seen and its LF may follow. */
   #cr = false;
+  /** Another CR is before it. */
+  #twice = false;
   /** Letters of `From ` matched and held back; -1 once the line can not match any more. */
   #matched = 0;
   /** The last byte given out was a line end, or nothing was given out. */
@@ -36,25 +39,32 @@ export class MboxEncoder {
    */
   encode(chunk: Buffer, out: Buffer, at: number): number {
     let cr = this.#cr;
+    let twice = this.#twice;
     let matched = this.#matched;
     for (let i = 0; i < chunk.length; i++) {
       const byte = chunk[i]!;
+      const before = cr;
       if (cr && byte !== LF) {
         at = this.#release(matched, out, at);
         out[at++] = CR;
         matched = -1;
       }
       cr = byte === CR;
-      if (cr) continue;
+      if (cr) {
+        twice = before;
+        continue;
+      }
       if (matched < 0 && byte !== LF) {
         // Nothing more to find in this line but its end, and a CR that may belong to it.
         const found = chunk.indexOf(LF, i + 1);
         const end = found < 0 ? chunk.length : found;
         cr = chunk[end - 1] === CR;
+        twice = cr && chunk[end - 2] === CR;
         at += chunk.copy(out, at, i, cr ? end - 1 : end);
         i = end - 1;
       } else if (byte === LF) {
         at = this.#release(matched, out, at);
+        if (before && twice) out[at++] = CR;
         out[at++] = LF;
         matched = 0;
       } else if (byte === FROM[matched]) {
@@ -73,6 +83,7 @@ export class MboxEncoder {
       }
     }
     this.#cr = cr;
+    this.#twice = twice;
     this.#matched = matched;
     if (chunk.length > 0) this.#fresh = chunk[chunk.length - 1] === LF;
     return at;
@@ -81,7 +92,10 @@ export class MboxEncoder {
   /** Gives out what is held back, and the last line's end when it has none. */
   finish(out: Buffer, at: number): number {
     at = this.#release(this.#matched, out, at);
-    if (this.#cr) out[at++] = CR;
+    if (this.#cr) {
+      out[at++] = CR;
+      out[at++] = CR;
+    }
     if (!this.#fresh) out[at++] = LF;
     return at;
   }

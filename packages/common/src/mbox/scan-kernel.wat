@@ -3,7 +3,7 @@
 ;; Assembled into scan-kernel-bytes.ts by `node test/assemble.mjs`; a test assembles it again and compares.
 ;;
 ;; Memory belongs to the caller. Its first bytes are what is said beside a function's result:
-;;   0  i32  line ends met, less the `>` that quoted lines lose: what POP3 sends beside the bytes as they are stored
+;;   0  i32  LF met with no CR before, less the `>` that quoted lines lose: what POP3 sends beside the bytes as stored
 ;;   4  i32  whether all that was met of the line at the end of the stretch is `>`, or nothing
 ;;   8  i32  marks of a header, added to: 1 a field that mail readers change, perhaps; 2 a byte that is not ASCII
 ;; The caller sets all three before the first stretch of a message, and the first before each. Two bytes before a
@@ -108,7 +108,12 @@
             (if (call $mayChange (i32.add (local.get $p) (i32.const 1)))
               (then (i32.store (i32.const 8) (i32.or (i32.load (i32.const 8)) (i32.const 1)))))
             (br $line)))
-        (call $met (i32.popcnt (i32.and (local.get $feeds) (local.get $mask))))
+        ;; An LF behind a CR is sent as it stands.
+        (call $met (i32.popcnt (i32.and
+          (i32.and (local.get $feeds) (local.get $mask))
+          (i32.xor (i32.const -1)
+            (i8x16.bitmask
+              (i8x16.eq (v128.load align=1 (i32.sub (local.get $at) (i32.const 1))) (i8x16.splat (i32.const 13))))))))
         (if (i32.and (local.get $mask) (i8x16.bitmask (v128.load align=1 (local.get $at))))
           (then (i32.store (i32.const 8) (i32.or (i32.load (i32.const 8)) (i32.const 2)))))
         (local.set $left (i32.and (local.get $mask) (call $quoted (local.get $at))))
@@ -146,8 +151,11 @@
         (local.set $counters (v128.const i64x2 0 0))
         (block $stop
           (loop $vector
-            (local.set $feeds (i8x16.eq (v128.load align=1 (local.get $at)) (i8x16.splat (i32.const 10))))
             (local.set $before (v128.load align=1 (i32.sub (local.get $at) (i32.const 1))))
+            ;; An LF behind a CR is sent as it stands.
+            (local.set $feeds (v128.andnot
+              (i8x16.eq (v128.load align=1 (local.get $at)) (i8x16.splat (i32.const 10)))
+              (i8x16.eq (local.get $before) (i8x16.splat (i32.const 13)))))
             (local.set $hits (v128.and
               (i8x16.eq (v128.load align=1 (local.get $at)) (i8x16.splat (i32.const 70)))
               (v128.or

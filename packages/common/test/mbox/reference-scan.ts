@@ -51,7 +51,9 @@ function isEmpty(line: string): boolean {
 /** A stored message as POP3 sends it, without dot-stuffing. */
 export function asSent(stored: string): string {
   if (stored === "") return "";
-  const lines = stored.split("\n");
-  if (lines[lines.length - 1] === "") lines.pop();
-  return lines.map((line) => `${/^>+From /.test(line) ? line.slice(1) : line}\r\n`).join("");
+  const lines = stored.match(/[^\n]*\n|[^\n]+$/g) ?? [];
+  return lines
+    .map((line) => (/^>+From /.test(line) ? line.slice(1) : line))
+    .map((line) => line.replace(/\r?\n?$/, "\r\n"))
+    .join("");
 }

@@ -21,7 +21,7 @@ export interface IndexHead {
 }
 
 /** `MHX` and the version of this form; another one is foreign. */
-const MAGIC = 0x4d485803;
+const MAGIC = 0x4d485804;
 /** Bytes that tell one writing from another. */
 export const GENERATION = 8;
 /** Their places are stored. */

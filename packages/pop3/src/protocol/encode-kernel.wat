@@ -6,12 +6,13 @@
 ;;   0  i32  where the output ends
 ;;   4  i32  dots that were added, added to
 ;;   8  i32  whether the place behind what was taken is a line's start
-;; Sixteen bytes behind the input must be readable; what they are does not matter. The output needs room for twice the
+;; The byte before the input must be the one before it in the message, or no CR at its start. Sixteen bytes behind the input
+;; must be readable; what they are does not matter. The output needs room for twice the
 ;; input and sixteen bytes more.
 (module
   (import "encode" "memory" (memory 1))
 
-  ;; Encodes [at, to) into `out`; `start` says whether a line starts at `at`. LF becomes CR LF, and a line that starts
+  ;; Encodes [at, to) into `out`; `start` says whether a line starts at `at`. LF becomes CR LF unless a CR is before it, and a line that starts
   ;; with a dot gets one more. Returns where it stopped: at a line that starts with `>`, which is not for this loop, or `to`.
   (func (export "encode") (param $at i32) (param $to i32) (param $out i32) (param $start i32) (result i32)
     (local $v v128) (local $feeds i32) (local $k i32) (local $first i32)
@@ -48,8 +49,13 @@
             (local.set $at (local.get $to))
             (br $done)))
         (local.set $out (i32.add (local.get $out) (local.get $k)))
-        (i32.store16 align=1 (local.get $out) (i32.const 0x0a0d))
-        (local.set $out (i32.add (local.get $out) (i32.const 2)))
+        (if (i32.eq (i32.load8_u (i32.sub (i32.add (local.get $at) (local.get $k)) (i32.const 1))) (i32.const 13))
+          (then
+            (i32.store8 (local.get $out) (i32.const 10))
+            (local.set $out (i32.add (local.get $out) (i32.const 1))))
+          (else
+            (i32.store16 align=1 (local.get $out) (i32.const 0x0a0d))
+            (local.set $out (i32.add (local.get $out) (i32.const 2)))))
         (local.set $at (i32.add (local.get $at) (i32.add (local.get $k) (i32.const 1))))
         (local.set $start (i32.const 1))
         (br $line)))

@@ -1,10 +1,11 @@
 /**
  * Turns a message as an mbox holds it into a message as POP3 sends it, chunk by chunk, at any split:
  *
- * - LF becomes CR LF; a CR alone is passed on, so a message comes back byte for byte as it was accepted
+ * - LF becomes CR LF, unless a CR is before it already: mailboxes that were copied from other systems may have such lines, and
+ *   clients are to see a line's end and not CR CR LF; a CR alone is passed on
  * - a line that matches `^>+From ` loses one `>` (mboxrd)
  * - a line that starts with a dot gets one more (RFC 1939 section 3)
- * - a last line without a line end gets one
+ * - a last line without a line end gets one, or the rest of it behind a CR
  *
  * A kernel does all of it but the lines that start with `>` (encode-kernel.ts); these are looked at here, byte by byte.
  */
@@ -29,6 +30,8 @@ export class MessageEncoder {
   #place: Place = "start";
   #matched = 0;
   #octets = 0;
+  /** The last byte of what came so far; no CR at the start. */
+  #last = LF;
 
   /** Octets given out so far, the dots of dot-stuffing not counted: the figure that LIST and RETR announce. */
   get octets(): number {
@@ -48,7 +51,10 @@ export class MessageEncoder {
   #stretch(chunk: Buffer): Buffer {
     const kernel = encodeKernel();
     const { bytes, said } = kernel;
+    if (chunk.length === 0) return chunk;
+    bytes[INPUT - 1] = this.#last;
     bytes.set(chunk, INPUT);
+    this.#last = chunk[chunk.length - 1]!;
     const end = INPUT + chunk.length;
     let at = INPUT;
     said[SAID.out] = OUTPUT;
@@ -99,9 +105,10 @@ export class MessageEncoder {
     if (this.#place === "start") return Buffer.alloc(0);
     const out = Buffer.allocUnsafe(FROM.length + 3);
     let to = this.#place === "quotes" ? this.#release(out, 0) : 0;
-    out[to++] = CR;
+    if (this.#last !== CR) out[to++] = CR;
     out[to++] = LF;
     this.#place = "start";
+    this.#last = LF;
     this.#octets += to;
     return out.subarray(0, to);
   }

@@ -103,6 +103,8 @@ test("CR LF line ends, in all of the file or part of it", async (t) => {
   assert.deepEqual(subjects(await served(t, crlf(one + two + three))), ["one", "two", "three"]);
   assert.deepEqual(subjects(await served(t, one + crlf(two) + three)), ["one", "two", "three"]);
   assert.deepEqual(subjects(await served(t, crlf(one) + two + crlf(three))), ["one", "two", "three"]);
+  const plain = await served(t, one + two + three);
+  assert.deepEqual(await served(t, crlf(one + two + three)), plain, "the same octets come out");
 });
 
 test("From lines with odd dates start messages, others do not", async (t) => {

@@ -8,13 +8,10 @@ import { MessageEncoder } from "../../src/protocol/message-encoder.ts";
 
 /** What the encoder promises, the slow way: the lines without From-quoting, and as they go over the wire. */
 function reference(text: string): { octets: number; wire: string } {
-  const lines = text.split("\n");
-  if (lines[lines.length - 1] === "") lines.pop();
+  const lines = text.match(/[^\n]*\n|[^\n]+$/g) ?? [];
   const plain = lines.map((line) => line.replace(/^>(>*From )/, "$1"));
-  return {
-    octets: plain.reduce((sum, line) => sum + line.length + 2, 0),
-    wire: plain.map((line) => `${line.replace(/^\./, "..")}\r\n`).join(""),
-  };
+  const ended = plain.map((line) => line.replace(/\r?\n?$/, "\r\n"));
+  return { octets: ended.join("").length, wire: ended.map((line) => line.replace(/^\./, "..")).join("") };
 }
 
 function encode(chunks: readonly string[]): { octets: number; wire: string } {
