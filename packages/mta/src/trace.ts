@@ -12,6 +12,7 @@ import { messageOf, type SmtpReply, UserError } from "@mailhost/common/errors";
 import type { Log } from "@mailhost/common/log/log";
 import { placeMailboxes } from "@mailhost/common/mbox/mailbox-layout";
 import { mailboxPaths } from "@mailhost/common/mbox/mailboxes";
+import { mailboxSize } from "@mailhost/common/quota/mailbox-size";
 import { loadSettings } from "@mailhost/common/settings/load";
 import type { Settings } from "@mailhost/common/settings/settings";
 import type { Site } from "@mailhost/common/site";
@@ -20,7 +21,9 @@ import { openSiteTables, type SiteTables } from "@mailhost/common/tables/site-ta
 import type { Resolver } from "./dns/resolver.ts";
 import { createResolver } from "./dns/system-resolver.ts";
 import { type ClientName, openClientNames } from "./inbound/client-names.ts";
-import { policyFacts, recipientParts } from "./inbound/inbound-parts.ts";
+import { ownershipParts, policyFacts, recipientParts } from "./inbound/inbound-parts.ts";
+import { ownershipRefusal } from "./inbound/mail-from.ts";
+import { roomFault } from "./inbound/mailbox-room.ts";
 import { readPathCommand } from "./inbound/path-command.ts";
 import { askBlockLists, domainInDns, mxHostsOf } from "./inbound/policy-questions.ts";
 import { isBoundHere } from "./own-addresses.ts";
@@ -42,6 +45,7 @@ import { domainToResolve } from "./policy/sender-decision.ts";
 import { policyWarnings } from "./policy/warnings.ts";
 import { targetName } from "./queue/queue-entry.ts";
 import { type ResolvedRecipient, resolveRecipient } from "./recipients/resolve.ts";
+import { ownsSender } from "./recipients/sender-ownership.ts";
 import { findRoute } from "./route/route.ts";
 
 /** What to trace. */
@@ -50,6 +54,8 @@ export interface TraceArguments {
   readonly fromIp: string;
   /** Envelope sender; left out: not looked at. */
   readonly mailFrom?: string;
+  /** Whoever sends has logged in as this account. */
+  readonly auth?: string;
   readonly recipient: string;
   readonly json?: boolean;
 }
@@ -94,6 +100,7 @@ export async function traceCommand(
       ip,
       args.mailFrom === undefined ? undefined : sender.value.address,
       recipient.value.address,
+      args.auth?.toLowerCase(),
     );
     report([...notes, ...tracer.steps], tracer.reply, args.json === true, out);
     return EX_OK;
@@ -161,13 +168,21 @@ class Tracer {
     };
   }
 
-  async run(ip: string, sender: string | undefined, recipient: string): Promise<void> {
+  async run(
+    ip: string,
+    sender: string | undefined,
+    recipient: string,
+    account: string | undefined,
+  ): Promise<void> {
     const facts = policyFacts(this.#parts);
     for (const warning of policyWarnings(facts.rules)) this.#add("warning", warning);
-    const client = await this.#client(ip, facts);
+    const stranger = await this.#client(ip, facts);
+    const client: Client =
+      account === undefined ? stranger : { ...stranger, auth: { account, mechanism: "PLAIN" } };
     const delayed = facts.rules.delayChecks !== "off" && sender !== undefined;
     if (delayed) this.#add("connect", "judged with the recipient, delayChecks is on");
-    else if (!this.#stage("connect", decideConnect(client, facts))) return;
+    else if (!this.#stage("connect", decideConnect(stranger, facts))) return;
+    if (account !== undefined && !(await this.#login(account, sender))) return;
     const asked = sender === undefined ? undefined : domainToResolve(sender, facts);
     const domain = asked === undefined ? undefined : await domainInDns(asked, this.#resolver);
     if (sender !== undefined && !delayed) {
@@ -197,7 +212,34 @@ class Tracer {
       this.#add("delivery", "none: there is no such recipient");
       return;
     }
+    const full = await roomFault(
+      {
+        settings: () => this.#settings,
+        tables: this.#tables,
+        mailboxSize: (name) => mailboxSize(this.#site, name),
+      },
+      { address: recipient, resolved: resolved.recipients },
+    );
+    if (full !== undefined) {
+      this.reply = full;
+      this.#add("quota", "there is no room (mailhost mailbox usage)");
+    }
     for (const target of resolved.recipients) this.#add("delivery", await this.#destination(target));
+  }
+
+  /** Whoever has logged in, and whether the sender is one of its addresses. @returns false when it is not */
+  async #login(account: string, sender: string | undefined): Promise<boolean> {
+    const known = await this.#parts.accounts().lookUp(account);
+    this.#add("auth", known === undefined ? `there is no account ${account}` : `logged in as ${account}`);
+    if (known === undefined || sender === undefined || !this.#settings.auth.checkSender) return true;
+    const owns = await ownsSender(account, sender, ownershipParts(this.#parts));
+    const refusal = ownershipRefusal(account, sender, owns);
+    this.#add(
+      `sender <${sender}>`,
+      typeof owns === "object" ? `${account}'s own, ${owns.why}` : `not ${account}'s own`,
+    );
+    if (refusal !== undefined) this.reply = refusal;
+    return refusal === undefined;
   }
 
   #add(step: string, outcome: string, lookups?: readonly Lookup[]): void {

@@ -87,6 +87,20 @@ test("the alias chain and the mailbox; an unknown user", async () => {
   });
 });
 
+test("a full mailbox is named", async () => {
+  await withSite(async (site) => {
+    writeFileSync(join(site.etcMail, "quotas"), "root 10\n");
+    mkdirSync(site.spoolDir, { recursive: true });
+    writeFileSync(join(site.spoolDir, "root"), "0123456789");
+    const { lines } = await trace(site, { fromIp: "203.0.113.9", recipient: "root@linuxaid.com.cn" });
+    assert.deepEqual(lines.slice(-3), [
+      "quota: there is no room (mailhost mailbox usage)",
+      `delivery: <root@linuxaid.com.cn> to mailbox ${site.spoolDir}/root`,
+      "verdict: 452 4.2.2 <root@linuxaid.com.cn>... Mailbox full",
+    ]);
+  });
+});
+
 test("--json, and an address that is none", async () => {
   await withSite(async (site) => {
     const { lines } = await trace(site, {
