@@ -115,12 +115,22 @@ function initGrammar(parser: Argv, { terminal, done }: CommandParts): Argv {
           describe: "Submission port (default: 587)",
         })
         .option("pop3-port", { type: "number", requiresArg: true, describe: "POP3 port (default: 110)" })
+        .option("smtps-port", {
+          type: "number",
+          requiresArg: true,
+          describe: "submission port with TLS from the first octet (default: 465; none beside other ports)",
+        })
+        .option("pop3s-port", {
+          type: "number",
+          requiresArg: true,
+          describe: "POP3 port with TLS from the first octet (default: 995; none beside other ports)",
+        })
         .example("$0 init --domain linuxaid.com.cn --lan 202.99.11", "202.99.11.0 to 202.99.11.255 may relay")
         .example("$0 init --domain example.com --lan 192.168.1 2001:db8:1", "two networks"),
     async (args) => {
       const { initCommand } = await import("./commands/init.ts");
-      const { domain, lan, hostname, smtpPort, submissionPort, pop3Port } = args;
-      const given = { domain, lan, hostname, smtpPort, submissionPort, pop3Port };
+      const { domain, lan, hostname, smtpPort, submissionPort, pop3Port, smtpsPort, pop3sPort } = args;
+      const given = { domain, lan, hostname, smtpPort, submissionPort, pop3Port, smtpsPort, pop3sPort };
       done(initCommand(siteOf(args as CommonOptions), defined(given), terminal));
     },
   );
@@ -155,13 +165,14 @@ function traceGrammar(parser: Argv, { terminal, done }: CommandParts): Argv {
           describe: "Address of the client",
         })
         .option("mail-from", { type: "string", requiresArg: true, describe: "Address as in MAIL FROM" })
+        .option("auth", { type: "string", requiresArg: true, describe: "Account that has logged in" })
         .option("json", { type: "boolean", describe: "Print the decision as JSON" })
         .example("$0 trace --from-ip 202.99.11.7 someone@example.org", "may the LAN send to the world?")
         .example("$0 trace --from-ip 198.51.100.1 postmaster", "where does mail from outside go?"),
     async (args) => {
       const { traceCommand } = await import("@mailhost/mta/trace");
-      const { fromIp, mailFrom, recipient, json } = args;
-      const given = defined({ fromIp, mailFrom, recipient, json });
+      const { fromIp, mailFrom, auth, recipient, json } = args;
+      const given = defined({ fromIp, mailFrom, auth, recipient, json });
       done(await traceCommand(siteOf(args as CommonOptions), given, (line) => terminal.out(line)));
     },
   );

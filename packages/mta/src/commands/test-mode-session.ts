@@ -329,11 +329,15 @@ function clientOf(macros: ReadonlyMap<string, string>): Client {
   const ip = macros.get("client_addr") ?? "";
   const name = macros.get("client_name") ?? "";
   const helo = macros.get("s");
+  const account = macros.get("auth_authen") ?? "";
+  const mechanism = macros.get("auth_type") ?? "";
   // Without an address the session is this host's own, as for Sendmail.
   return {
     ip: isIP(ip) === 0 ? "127.0.0.1" : ip,
     name: name.startsWith("[") ? "" : name.toLowerCase(),
     ...(helo === undefined ? {} : { helo }),
+    // As in Sendmail, who has logged in relays once the mechanism is known too.
+    ...(account === "" || mechanism === "" ? {} : { auth: { account, mechanism } }),
   };
 }
 

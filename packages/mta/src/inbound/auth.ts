@@ -7,8 +7,9 @@
 import { delay } from "@mailhost/common/clock";
 import { messageOf } from "@mailhost/common/errors";
 import { judgeDigest, judgePassword, type LoginParts, type Verdict } from "@mailhost/common/login/judge";
+import { judgedInTurn } from "@mailhost/common/login/judged-in-turn";
 import { loginAttempt } from "@mailhost/common/login/login-attempt";
-import type { LoginAttempt } from "@mailhost/common/login/login-guard";
+import type { LoginAttempt, LoginGuard } from "@mailhost/common/login/login-guard";
 import { newChallenge } from "@mailhost/common/sasl/challenge";
 import { provesCramMd5 } from "@mailhost/common/sasl/digest";
 import {
@@ -30,14 +31,14 @@ const MOST_FAILURES = 5;
 export async function auth(session: SmtpSession, argument: string): Promise<void> {
   const { inbound } = session;
   const offer = authOffer(session);
-  if (session.openingCommand !== "EHLO") {
+  if (offer === "none") {
+    await session.replyWrong(reply(503, "5.3.3", "AUTH not available"));
+  } else if (session.openingCommand !== "EHLO") {
     await session.replyWrong(reply(503, "5.0.0", "Polite people say HELO first"));
   } else if (session.auth !== undefined) {
     await session.replyWrong(reply(503, "5.5.0", "Already Authenticated"));
   } else if (session.transaction !== undefined) {
     await session.replyWrong(reply(503, "5.5.0", "AUTH not permitted during a mail transaction"));
-  } else if (offer === "none") {
-    await session.replyWrong(reply(503, "5.3.3", "AUTH not available"));
   } else if (offer === "needs TLS") {
     const text = "Encryption required for requested authentication mechanism";
     await session.replyWrong(reply(538, "5.7.11", text));
@@ -105,13 +106,19 @@ async function decide(
 ): Promise<void> {
   const { inbound, relayText } = session;
   const parts = loginParts(inbound);
-  const verdict = parts === undefined ? undefined : await judge(session, parts, credentials);
+  const attempt = countedAs(session, parts, credentials);
+  const verdict = await inTurn(inbound.guard, attempt, async () =>
+    parts === undefined ? undefined : await judge(session, parts, credentials),
+  );
   const given = { relay: relayText, user: credentials.name, mechanism: mechanism.name };
+  if (verdict === "banned") {
+    session.reply(reply(454, "4.7.0", "Please try again later"));
+    return;
+  }
   if (verdict === undefined || verdict.kind === "unavailable") {
     session.reply(reply(454, "4.5.4", "Temporary authentication failure"));
     return;
   }
-  const attempt = countedAs(session, parts, credentials);
   if (verdict.kind === "right") {
     const account = verdict.account.name;
     session.auth = { account, mechanism: mechanism.name };
@@ -128,6 +135,15 @@ async function decide(
       ? reply(535, "5.7.0", "authentication failed")
       : reply(421, "4.7.0", `${session.name} Too many authentication failures; closing connection`),
   );
+}
+
+/** Where nothing guards, a login is judged as it comes. */
+async function inTurn<T>(
+  guard: LoginGuard | undefined,
+  attempt: LoginAttempt,
+  work: () => Promise<T>,
+): Promise<T | "banned"> {
+  return guard === undefined ? await work() : await judgedInTurn(guard, attempt, work);
 }
 
 /** The login as both servers count it. */

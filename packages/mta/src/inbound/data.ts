@@ -11,11 +11,11 @@ import type { ExpandedAddress, NewMessage, QueueEntry } from "../queue/queue-ent
 import { senderUser } from "../recipients/local-sender.ts";
 import { type HeaderRules, messageIdOf } from "./header-filter.ts";
 import { recipientParts } from "./inbound-parts.ts";
-import { mailDate } from "./mail-date.ts";
 import { LostInputError, storageReply, type Taken, takeMessage } from "./receive-message.ts";
 import { protocolName, receivedHeader } from "./received-header.ts";
 import { logDiscarded, logLostInput, logRefusedMessage } from "./smtp-log.ts";
 import type { SmtpSession } from "./smtp-session.ts";
+import { BLIND_FIELDS, fromAddress, missingFields } from "./submission-fields.ts";
 import { envelopeParameters, expandedAddresses, queueRecipients, type Transaction } from "./transaction.ts";
 
 export async function data(session: SmtpSession): Promise<void> {
@@ -59,6 +59,8 @@ async function takeAndReply(
 function intakeOf(session: SmtpSession, transaction: Transaction) {
   const { settings, store, clock } = session.inbound;
   const { hostname, smtp } = settings();
+  const from = `<${fromAddress(transaction.sender, hostname)}>`;
+  const given = (id: string) => ({ hostname, id, from, now: clock.now() });
   const [only] = transaction.recipients.size === 1 ? [...transaction.recipients.values()] : [];
   return {
     store,
@@ -70,6 +72,8 @@ function intakeOf(session: SmtpSession, transaction: Transaction) {
       receivedHeader({
         helo: session.hostNameAppearsAs || "",
         client: session.relayText,
+        authenticated: session.auth !== undefined,
+        hidesClient: session.auth !== undefined && settings().auth.hideClientAddress,
         hostname,
         protocol: protocolOf(session, transaction),
         ...(session.secure ? { tls: tlsFacts(session._socket as TLSSocket) } : {}),
@@ -79,20 +83,16 @@ function intakeOf(session: SmtpSession, transaction: Transaction) {
       }),
     header: (id: string): HeaderRules => ({
       keep: new Set(["message-id", "precedence"]),
-      ...(session.listener.kind === "smtp" ? {} : { missing: submissionFields(hostname, id, clock.now()) }),
+      ...(isSubmission(session)
+        ? { drop: BLIND_FIELDS, missing: (seen) => missingFields(seen, given(id)) }
+        : {}),
     }),
   };
 }
 
-/** What a submission is given when it lacks it (RFC 6409 section 8). */
-export function submissionFields(
-  hostname: string,
-  id: string,
-  now: number,
-): NonNullable<HeaderRules["missing"]> {
-  return ({ names }) =>
-    (names.has("date") ? "" : `Date: ${mailDate(now)}\r\n`) +
-    (names.has("message-id") ? "" : `Message-ID: <${id}@${hostname}>\r\n`);
+/** A message from its author, which may lack what a message must have; all others are passed on as they are. */
+function isSubmission(session: SmtpSession): boolean {
+  return session.listener.kind !== "smtp" || session.auth !== undefined;
 }
 
 /** Commits the message, or drops it, or says why not. */
@@ -195,9 +195,9 @@ function expandedOf(transaction: Transaction): { expanded?: readonly ExpandedAdd
   return expanded.length === 0 ? {} : { expanded };
 }
 
-/** The id that {@link submissionFields} gave to a submission without one. */
+/** The id that {@link missingFields} gave to a submission without one. */
 function givenMessageId(session: SmtpSession, taken: Extract<Taken, { kind: "stored" }>): string | undefined {
-  return session.listener.kind === "smtp" || taken.seen.names.has("message-id")
+  return !isSubmission(session) || taken.seen.names.has("message-id")
     ? undefined
     : `<${taken.writer.id}@${session.inbound.settings().hostname}>`;
 }
@@ -227,6 +227,6 @@ function protocolOf(session: SmtpSession, transaction: Transaction): string {
     session.openingCommand === "EHLO",
     transaction.parameters.smtputf8,
     session.secure,
-    false,
+    session.auth !== undefined,
   );
 }

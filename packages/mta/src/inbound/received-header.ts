@@ -11,6 +11,10 @@ export interface ReceivedFacts {
   readonly helo: string;
   /** `mail.example.com [192.0.2.1]`, as {@link clientText} makes it. */
   readonly client: string;
+  /** Somebody has logged in with AUTH. */
+  readonly authenticated?: boolean;
+  /** Neither `helo` nor `client` is shown (auth.hideClientAddress). */
+  readonly hidesClient?: boolean;
   readonly hostname: string;
   readonly protocol: string;
   /** When the connection was encrypted. Nobody's certificate is asked for: `verify=NO`. */
@@ -24,7 +28,10 @@ export interface ReceivedFacts {
 /** The header, folded, with its final CRLF. */
 export function receivedHeader(facts: ReceivedFacts): string {
   const by = `by ${facts.hostname} (mailhost) with ${facts.protocol} id ${facts.id}`;
-  const lines = [`Received: from ${heloText(facts.helo)} (${facts.client})`];
+  const from = facts.hidesClient === true ? "" : `from ${heloText(facts.helo)} (${facts.client})`;
+  const authenticated = facts.authenticated === true ? "(authenticated bits=0)" : "";
+  const [first = "", ...more] = [from, authenticated].filter((part) => part !== "");
+  const lines = [`Received: ${first}`, ...more];
   if (facts.tls !== undefined) {
     const { version, cipher, bits } = facts.tls;
     lines.push(`(version=${version} cipher=${cipher} bits=${bits} verify=NO)`);

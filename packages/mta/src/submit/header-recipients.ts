@@ -14,9 +14,6 @@ export const RECIPIENT_FIELDS: ReadonlySet<string> = new Set([
   "resent-bcc",
 ]);
 
-/** Fields that must not reach anybody. */
-export const BLIND_FIELDS: ReadonlySet<string> = new Set(["bcc", "resent-bcc"]);
-
 /** The addresses, each once, in their order. */
 export function headerRecipients(seen: HeaderSummary): string[] {
   const resent = seen.values.some((v) => v.name.startsWith("resent-"));

@@ -4,14 +4,14 @@
  */
 import { domainKey, splitAddress } from "@mailhost/common/address";
 import type { Clock } from "@mailhost/common/clock";
-import type { HeaderRules, HeaderSummary } from "../inbound/header-filter.ts";
+import type { HeaderRules } from "../inbound/header-filter.ts";
 import { recipientParts } from "../inbound/inbound-parts.ts";
-import { mailDate } from "../inbound/mail-date.ts";
 import { readPathCommand } from "../inbound/path-command.ts";
 import { localReceivedHeader } from "../inbound/received-header.ts";
+import { BLIND_FIELDS, fromAddress, missingFields } from "../inbound/submission-fields.ts";
 import { interfaceAddresses } from "../policy/local-domains.ts";
 import type { Submission } from "./accept-submission.ts";
-import { BLIND_FIELDS, RECIPIENT_FIELDS } from "./header-recipients.ts";
+import { RECIPIENT_FIELDS } from "./header-recipients.ts";
 import type { AddressBook } from "./written-address.ts";
 
 /** The part of an intake that concerns the header. */
@@ -56,33 +56,14 @@ export function submittedHeader(
       missing: (seen) =>
         request.bySmtp === true
           ? ""
-          : missingFields(submission, { hostname, id, sender, now: clock.now() }, seen),
+          : missingFields(seen, {
+              hostname,
+              id,
+              from: fromText(submission, fromAddress(sender, hostname)),
+              now: clock.now(),
+            }),
     }),
   };
-}
-
-/** What a message has to have (RFC 5322 section 3.6); a resent one has it twice (section 3.6.6). */
-function missingFields(
-  submission: Submission,
-  facts: { readonly hostname: string; readonly id: string; readonly sender: string; readonly now: number },
-  { names }: HeaderSummary,
-): string {
-  const { hostname, id, sender, now } = facts;
-  const resent = [...names].some((name) => name.startsWith("resent-"));
-  const date = mailDate(now);
-  const messageId = `<${id}@${hostname}>`;
-  const from = fromText(submission, sender === "" ? `MAILER-DAEMON@${hostname}` : sender);
-  const fields: [string, string][] = [
-    ["Date", date],
-    ["Message-ID", messageId],
-    ["From", from],
-  ];
-  const lacking = (prefix: string) =>
-    fields
-      .filter(([name]) => !names.has((prefix + name).toLowerCase()))
-      .map(([name, value]) => `${prefix}${name}: ${value}\r\n`)
-      .join("");
-  return (resent ? lacking("Resent-") : "") + lacking("");
 }
 
 function fromText({ request, fullName, user }: Submission, address: string): string {

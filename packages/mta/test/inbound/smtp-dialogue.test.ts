@@ -181,7 +181,7 @@ test("REJECT for a client or a sender, DISCARD for a message", async () => {
   });
 });
 
-test("the submission port: RELAY networks only, Date and Message-ID are added", async () => {
+test("the submission port: RELAY networks only, Date, Message-ID and From are added", async () => {
   const host: InboundHost = { kind: "submission", access: { "127.0.0.7": "RELAY" }, drac: [OUTSIDE] };
   await over(host, async (fixture) => {
     const outside = await fixture.client(OUTSIDE);
@@ -194,7 +194,7 @@ test("the submission port: RELAY networks only, Date and Message-ID are added", 
     const { text, entry } = fixture.stored[0]!;
     assert.match(
       text,
-      /\r\nSubject: x\r\nDate: [^\r\n]+\r\nMessage-ID: <Q2@mail\.linuxaid\.com\.cn>\r\n\r\nbody\r\n$/,
+      /\r\nSubject: x\r\nDate: [^\r\n]+\r\nMessage-ID: <Q2@mail\.linuxaid\.com\.cn>\r\nFrom: <a@b\.example>\r\n\r\nbody\r\n$/,
     );
     assert.equal(entry.messageId, "<Q2@mail.linuxaid.com.cn>");
     assert.deepEqual(entry.recipients[0]!.target, { kind: "remote", domain: "far.example" });
