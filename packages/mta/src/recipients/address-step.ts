@@ -15,7 +15,7 @@ import { reply } from "../policy/reply.ts";
 import type { Expansion, Way } from "./expansion.ts";
 import { sendToHub, viaOf } from "./hub-step.ts";
 import { expandName } from "./name-step.ts";
-import type { RecipientParts } from "./recipient-parts.ts";
+import { findDomainAccount, type RecipientParts } from "./recipient-parts.ts";
 
 /** How often virtusertable may lead back to itself; Sendmail's rewriting stops there too. */
 const MAX_VIRTUAL = 50;
@@ -119,6 +119,10 @@ function virtualAddress(
   if (parts.virtusertable === undefined || domain === "" || !isVirtual(parts, key)) return undefined;
   const found = findVirtualUser(parts.virtusertable, localPart, key);
   if (found === undefined) return undefined;
+  // An entry for all that are left is not for the domain's own users.
+  const isCatchAll = /^[@+]/.test(found.key);
+  if (isCatchAll && findDomainAccount(parts, { name: localPartKey(localPart), domain: key }) !== undefined)
+    return undefined;
   if (found.target.kind === "error") {
     expansion.step("virtusertable", `${found.key}: error`);
     expansion.failAbout(way, found.target.reply);

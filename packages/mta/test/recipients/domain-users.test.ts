@@ -79,6 +79,15 @@ test("virtusertable comes first", async () => {
   await same(resolve("carol@a.test", { virtusertable }), ["mailbox carol@a.test"]);
 });
 
+test("a catch-all of virtusertable is for whoever is no user of the domain", async () => {
+  const virtusertable = { "@a.test": "alice@b.test", "+*@b.test": "bob" };
+  await same(resolve("carol@a.test", { virtusertable }), ["mailbox carol@a.test"]);
+  await same(resolve("carol+x@a.test", { virtusertable }), ["mailbox carol@a.test detail x"]);
+  await same(resolve("nobody@a.test", { virtusertable }), ["mailbox alice@b.test"]);
+  await same(resolve("alice+x@b.test", { virtusertable }), ["mailbox alice@b.test detail x"]);
+  await same(resolve("bob+x@b.test", { virtusertable }), ["mailbox bob"]);
+});
+
 test("an owner is looked for in the list's domain", async () => {
   const aliases = { "list@a.test": "bob, carol@a.test", "owner-list@a.test": "alice@a.test" };
   await same(resolve("list@a.test", { aliases }), [
