@@ -19,9 +19,11 @@ import { reservedPort } from "./reserved-port.ts";
 export interface PebbleOptions {
   /** Where it looks up names: `127.0.0.1:PORT`. */
   readonly dns: string;
+  /** The port that it asks its questions at; a free one when not given. */
+  readonly challengePort?: number;
   /** Seconds that its certificates are valid for; five years when not given. */
   readonly validity?: number;
-  /** Names that it gives no certificates for. */
+  /** Names that it gives no certificates for, of two labels: with longer ones this version fails at shorter names. */
   readonly blocked?: readonly string[];
 }
 
@@ -57,7 +59,11 @@ export async function startPebble(t: Scope, options: PebbleOptions): Promise<Peb
   if (made.code !== 0) throw new Error(`openssl: ${made.stderr}`);
   let wrote = "";
   for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
-    const [acme, management, challengePort] = [await reservedPort(), await reservedPort(), await reservedPort()];
+    const [acme, management, challengePort] = [
+      await reservedPort(),
+      await reservedPort(),
+      options.challengePort ?? (await reservedPort()),
+    ];
     const config = {
       pebble: {
         listenAddress: `127.0.0.1:${acme}`,
