@@ -28,6 +28,7 @@ import { noteText } from "./note-text.ts";
 import { checkPermissions } from "./permissions.ts";
 import { checkQuotas } from "./quotas.ts";
 import { checkRelaying } from "./relaying.ts";
+import { checkTls, type TlsSurroundings } from "./tls.ts";
 import { checkWaitingMessages } from "./waiting-messages.ts";
 
 /** Runs every check; the settings first, as nothing else makes sense with broken ones. */
@@ -46,6 +47,7 @@ export async function checkHost(givenSite: Site): Promise<Finding[]> {
     return [findingOf("settings", error)];
   }
   const accounts = accountsOf(site, settings);
+  const surroundings = acmeSurroundings(settings, identity);
   return [
     ...checkSource(loaded),
     ...checkNames(settings, loaded.source ?? site.settingsFile),
@@ -54,8 +56,8 @@ export async function checkHost(givenSite: Site): Promise<Finding[]> {
     ...checkWaitingMessages(site),
     ...checkHomes(settings, identity),
     ...(await checkMailboxes(site, (name) => accounts?.find(name)?.uid, identity.uid)),
-    ...checkTls(site, settings),
-    ...(await checkAcme(site, settings, acmeSurroundings(settings, identity))),
+    ...(await checkTls(site, settings, { source: loaded.source ?? site.settingsFile, ...surroundings })),
+    ...(await checkAcme(site, settings, surroundings)),
     ...(await checkPorts(site, settings)),
     ...checkOpenFiles(settings),
   ];
@@ -136,22 +138,10 @@ function checkOpenFiles({ pop3 }: Settings): Finding[] {
   return text === undefined ? [] : [{ level: "warning", about: "limits", text }];
 }
 
-function checkTls(site: Site, settings: Settings): Finding[] {
-  const missing = [settings.tls.cert, settings.tls.key]
-    .map((p) => sitePath(site, p))
-    .filter((p) => !existsSync(p));
-  return missing.length === 0
-    ? [{ level: "ok", about: "tls", text: "certificate and key are there" }]
-    : [
-        {
-          level: "warning",
-          about: "tls",
-          text: `no ${missing.join(", no ")}: neither STARTTLS, smtps nor pop3s`,
-        },
-      ];
-}
-
-function acmeSurroundings({ dns }: Settings, identity: Identity): AcmeSurroundings {
+function acmeSurroundings(
+  { dns }: Settings,
+  identity: Identity,
+): AcmeSurroundings & Pick<TlsSurroundings, "resolver"> {
   const own = interfaceAddresses();
   return {
     identity,
@@ -174,8 +164,8 @@ async function checkPorts(site: Site, settings: Settings): Promise<Finding[]> {
       },
     ];
   }
-  const { cert, key } = settings.tls;
-  const withTls = [cert, key].every((path) => existsSync(sitePath(site, path)));
+  const { cert, key, selfSigned } = settings.tls;
+  const withTls = selfSigned || [cert, key].every((path) => existsSync(sitePath(site, path)));
   const kinds = LISTENER_KINDS.filter((kind) => withTls || !NEED_TLS.has(kind));
   const findings: Finding[] = [];
   for (const kind of kinds) {

@@ -36,7 +36,10 @@ export function checkPermissions(
   const findings = [
     ...folders.flatMap((path) => (asRoot && look(path) === undefined ? [] : checkFolder(path, identity))),
     ...(asRoot ? [] : checkLog(site, identity)),
-    ...files.filter((path) => path !== "").flatMap((path) => checkReadable(path, identity)),
+    ...files
+      // What only root may read of these, a process that stays root reads for the host.
+      .filter((path) => path !== "" && !(asRoot && tlsFiles(site, settings).includes(path)))
+      .flatMap((path) => checkReadable(path, identity)),
     ...[site.etcMail, ...files].filter((path) => path !== "").flatMap(checkOthersWrite),
     ...checkTraceFile(site, settings),
     ...checkUsersFile(site, identity),

@@ -32,6 +32,8 @@ export interface InitArguments {
   readonly smtpPort?: number;
   readonly submissionPort?: number;
   readonly pop3Port?: number;
+  readonly smtpsPort?: number;
+  readonly pop3sPort?: number;
 }
 
 /**
@@ -80,7 +82,13 @@ function newSite(args: InitArguments): NewSite {
   const lans = args.lan.flatMap((l) => l.split(/[\s,]+/)).filter((l) => l !== "");
   if (lans.length === 0) throw new UserError("--lan: name at least one network, such as 202.99.11", EX_USAGE);
   const networks = [...new Set(lans.map((lan) => checked("--lan", lan, readNetwork(lan))))];
-  const ports = Object.entries({ smtp: args.smtpPort, submission: args.submissionPort, pop3: args.pop3Port });
+  const ports = Object.entries({
+    smtp: args.smtpPort,
+    submission: args.submissionPort,
+    pop3: args.pop3Port,
+    smtps: args.smtpsPort,
+    pop3s: args.pop3sPort,
+  });
   for (const [kind, port] of ports) {
     if (port !== undefined && !(Number.isInteger(port) && port >= 0 && port <= 65_535)) {
       throw new UserError(`--${kind}-port: expected a port, 0 to 65535, found "${port}"`, EX_USAGE);

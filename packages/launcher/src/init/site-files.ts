@@ -9,8 +9,14 @@ export interface NewSite {
   readonly hostname: string;
   /** Keys of `access`, from init/network.ts. */
   readonly networks: readonly string[];
-  /** Ports other than 25, 587 and 110. */
-  readonly ports: { readonly smtp?: number; readonly submission?: number; readonly pop3?: number };
+  /** Ports other than 25, 587, 110, 465 and 995. */
+  readonly ports: {
+    readonly smtp?: number;
+    readonly submission?: number;
+    readonly pop3?: number;
+    readonly smtps?: number;
+    readonly pop3s?: number;
+  };
 }
 
 /** One file. */
@@ -37,10 +43,15 @@ export function siteFiles(site: NewSite): SiteFile[] {
 
 function settings(site: NewSite): string {
   const given = new Map([["hostname", site.hostname]]);
-  const { smtp, submission, pop3 } = site.ports;
+  const { smtp, submission, pop3, smtps, pop3s } = site.ports;
   if (smtp !== undefined) given.set("smtp.listen", `["0.0.0.0:${smtp}"]`);
   if (submission !== undefined) given.set("smtp.submission", `["0.0.0.0:${submission}"]`);
   if (pop3 !== undefined) given.set("pop3.listen", `["0.0.0.0:${pop3}"]`);
+  // A host on ports of its own is a trial beside another, or nobody's who may bind 465 and 995.
+  const onOwnPorts = [smtp, submission, pop3].some((port) => port !== undefined);
+  const secure = (port: number | undefined) => (port === undefined ? "[]" : `["0.0.0.0:${port}"]`);
+  if (smtps !== undefined || onOwnPorts) given.set("smtp.smtps", secure(smtps));
+  if (pop3s !== undefined || onOwnPorts) given.set("pop3.pop3s", secure(pop3s));
   return settingsFile(given);
 }
 
