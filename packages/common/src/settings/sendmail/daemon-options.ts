@@ -15,7 +15,7 @@ const PORTS: Readonly<Record<string, number>> = {
 };
 
 /** Modifiers that mailhost's listeners have by their kind, or that change nothing here. */
-const USUAL_MODIFIERS = "EaChObs";
+const USUAL_MODIFIERS = "EaAChObs";
 
 /** Fills smtp.listen, smtp.submission and smtp.smtps. None at all means port 25. */
 export function applyDaemonOptions(given: readonly Given[], draft: Draft): void {

@@ -6,6 +6,7 @@ import { nearest } from "../nearest.ts";
 import { OPTIONS } from "../options.ts";
 import { readOptionText } from "../read-option.ts";
 import type { Settings } from "../settings.ts";
+import { applyAuthentication } from "./authentication.ts";
 import { applyClasses, type ReadLines } from "./classes.ts";
 import { ConfigFaults } from "./config-faults.ts";
 import { applyDaemonOptions } from "./daemon-options.ts";
@@ -15,7 +16,6 @@ import { applyMacros } from "./macros.ts";
 import { applyMailers } from "./mailers.ts";
 import { applyMaps } from "./maps.ts";
 import type { Note, Origin, SendmailConfig } from "./model.ts";
-import { readWords } from "./option-values.ts";
 import { optionNamed } from "./options.ts";
 import { type Machine, sendmailDefaults } from "./sendmail-defaults.ts";
 
@@ -81,25 +81,6 @@ function applyOptions(config: SendmailConfig, draft: Draft): void {
       draft.set(path, given.value.trim().replace(/^\/+/, ""), given.origin);
     }
   }
-}
-
-/**
- * Whether passwords may come unencrypted: where PLAIN or LOGIN are offered and AuthOptions has no `p`. That concerns POP3; that
- * nobody can log in by SMTP is said to whoever asked for mechanisms.
- */
-function applyAuthentication(config: SendmailConfig, draft: Draft): void {
-  const mechanisms = config.options.get("AuthMechanisms")?.at(-1);
-  if (mechanisms === undefined) return;
-  if (mechanisms.value.trim() === "") return;
-  draft.note(
-    mechanisms.origin,
-    "SMTP AUTH is not offered: who sends through this host is decided by address (access, relay-domains, POP before SMTP)",
-  );
-  const plain = readWords(mechanisms.value).some((m) => /^(?:plain|login)$/i.test(m));
-  const options = config.options.get("AuthOptions")?.at(-1)?.value ?? "";
-  if (!plain || options.includes("p")) return;
-  draft.set("tls.allowPlaintextAuth", true, mechanisms.origin);
-  draft.note(mechanisms.origin, "POP3 takes passwords unencrypted, as AuthOptions has no p");
 }
 
 function applyFeatures(config: SendmailConfig, draft: Draft): void {

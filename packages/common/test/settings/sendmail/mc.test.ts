@@ -36,8 +36,8 @@ describe("the article's config.mc", () => {
     assert.deepEqual(
       notes.map((note) => note.text),
       [
-        "SMTP AUTH is not offered: who sends through this host is decided by address (access, relay-domains, POP before SMTP)",
-        "POP3 takes passwords unencrypted, as AuthOptions has no p",
+        "AuthMechanisms: DIGEST-MD5: there are CRAM-MD5, PLAIN, LOGIN here",
+        "SMTP and POP3 take passwords unencrypted, as AuthOptions has no p",
       ],
     );
   });
@@ -69,9 +69,29 @@ test("a config.mc in RedHat's manner", () => {
   assert.deepEqual(notesOf(reading), [
     "14: a host that is its own best MX reports a loop",
     "20: the user database is not read; use aliases, virtusertable and genericstable",
-    "24: SMTP AUTH is not offered: who sends through this host is decided by address (access, relay-domains, POP before SMTP)",
+    "24: AuthMechanisms: EXTERNAL GSSAPI DIGEST-MD5: there are CRAM-MD5, PLAIN, LOGIN here",
   ]);
   assert.deepEqual(fromBuilt(REDHAT_MC).settings, settings);
+});
+
+test("SMTP AUTH: what is offered must be in AuthMechanisms and in TRUST_AUTH_MECH", () => {
+  const define = (list: string) => `define(\`confAUTH_MECHANISMS', \`${list}')\n`;
+  const trust = (list: string) => `TRUST_AUTH_MECH(\`${list}')\n`;
+  const noClear = "define(`confAUTH_OPTIONS', `A p y')\n";
+  const cases: readonly (readonly [text: string, mechanisms: readonly string[], clear: boolean])[] = [
+    ["", [], false],
+    [trust("CRAM-MD5 LOGIN"), ["CRAM-MD5"], false],
+    [define("LOGIN PLAIN CRAM-MD5"), [], true],
+    [trust("LOGIN plain") + define("LOGIN PLAIN CRAM-MD5"), ["PLAIN", "LOGIN"], true],
+    [trust("LOGIN PLAIN") + define("LOGIN PLAIN") + noClear, ["PLAIN", "LOGIN"], false],
+    [`${trust("PLAIN")}${define("PLAIN")}${noClear}DAEMON_OPTIONS(\`Port=smtp, M=A')\n`, [], false],
+    [`${trust("PLAIN")}${define("PLAIN")}${noClear}DAEMON_OPTIONS(\`Port=587, M=Ea')\n`, ["PLAIN"], false],
+  ];
+  for (const [text, mechanisms, clear] of cases) {
+    const { auth, tls } = fromMc(`OSTYPE(\`linux')\n${text}MAILER(\`smtp')\n`).settings;
+    assert.deepEqual(auth.mechanisms, mechanisms, text);
+    assert.equal(tls.allowPlaintextAuth, clear, text);
+  }
 });
 
 describe("what a config.mc says", () => {
