@@ -232,3 +232,32 @@ test("kill -9 of delivery and fetching loses nothing, and what a crash left is m
   assert.equal(subjects.filter((s) => s === "from a drop").length, 1);
   assert.ok(!existsSync(host.path("var/spool/mail/a.example/q/.alice.pop")));
 });
+
+test("procmail is told the whole address and the domain", needs("procmail"), async (t) => {
+  const site = await prepareSite(t, { files: FILES, users: ["alice@a.example", "alice"] });
+  site.write("domains.rc", "SHELL=/bin/sh\n:0 w\n| cat > $OUT/$BOX.$DOMAIN\n");
+  mkdirSync(site.path("delivered"), { mode: 0o777 });
+  chmodSync(site.root, 0o755);
+  chmodSync(site.path("delivered"), 0o777);
+  const command = `/usr/bin/procmail -t -Y -m OUT=${site.path("delivered")} BOX=$u DOMAIN=$d ${site.path("domains.rc")}`;
+  const settings = JSON.parse(site.read("etc/mail/mailhost.yaml")) as Record<string, unknown>;
+  site.write(
+    "etc/mail/mailhost.yaml",
+    JSON.stringify({ ...settings, local: { mailer: "procmail", procmailCommand: command } }),
+  );
+  const host = await startOn(t, site);
+  const reply = await sendMail(
+    host.smtp,
+    { from: "li@far.example", to: "alice@a.example" },
+    mailText("by procmail"),
+  );
+  assert.equal(reply.code, 250);
+  const file = host.path("delivered/alice@a.example.a.example");
+  await eventually(
+    () => existsSync(file) && host.read("delivered/alice@a.example.a.example").includes("by procmail"),
+    {
+      within: 30_000,
+      what: `procmail's file; the log ends\n${host.log().slice(-2000)}`,
+    },
+  );
+});
