@@ -26,7 +26,8 @@ export interface IndexStore {
   /** The index of a mailbox; undefined when there is none, or it is damaged, which is logged. */
   read(name: string): Promise<MailboxIndex | undefined>;
   /**
-   * Replaces the index of a mailbox in one commit. A failure is logged, not thrown: the mailbox will be read again.
+   * Replaces the index of a mailbox in one commit. A failure is logged, not thrown: the mailbox will be read again. Nobody has
+   * to wait for it but whoever gives the session's lock back; what is asked for meanwhile is carried out behind it.
    *
    * @param unchanged so many messages at its start are as they are in the store
    */
@@ -72,8 +73,39 @@ export function openIndexStore(site: Site, { log, clock }: { log: Log; clock: Cl
     maxReaders: INDEX_READERS,
   });
   const held = new HeldIndexes(HELD);
+  /** What is being written, by mailbox. */
+  const writing = new Map<string, Promise<void>>();
+  const write = async (name: string, index: MailboxIndex, unchanged: number) => {
+    try {
+      held.drop(name);
+      const head = await writeIndex(env, name, index, stale.has(name) ? 0 : unchanged);
+      held.hold(name, head, { ...index, naming: head.naming });
+      stale.delete(name);
+    } catch (error) {
+      stale.add(name);
+      log.write("warn", `${path}: the index of ${name} can not be written: ${messageOf(error)}`);
+    }
+  };
+  const forget = async (name: string) => {
+    try {
+      held.drop(name);
+      if (env.get([name, HEAD]) !== undefined) await remove(env, name);
+    } catch (error) {
+      log.write("warn", `${path}: the index of ${name} can not be dropped: ${messageOf(error)}`);
+    }
+  };
+  /** Begins at once, unless something is being done to the same index. */
+  const inTurn = (name: string, work: () => Promise<void>): Promise<void> => {
+    const now = writing.get(name)?.then(work) ?? work();
+    const done = now.finally(() => {
+      if (writing.get(name) === done) writing.delete(name);
+    });
+    writing.set(name, done);
+    return done;
+  };
   return {
     async read(name) {
+      await writing.get(name);
       try {
         const index = await readIndex(env, name, held);
         if (index !== "damaged") return index;
@@ -83,35 +115,21 @@ export function openIndexStore(site: Site, { log, clock }: { log: Log; clock: Cl
       }
       return undefined;
     },
-    async write(name, index, unchanged) {
-      try {
-        held.drop(name);
-        const head = await writeIndex(env, name, index, stale.has(name) ? 0 : unchanged);
-        held.hold(name, head, { ...index, naming: head.naming });
-        stale.delete(name);
-      } catch (error) {
-        stale.add(name);
-        log.write("warn", `${path}: the index of ${name} can not be written: ${messageOf(error)}`);
-      }
-    },
-    async forget(name) {
-      try {
-        held.drop(name);
-        if (env.get([name, HEAD]) !== undefined) await remove(env, name);
-      } catch (error) {
-        log.write("warn", `${path}: the index of ${name} can not be dropped: ${messageOf(error)}`);
-      }
-    },
+    write: (name, index, unchanged) => inTurn(name, () => write(name, index, unchanged)),
+    forget: (name) => inTurn(name, () => forget(name)),
     async sweep(isThere) {
       try {
         for (const name of namesIn(env)) {
-          if (!(await isThere(name))) await this.forget(name);
+          if (!(await isThere(name))) await inTurn(name, () => forget(name));
         }
       } catch (error) {
         log.write("warn", `${path}: can not be swept: ${messageOf(error)}`);
       }
     },
-    close: () => env.close(),
+    async close() {
+      await Promise.all(writing.values());
+      await env.close();
+    },
   };
 }
 

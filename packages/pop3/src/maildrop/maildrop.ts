@@ -28,6 +28,8 @@ export interface MaildropParts {
   /** The index at login; undefined when there was no mbox. */
   readonly index: MailboxIndex | undefined;
   readonly lock: SessionLock;
+  /** The index on its way to the disk: the lock is kept until it is there, so that no other session's gets in between. */
+  readonly written?: Promise<void>;
 }
 
 /** An open mailbox. */
@@ -38,6 +40,7 @@ export class Maildrop {
   lastSeen: number;
   readonly #file: FileHandle | undefined;
   readonly #lock: SessionLock;
+  readonly #written: Promise<void> | undefined;
   readonly #deleted = new Set<number>();
   /** Numbers of messages that were retrieved whole. */
   readonly #retrieved = new Set<number>();
@@ -47,7 +50,8 @@ export class Maildrop {
   #seen: FileIdentity | undefined;
   #closed = false;
 
-  constructor({ paths, file, index, lock }: MaildropParts) {
+  constructor({ paths, file, index, lock, written }: MaildropParts) {
+    this.#written = written;
     this.paths = paths;
     this.index = index;
     this.#file = file;
@@ -180,6 +184,7 @@ export class Maildrop {
     this.#closed = true;
     const closing = this.#file?.close();
     try {
+      await this.#written;
       await this.#lock.release();
     } finally {
       await closing;

@@ -21,9 +21,9 @@ import type { Site } from "@mailhost/common/site";
 import type { BackgroundMoves } from "./background-moves.ts";
 import type { IndexStore } from "./index-store.ts";
 import { identityOf, isSameFile, type MailboxIndex } from "./mailbox-index.ts";
-import { Maildrop } from "./maildrop.ts";
+import { Maildrop, type MaildropParts } from "./maildrop.ts";
 import { openUnlocked } from "./open-unlocked.ts";
-import { refreshIndex } from "./refresh.ts";
+import { type Refreshed, refreshIndex } from "./refresh.ts";
 
 /** What opening and updating a mailbox needs. */
 export interface MaildropContext {
@@ -89,7 +89,7 @@ async function readMailbox(
   context: MaildropContext,
   paths: MailboxPaths,
   user: string,
-): Promise<{ file: FileHandle | undefined; index: MailboxIndex | undefined }> {
+): Promise<Omit<MaildropParts, "paths" | "lock">> {
   const { store, clock, log, lockTimeout: timeout, preparations, uidFormat = "default" } = context;
   const [asked, unlocked] = await Promise.allSettled([
     neededOf(preparations, paths, user),
@@ -109,19 +109,20 @@ async function readMailbox(
     return { file: undefined, index: undefined };
   }
   let file: FileHandle | undefined;
+  let refreshed: Refreshed | undefined;
   try {
     for (const preparation of needed) await preparation.run(box, user);
-    const opened = await openToRead(box);
-    file = opened;
-    const { index, how, unchanged } = await refreshIndex(opened, await store.read(paths.name), uidFormat);
-    if (how === "scanned") tellOfJunk(index, paths, log);
-    if (how !== "kept") await store.write(paths.name, index, unchanged);
-    file = undefined;
-    return { file: opened, index };
+    file = await openToRead(box);
+    refreshed = await refreshIndex(file, await store.read(paths.name), uidFormat);
   } finally {
-    await file?.close();
+    if (refreshed === undefined) await file?.close();
     await box.release();
   }
+  const { index, how, unchanged } = refreshed;
+  if (how === "scanned") tellOfJunk(index, paths, log);
+  if (how === "kept") return { file, index };
+  // The client need not wait until it is on the disk.
+  return { file, index, written: store.write(paths.name, index, unchanged) };
 }
 
 async function neededOf(

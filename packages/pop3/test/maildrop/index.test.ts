@@ -91,6 +91,24 @@ test("of one that grew the end is read", async (t) => {
   assert.deepEqual(await box.look(), { ...grown, how: "kept" });
 });
 
+test("what is being written is there for whoever asks, in the order it was given, and at the end", async (t) => {
+  const box = mailbox(t, THREE.join(""));
+  const file = await open(box.path, "r");
+  t.after(() => file.close());
+  const { index } = await refreshIndex(file, undefined);
+  const first = box.store.write("wang", { ...index, fingerprint: Buffer.alloc(16, 1) }, 0);
+  const second = box.store.write("wang", { ...index, fingerprint: Buffer.alloc(16, 2) }, 0);
+  assert.equal((await box.store.read("wang"))?.fingerprint[0], 2);
+  await Promise.all([first, second]);
+  void box.store.write("wang", index, 0);
+  void box.store.forget("wang");
+  assert.equal(await box.store.read("wang"), undefined);
+  void box.store.write("wang", index, 0);
+  await box.reopen();
+  assert.equal((await box.look()).how, "kept");
+  assert.deepEqual(box.logged, []);
+});
+
 test("growth over the edge of a stored chunk", async (t) => {
   const many = Array.from({ length: 1023 }, (_, i) => mboxText(mail(`m${i}`), i));
   const box = mailbox(t, many.join(""));
