@@ -3,6 +3,8 @@
  */
 import { constants } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
+import { dirname } from "node:path";
+import { errnoOf } from "../errors.ts";
 import type { FileSystem } from "./file-system.ts";
 
 /**
@@ -38,4 +40,21 @@ export async function syncFolder(fileSystem: FileSystem, path: string): Promise<
   } finally {
     await folder.close();
   }
+}
+
+/**
+ * Makes a folder and those above it, durably: after a power loss it is there. Costs one look when it is there already.
+ *
+ * @throws errors of the system
+ */
+export async function makeFolder(fileSystem: FileSystem, path: string): Promise<void> {
+  try {
+    await fileSystem.stat(path);
+    return;
+  } catch (error) {
+    if (errnoOf(error) !== "ENOENT") throw error;
+  }
+  await makeFolder(fileSystem, dirname(path));
+  await fileSystem.mkdir(path);
+  await syncFolder(fileSystem, dirname(path));
 }

@@ -16,7 +16,7 @@ import type { FileHandle } from "node:fs/promises";
 import { dirname } from "node:path";
 import { errnoOf } from "../errors.ts";
 import type { FileSystem } from "../fs/file-system.ts";
-import { readWhole, syncFolder, writeWhole } from "../fs/whole-io.ts";
+import { makeFolder, readWhole, syncFolder, writeWhole } from "../fs/whole-io.ts";
 
 /** Which mbox a record is about, and when it was written. */
 export interface JournalSubject {
@@ -103,7 +103,7 @@ export async function openJournal(fileSystem: FileSystem, path: string): Promise
     if (errnoOf(error) !== "ENOENT") throw error;
   }
   const folder = dirname(path);
-  await fileSystem.mkdir(folder);
+  await makeFolder(fileSystem, folder);
   const file = await fileSystem.open(path, flags | O_CREAT, 0o600);
   try {
     await syncFolder(fileSystem, folder);

@@ -12,7 +12,7 @@ import { join } from "node:path";
 import type { Clock } from "@mailhost/common/clock";
 import { errnoOf, messageOf } from "@mailhost/common/errors";
 import { type FileSystem, nodeFileSystem } from "@mailhost/common/fs/file-system";
-import { readWhole, syncFolder, writeWhole } from "@mailhost/common/fs/whole-io";
+import { makeFolder, readWhole, syncFolder, writeWhole } from "@mailhost/common/fs/whole-io";
 import type { Log } from "@mailhost/common/log/log";
 import type { LockedMailbox } from "@mailhost/common/mbox/lock";
 import { mailboxNameFault } from "@mailhost/common/mbox/mailboxes";
@@ -72,7 +72,7 @@ export async function keepRemoved(
   const folder = removedFolder(site, box.paths.name);
   let torn: string | undefined;
   try {
-    await fileSystem.mkdir(folder);
+    await makeFolder(fileSystem, folder);
     const made = await create(fileSystem, folder, clock.now());
     torn = made.torn;
     try {
