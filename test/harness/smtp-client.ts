@@ -43,7 +43,14 @@ export interface SmtpOptions extends ConnectOptions {
 
 /** Opens a session and says EHLO. */
 export async function openSmtp(to: Endpoint, options: SmtpOptions = {}): Promise<SmtpClient> {
-  const connection = await Connection.open(to, options);
+  return smtpOver(await Connection.open(to, options), options);
+}
+
+/** The same over a connection that is there already, such as an encrypted one. */
+export async function smtpOver(
+  connection: Connection,
+  options: SmtpOptions & { readonly greeted?: boolean } = {},
+): Promise<SmtpClient> {
   const read = () => readReply(connection);
   const command = async (line: string): Promise<Reply> => {
     await connection.write(`${line}\r\n`);
@@ -53,7 +60,7 @@ export async function openSmtp(to: Endpoint, options: SmtpOptions = {}): Promise
     await connection.write(dotStuffed(message));
     return read();
   };
-  const greeting = await read();
+  const greeting = options.greeted === true ? { code: 220, text: "" } : await read();
   if (greeting.code === 220) await command(`EHLO ${options.helo ?? "client.test"}`);
   return {
     connection,
