@@ -62,7 +62,8 @@ export interface SiteTables {
 }
 
 /** What the settings say of tables. */
-export type TableChoice = Pick<Settings, "tables" | "domains"> & Partial<Pick<Settings, "quota">>;
+export type TableChoice = Pick<Settings, "tables" | "domains"> &
+  Partial<Pick<Settings, "quota" | "hostname">>;
 
 /**
  * Opens the tables of a site. Faults are logged, never thrown; {@link SiteTables.check} tells them.
@@ -82,8 +83,12 @@ export function openSiteTables(
   },
 ): SiteTables {
   const { log, onReload } = options;
-  const { tables, domains, quota }: TableChoice =
-    options.settings ?? assemble(new Map(OPTIONS.map((o) => [o.path, o.default()])));
+  const {
+    tables,
+    domains,
+    quota,
+    hostname = "",
+  }: TableChoice = options.settings ?? assemble(new Map(OPTIONS.map((o) => [o.path, o.default()])));
   const all: LiveTable[] = [];
   const common = {
     log,
@@ -114,7 +119,7 @@ export function openSiteTables(
       open(
         "aliases",
         path,
-        (text, file) => parseAliasText(text, file, (d) => localHostNames.has(d)),
+        (text, file) => parseAliasText(text, file, (d) => localHostNames.has(d) || d === domainKey(hostname)),
         "aliases",
       ),
     ),

@@ -31,7 +31,8 @@ export function checkPermissions(
 ): Finding[] {
   // Root makes what is missing at the start, and hands queue, state and log over before it becomes who the daemons are.
   const asRoot = process.getuid?.() === 0;
-  const folders = asRoot ? [site.spoolDir] : [site.spoolDir, site.queueDir, site.stateDir, site.runDir];
+  const spool = new Set([site.spoolDir, ...site.mailboxFolders().map(({ path }) => path)]);
+  const folders = [...spool, ...(asRoot ? [] : [site.queueDir, site.stateDir, site.runDir])];
   const files = [source ?? "", ...tableFiles(site, settings), ...tlsFiles(site, settings)];
   const findings = [
     ...folders.flatMap((path) => (asRoot && look(path) === undefined ? [] : checkFolder(path, identity))),

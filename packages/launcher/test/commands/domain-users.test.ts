@@ -127,6 +127,16 @@ test("usage lists how full mailboxes are; check names the full ones and limits o
   );
 });
 
+test("a domain's folder that the daemons cannot write to is an error", {
+  skip: process.getuid?.() !== 0 && "root alone can check for another user",
+}, async (t) => {
+  const { site, findings } = hostOf(t, { "mailhost.yaml": `${SETTINGS}run: {user: mail}\n` });
+  mkdirSync(join(site.spoolDir, "a.example"), { mode: 0o755 });
+  assert.ok(
+    (await findings("permissions")).includes("error: /var/spool/mail/a.example: mail cannot write in it"),
+  );
+});
+
 test("a faulty line of quotas is a fault of the tables", async (t) => {
   const { findings } = hostOf(t, { quotas: "alice plenty\n" });
   assert.match(

@@ -109,8 +109,8 @@ function figures(aliases: ParsedAliases): string {
   return `${aliases.count} aliases, longest ${aliases.longest} bytes, ${aliases.total} bytes total`;
 }
 
-/** The domains that are certainly ours, for the search for loops; what cannot be read here is told elsewhere. */
-function ourDomains(site: Site): ReadonlySet<string> {
+/** The domains that are certainly ours, for `name@domain:` and the search for loops; what cannot be read here is told elsewhere. */
+export function ourDomains(site: Site): ReadonlySet<string> {
   const file = join(site.etcMail, "local-host-names");
   let text = "";
   try {
@@ -120,7 +120,8 @@ function ourDomains(site: Site): ReadonlySet<string> {
   }
   const names = new Set(parseLocalHostNames(text, file).entries.keys());
   try {
-    names.add(domainKey(loadSettings(site).hostname));
+    const { hostname, domains } = loadSettings(site);
+    for (const name of [hostname, ...domains.local]) names.add(domainKey(name));
   } catch {
     // Faulty settings are the business of start and check; aliases can be made without them.
   }

@@ -14,7 +14,7 @@ import { compiledName, type OctetEntry } from "@mailhost/common/tables/compile";
 import { openCompiledTable } from "@mailhost/common/tables/compiled-table";
 import { fromOctets, toOctets } from "@mailhost/common/tables/table-file";
 import { berkeleyEntries, isBerkeleyDbFile } from "./import-map.ts";
-import { aliasFiles } from "./newaliases.ts";
+import { aliasFiles, ourDomains } from "./newaliases.ts";
 import { type OctetOutput, printOctets } from "./print-octets.ts";
 import { systemMessage } from "./system-message.ts";
 
@@ -58,7 +58,8 @@ export async function run(argv: readonly string[], io: PraliasesOutput = process
   let code: number = EX_OK;
   for (const file of files) {
     try {
-      await printFile(file, names, missing, { json: values.json === true, io });
+      const json = values.json === true;
+      await printFile(file, names, missing, { json, io, ours: () => ourDomains(site) });
     } catch (error) {
       const reason = error instanceof ConfigError ? error.message : `${file}: ${systemMessage(error)}`;
       io.stderr.write(`praliases: ${reason}\n`);
@@ -86,9 +87,13 @@ async function printFile(
   file: string,
   names: readonly string[],
   missing: Set<string>,
-  { json, io }: { readonly json: boolean; readonly io: PraliasesOutput },
+  {
+    json,
+    io,
+    ours,
+  }: { readonly json: boolean; readonly io: PraliasesOutput; readonly ours: () => ReadonlySet<string> },
 ): Promise<void> {
-  const aliases = openAliases(file);
+  const aliases = openAliases(file, ours);
   const line = ([name, value]: OctetEntry): string =>
     json
       ? toOctets(`${JSON.stringify({ name: fromOctets(name), value: fromOctets(value), file })}\n`)
@@ -111,10 +116,11 @@ async function printFile(
   }
 }
 
-function openAliases(given: string): OpenAliases {
+function openAliases(given: string, ours: () => ReadonlySet<string>): OpenAliases {
   const compiled = compiledName(given);
   if (!existsSync(compiled)) {
-    const { entries } = parseAliasText(readFileSync(given, "utf8"), given);
+    const domains = ours();
+    const { entries } = parseAliasText(readFileSync(given, "utf8"), given, (domain) => domains.has(domain));
     return fromEntries(Array.from(entries, ([name, value]) => [toOctets(name), toOctets(value)] as const));
   }
   if (isBerkeleyDbFile(compiled)) {

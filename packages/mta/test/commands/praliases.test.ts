@@ -42,6 +42,29 @@ test("all aliases, from the text and from the compiled form", async (t) => {
   });
 });
 
+test("aliases of one domain, which must be ours", async (t) => {
+  const { write, praliases, compile } = fixture(t);
+  write("local-host-names", "a.example\n");
+  write("mailhost.yaml", "hostname: mail.example\ndomains: {local: [c.example]}\n");
+  const [a, c] = ["Info@A.example: joe", "info@c.example: amy, info@mail.example"];
+  write("aliases", `${a}\n${c}\ninfo@mail.example: bob\n`);
+  const lines = [
+    '"info@a.example":joe',
+    '"info@c.example":amy, info@mail.example',
+    '"info@mail.example":bob',
+  ];
+  assert.deepEqual((await praliases()).out.trim().split("\n"), lines);
+  assert.equal(await compile(), 0);
+  assert.deepEqual((await praliases()).out.trim().split("\n"), lines);
+  assert.equal((await praliases("INFO@a.example")).out, '"INFO@a.example":joe\n');
+  // What praliases prints is read again as it was.
+  write("aliases", `${lines.join("\n")}\n`);
+  assert.equal(await compile(), 0);
+  assert.deepEqual((await praliases()).out.trim().split("\n"), lines);
+  write("aliases", "info@b.example: joe\n");
+  assert.equal(await compile(), 65, "cannot alias non-local names");
+});
+
 test("some of them, by whatever case, and those that are not there", async (t) => {
   const { write, praliases, compile } = fixture(t);
   write("mailhost.yaml", "tables: {aliases: [etc/mail/aliases, etc/mail/lists]}\n");
