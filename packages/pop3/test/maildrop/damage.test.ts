@@ -4,6 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
+import { once } from "node:events";
 import {
   chmodSync,
   closeSync,
@@ -17,6 +18,7 @@ import {
   writeFileSync,
   writeSync,
 } from "node:fs";
+import { createServer } from "node:net";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { connected, loggedIn } from "../harness/client.ts";
@@ -123,6 +125,25 @@ test("From lines with odd dates start messages, others do not", async (t) => {
   }
 });
 
+/** /dev/null, /dev/zero and a loop device: reading or writing one would wait, never end, or do harm. */
+const DEVICES = ["c 1 3", "c 1 5", "b 7 0"];
+
+function makeDevice(path: string, kind: string): void {
+  execFileSync("mknod", [path, ...kind.split(" ")], { stdio: "ignore" });
+}
+
+/** Root outside of a user namespace may. */
+function mayMakeDevices(folder: string): boolean {
+  const path = join(folder, "device");
+  try {
+    makeDevice(path, DEVICES[0]!);
+    rmSync(path);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 test("what is no plain file with one name is refused at once, others are served", async (t) => {
   const server = await startServer(t, { users: ["wang", "li"] });
   writeFileSync(server.mbox("li"), one);
@@ -139,9 +160,15 @@ test("what is no plain file with one name is refused at once, others are served"
       writeFileSync(path, one);
       linkSync(path, elsewhere);
     },
+    async () => {
+      const socket = createServer().listen(path);
+      t.after(() => socket.close());
+      await once(socket, "listening");
+    },
+    ...(mayMakeDevices(server.site.root) ? DEVICES.map((kind) => () => makeDevice(path, kind)) : []),
   ];
   for (const make of makes) {
-    make();
+    await make();
     const client = await connected(server.port);
     await client.command("USER wang");
     assert.match(await client.command(`PASS ${PASSWORD}`), /^-ERR \[SYS\/PERM\] /);
