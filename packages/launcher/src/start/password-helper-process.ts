@@ -57,13 +57,18 @@ export async function startPasswordHelper(parts: PasswordHelperParts): Promise<P
     stdio: ["pipe", "pipe", "inherit"],
     env: { ...process.env, UV_THREADPOOL_SIZE: THREADS },
   });
+  let stopping = false;
   child.stdin.on("error", () => undefined);
   const ready = new Promise<void>((resolve) => {
     child.once("error", (error) => {
       log.write("error", `passwords: the helper can not be started: ${messageOf(error)}`);
       resolve();
     });
-    child.once("exit", () => resolve());
+    child.once("exit", () => {
+      if (!stopping)
+        log.write("error", "passwords: the helper has ended; a restart of mailhost starts it again");
+      resolve();
+    });
     createInterface({ input: child.stdout }).on("line", (line) => {
       if (line === "ready") {
         log.write("info", `passwords: the system's are checked ${nameOfWay(way)}`);
@@ -74,7 +79,10 @@ export async function startPasswordHelper(parts: PasswordHelperParts): Promise<P
   await Promise.race([ready, delay(clock, READY_WITHIN)]);
   return {
     reload: () => void child.stdin.write("\n"),
-    stop: () => void child.stdin.end(),
+    stop() {
+      stopping = true;
+      child.stdin.end();
+    },
   };
 }
 
