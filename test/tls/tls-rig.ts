@@ -92,7 +92,7 @@ export async function encrypted(
   host: MailHost,
   way: Way,
   { authority, name }: { readonly authority?: Authority; readonly name?: string } = {},
-): Promise<{ readonly socket: TLSSocket; readonly lines: Connection; readonly certificate: string }> {
+): Promise<{ readonly socket: TLSSocket; readonly lines: Connection; readonly names: string }> {
   const { socket: plain } = await beforeHandshake(host, way);
   plain.removeAllListeners("data");
   const { readFileSync } = await import("node:fs");
@@ -104,6 +104,6 @@ export async function encrypted(
   await new Promise<void>((resolve, reject) => {
     socket.once("secureConnect", resolve).once("error", reject);
   });
-  const certificate = socket.getPeerX509Certificate()?.toString() ?? "";
-  return { socket, lines: Connection.over(socket, 20_000), certificate };
+  const names = socket.getPeerCertificate().subjectaltname ?? "";
+  return { socket, lines: Connection.over(socket, 20_000), names };
 }

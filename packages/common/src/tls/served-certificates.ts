@@ -2,7 +2,8 @@
  * The certificates that a server shows, chosen by the name that a client asks for (SNI, RFC 6066 section 3). They can be
  * exchanged at any time: handshakes from then on get the new ones, sessions that are open keep what they have.
  */
-import { createSecureContext, type SecureContext } from "node:tls";
+import { createPrivateKey } from "node:crypto";
+import { createSecureContext, type SecureContext, type SecureContextOptions, type TLSSocket } from "node:tls";
 import type { Clock, Timer } from "../clock.ts";
 import type { TlsSettings } from "../settings/roaming-settings.ts";
 import type { Certificate } from "./certificate.ts";
@@ -18,7 +19,10 @@ export type Spoken = Pick<TlsSettings, "minVersion" | "ciphers">;
 export interface ServedCertificates {
   /** Whether there is any: TLS is offered. */
   any(): boolean;
-  /** The context for a name; without one, or for an unknown one, that of the first certificate. */
+  /**
+   * The context that a handshake begins with; or, for the name that the client asks for, the one that it goes on with: that of the
+   * first certificate where no other is for the name.
+   */
   contextFor(serverName?: string): SecureContext | undefined;
   /** Other certificates, or other ciphers, from the next handshake on. */
   replace(certificates: readonly Certificate[], spoken: Spoken): void;
@@ -64,6 +68,8 @@ export function serveCertificates(
 
 interface Contexts {
   readonly main: SecureContext | undefined;
+  /** What handshakes begin with. */
+  readonly first: SecureContext | undefined;
   /** `mail.example.com`, `*.example.com`. */
   readonly byName: ReadonlyMap<string, SecureContext>;
 }
@@ -72,16 +78,56 @@ function contextsOf(certificates: readonly Certificate[], spoken: Spoken): Conte
   const options = contextOptions(spoken);
   const byName = new Map<string, SecureContext>();
   let main: SecureContext | undefined;
+  const kinds = new Set<string | undefined>();
   for (const { chain, key, names } of certificates) {
     const context = createSecureContext({ ...options, cert: chain, key });
+    kinds.add(createPrivateKey(key).asymmetricKeyType);
     main ??= context;
     for (const name of names) if (!byName.has(name)) byName.set(name, context);
   }
-  return { main, byName };
+  return { main, byName, first: kinds.size > 1 ? bareContext(options) : main };
 }
 
-function choose({ main, byName }: Contexts, serverName: string | undefined): SecureContext | undefined {
-  if (serverName === undefined || serverName === "") return main;
+const bare = new WeakSet<SecureContext>();
+
+/**
+ * Where there are keys of RSA and of elliptic curves, handshakes begin without any: Node adds the certificate of a name to the one
+ * that is there, and beside a key of the other kind OpenSSL would go on choosing that one.
+ */
+function bareContext(options: SecureContextOptions): SecureContext {
+  const context = createSecureContext(options);
+  bare.add(context);
+  return context;
+}
+
+/**
+ * Has a server's socket ask for the certificate also when the client names no host, which Node leaves away, where its context has none
+ * of its own. It takes a property of Node's own, `oncertcb`, that has been there since version 0.12.
+ */
+export function askForCertificate(socket: TLSSocket, context: SecureContext | undefined): void {
+  if (context === undefined || !bare.has(context)) return;
+  const handle = (socket as unknown as { _handle?: { oncertcb?: (this: unknown, hello: Hello) => unknown } })
+    ._handle;
+  const asked = handle?.oncertcb;
+  if (handle === undefined || asked === undefined) return;
+  handle.oncertcb = function (hello) {
+    return asked.call(this, { ...hello, servername: hello.servername || NO_NAME });
+  };
+}
+
+/** What a client says at first, as Node tells it. */
+interface Hello {
+  readonly servername?: string | false;
+}
+
+/** Stands for the name of whoever names none: no certificate has it. */
+const NO_NAME = ".";
+
+function choose(
+  { main, first, byName }: Contexts,
+  serverName: string | undefined,
+): SecureContext | undefined {
+  if (serverName === undefined) return first;
   const name = serverName.toLowerCase().replace(/\.$/, "");
   const dot = name.indexOf(".");
   return byName.get(name) ?? (dot > 0 ? byName.get(`*${name.slice(dot)}`) : undefined) ?? main;

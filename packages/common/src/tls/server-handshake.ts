@@ -7,7 +7,7 @@ import type { Duplex } from "node:stream";
 import { type SecureContext, TLSSocket } from "node:tls";
 import type { Clock } from "../clock.ts";
 import { errnoOf } from "../errors.ts";
-import type { ServedCertificates } from "./served-certificates.ts";
+import { askForCertificate, type ServedCertificates } from "./served-certificates.ts";
 
 /** How long a handshake may take, ms. */
 export const HANDSHAKE_LIMIT = 30_000;
@@ -17,8 +17,8 @@ export type Handshake =
   | { readonly kind: "encrypted"; readonly stream: TLSSocket }
   | { readonly kind: "failed"; readonly reason: string };
 
-/** What the socket is made with; for whoever makes it himself. */
-export function tlsSocketOptions(certificates: Pick<ServedCertificates, "contextFor">): {
+/** What the socket is made with. */
+function tlsSocketOptions(certificates: Pick<ServedCertificates, "contextFor">): {
   readonly isServer: true;
   readonly secureContext?: SecureContext;
   readonly SNICallback: (name: string, done: (error: Error | null, context?: SecureContext) => void) => void;
@@ -33,25 +33,19 @@ export function tlsSocketOptions(certificates: Pick<ServedCertificates, "context
 
 /**
  * Encrypts a stream. The socket is there when this returns, so that the client's first octets find it; what is in the stream's
- * buffer by then is taken for the handshake's first, and never for a command.
+ * buffer by then is taken for the handshake's first, and never for a command. Whoever has to end it ends the socket, never the stream
+ * below.
  *
- * @returns resolves when the handshake is over; the stream is destroyed when it failed. Never rejects
+ * @returns `over` resolves when the handshake is; the stream is destroyed when it failed. Never rejects
  */
-export function serverHandshake(
-  stream: Duplex,
-  certificates: Pick<ServedCertificates, "contextFor">,
-  clock: Clock,
-): Promise<Handshake> {
-  return beginHandshake(stream, certificates, clock).over;
-}
-
-/** As {@link serverHandshake}, for whoever may have to end it: by the encrypted stream, never by the one below. */
 export function beginHandshake(
   stream: Duplex,
   certificates: Pick<ServedCertificates, "contextFor">,
   clock: Clock,
 ): { readonly socket: TLSSocket; readonly over: Promise<Handshake> } {
-  const encrypted = new TLSSocket(stream as Socket, tlsSocketOptions(certificates));
+  const options = tlsSocketOptions(certificates);
+  const encrypted = new TLSSocket(stream as Socket, options);
+  askForCertificate(encrypted, options.secureContext);
   // An error on either side ends both; without a listener it would end the process.
   encrypted.on("error", () => stream.destroy());
   const over = new Promise<Handshake>((resolve) => {

@@ -5,6 +5,7 @@ import type { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 import { messageOf } from "@mailhost/common/errors";
 import type { Log } from "@mailhost/common/log/log";
+import { askForCertificate } from "@mailhost/common/tls/served-certificates";
 import { HANDSHAKE_LIMIT, handshakeFault } from "@mailhost/common/tls/server-handshake";
 import { tlsFacts } from "@mailhost/common/tls/tls-facts";
 import { isLogged } from "../log/message-log.ts";
@@ -29,6 +30,7 @@ export function logFailedHandshake(log: Log, relay: string, reason: string): voi
 
 /** Follows the handshake behind STARTTLS: it is ended when it takes too long, and what became of it is logged once. */
 export function watchHandshake(session: SmtpSession, socket: Socket): void {
+  askForCertificate(socket as TLSSocket, session.listener.secureContext.get("*"));
   const { log, clock } = session.inbound;
   const late = clock.after(HANDSHAKE_LIMIT, () => {
     over(`no handshake within ${HANDSHAKE_LIMIT / 1000} s`);
