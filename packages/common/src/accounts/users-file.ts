@@ -11,6 +11,7 @@ import { EX_CANTCREAT, EX_DATAERR, EX_NOUSER, EX_USAGE } from "../sysexits.ts";
 import { lockAccountFile } from "./account-file-lock.ts";
 import { accountNameFault } from "./account-name.ts";
 import { hashPassword, passwordFault, preparedPassword } from "./password.ts";
+import { type ImportPlan, importedLine, planImport } from "./users-import.ts";
 import { nameOf, readLines, readUsers } from "./users-reading.ts";
 
 export { readUsers, type User, type UsersRead } from "./users-reading.ts";
@@ -56,6 +57,26 @@ export async function removeUser(site: Site, name: string): Promise<void> {
 }
 
 /**
+ * Adds accounts out of another program's file (users-import.ts).
+ *
+ * @param text the file's
+ * @param dry nothing is written
+ * @throws UserError when the users file is busy or cannot be written
+ */
+export async function importUsers(site: Site, text: string, dry: boolean): Promise<ImportPlan> {
+  if (dry) return planImport(text, new Set(listUsers(site)));
+  let plan: ImportPlan = { taken: [], left: [] };
+  await change(site, async (lines) => {
+    const there = lines.map(nameOf).filter((name) => name !== undefined);
+    plan = planImport(text, new Set(there));
+    const added: string[] = [];
+    for (const taken of plan.taken) added.push(await importedLine(taken));
+    return [...lines, ...added];
+  });
+  return plan;
+}
+
+/**
  * The names in the file, sorted.
  *
  * @throws ConfigError when the file cannot be read or others may read it
@@ -83,11 +104,11 @@ async function checkedHash(name: string, password: string): Promise<string> {
 }
 
 /** Replaces the lines of the file under its lock. */
-async function change(site: Site, edit: (lines: string[]) => string[]): Promise<void> {
+async function change(site: Site, edit: (lines: string[]) => string[] | Promise<string[]>): Promise<void> {
   const file = site.usersFile;
   const lock = await lockAccountFile(file);
   try {
-    const lines = edit(readLines(file));
+    const lines = await edit(readLines(file));
     await replaceFile(file, lines.map((line) => `${line}\n`).join(""), {
       mode: 0o600,
       models: [file, site.etcMail],

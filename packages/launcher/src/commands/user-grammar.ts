@@ -17,7 +17,7 @@ export function userGrammar(parser: Argv, { terminal, done }: CommandParts): Arg
       describe:
         "Name of the mailbox, the part before @; the whole address in a domain that has its own users",
     });
-  return parser.command("user", "Mail accounts: add, passwd, remove, list", (y) =>
+  return parser.command("user", "Mail accounts: add, passwd, remove, list, import", (y) =>
     y
       .command(
         "add <name>",
@@ -48,7 +48,24 @@ export function userGrammar(parser: Argv, { terminal, done }: CommandParts): Arg
         (z) => z.option("json", { type: "boolean", describe: "Print them as JSON" }),
         (args) => act(args as CommonOptions, { action: "list", json: args.json === true }),
       )
-      .demandCommand(1, "name what to do with users: add, passwd, remove or list")
+      .command(
+        "import <file>",
+        "Take over accounts with their hashes: shadow, a Dovecot passwd-file or htpasswd's; - is standard input",
+        (z) =>
+          z
+            .positional("file", { type: "string", demandOption: true, describe: "The file to read" })
+            .option("dry-run", { type: "boolean", describe: "Say what would be taken, and write nothing" })
+            .option("json", { type: "boolean", describe: "Say it as JSON" })
+            .example("$0 user import /root/shadow --dry-run", "who would come over, and who not and why"),
+        (args) =>
+          act(args as CommonOptions, {
+            action: "import",
+            file: args.file,
+            dry: args["dry-run"] === true,
+            json: args.json === true,
+          }),
+      )
+      .demandCommand(1, "name what to do with users: add, passwd, remove, list or import")
       .example("$0 user add alice", "")
       .example("echo secret | $0 user passwd alice", ""),
   );

@@ -1,7 +1,7 @@
 /**
  * `mailhost user`: the accounts in etc/mail/users.
  */
-import { chownSync } from "node:fs";
+import { chownSync, existsSync } from "node:fs";
 import { changePopauth, readPopauth } from "@mailhost/common/accounts/popauth-file";
 import * as usersFile from "@mailhost/common/accounts/users-file";
 import { wantedIdentity } from "@mailhost/common/daemon/identity";
@@ -17,7 +17,8 @@ import type { Terminal } from "../terminal.ts";
 export type UserArguments =
   | { readonly action: "add" | "passwd"; readonly name: string }
   | { readonly action: "remove"; readonly name: string; readonly purge?: boolean }
-  | { readonly action: "list"; readonly json: boolean };
+  | { readonly action: "list"; readonly json: boolean }
+  | { readonly action: "import"; readonly file: string; readonly dry: boolean; readonly json: boolean };
 
 /**
  * Runs one of the commands.
@@ -32,6 +33,12 @@ export async function userCommand(site: Site, args: UserArguments, terminal: Ter
       if (args.json) terminal.out(JSON.stringify(names));
       else for (const name of names) terminal.out(name);
       return EX_OK;
+    }
+    case "import": {
+      const { importUsers } = await import("./user-import.ts");
+      const code = await importUsers(site, args, terminal);
+      if (!args.dry && existsSync(site.usersFile)) giveToDaemons(site);
+      return code;
     }
     case "add": {
       const { newUserNotes } = await import("./new-user.ts");
