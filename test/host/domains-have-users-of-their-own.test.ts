@@ -140,6 +140,28 @@ test("sendmail -bv, trace, the mailbox commands and the report of a message name
   );
 });
 
+test("whoever logs in for sending sends under the own address, not under the same name's of another domain", async (t) => {
+  const host = await hostWithDomains(t);
+  const smtp = await openSmtp(host.submission);
+  await smtp.command("EHLO client.test");
+  const login = (user: string) =>
+    smtp.command(`AUTH PLAIN ${Buffer.from(`\0${user}\0${PASSWORD}`).toString("base64")}`);
+  assert.equal((await login("nobody@a.example")).code, 535);
+  assert.equal((await login("alice@a.example")).code, 235);
+  const from = async (address: string) => {
+    const { code } = await smtp.command(`MAIL FROM:<${address}>`);
+    const recipient = await smtp.command("RCPT TO:<someone@far.example>");
+    await smtp.command("RSET");
+    return code === 250 && recipient.code === 250;
+  };
+  assert.equal(await from("alice@a.example"), true);
+  assert.equal(await from("alice+shop@a.example"), true);
+  assert.equal(await from("abuse@a.example"), true, "an alias of hers");
+  for (const other of ["alice@b.example", "alice@linuxaid.com.cn", "bob@a.example", "sales@a.example"])
+    assert.equal(await from(other), false, other);
+  await smtp.quit();
+});
+
 test("APOP and CRAM-MD5 by the whole address, each with its own secret", needs("curl"), async (t) => {
   const host = await hostWithDomains(t);
   await sendToAll(host);
