@@ -26,15 +26,15 @@ test("who is on no RELAY network must authenticate on the submission port, DRAC 
   await lan.quit();
 });
 
-test("Date and Message-ID are added to submissions that lack them, and to nothing else", async (t) => {
+test("Date, Message-ID and From are added to submissions that lack them, and to nothing else", async (t) => {
   const host = await startHost(t, { users: ["wang"] });
   const bare = "Subject: bare\r\n\r\nbody\r\n";
   assert.equal(await through(host, host.smtp, bare, 1), "Subject: bare\n\nbody\n");
   assert.match(
     await through(host, host.submission, bare, 2),
-    /^Subject: bare\nDate: \w{3}, \d{1,2} \w{3} \d{4} [\d:]{8} [+-]\d{4}\nMessage-ID: <\S+@mail\.linuxaid\.com\.cn>\n\nbody\n$/,
+    /^Subject: bare\nDate: \w{3}, \d{1,2} \w{3} \d{4} [\d:]{8} [+-]\d{4}\nMessage-ID: <\S+@mail\.linuxaid\.com\.cn>\nFrom: <li@linuxaid\.com\.cn>\n\nbody\n$/,
   );
-  const whole = "Date: Tue, 24 Nov 2026 21:59:01 +0800\r\nMESSAGE-ID: <mine@client>\r\n\r\nbody\r\n";
+  const whole = "Date: Tue, 24 Nov 2026 21:59:01 +0800\r\nMESSAGE-ID: <mine@client>\r\nFROM: li\r\n\r\nbody\r\n";
   assert.equal(await through(host, host.submission, whole, 3), whole.replaceAll("\r", ""));
 });
 
@@ -43,6 +43,6 @@ test("a message with no header gets an empty line before its body", async (t) =>
   assert.equal(await through(host, host.smtp, "no header at all\r\n", 1), "\nno header at all\n");
   assert.match(
     await through(host, host.submission, "no header at all\r\n", 2),
-    /^Date: .*\nMessage-ID: .*\n\nno header at all\n$/,
+    /^Date: .*\nMessage-ID: .*\nFrom: .*\n\nno header at all\n$/,
   );
 });
