@@ -7,6 +7,7 @@
  */
 import { hash, verify } from "@node-rs/argon2";
 import { messageOf } from "../errors.ts";
+import { LoginTurns } from "../login/login-turns.ts";
 import { saslPrep } from "../sasl/saslprep.ts";
 import { hashKind } from "./password-format.ts";
 
@@ -52,14 +53,14 @@ export function hashPassword(password: string): Promise<string> {
 export async function verifyPassword(stored: string | undefined, password: string): Promise<boolean> {
   const usable = passwordFault(password) === undefined;
   const known = stored !== undefined && usable;
-  await turn();
+  await turns.take();
   try {
     const right = await fits(stored ?? NOBODYS_HASH, usable ? password : "x");
     return right && known;
   } catch (error) {
     throw new Error(`a stored hash cannot be read: ${messageOf(error)}`, { cause: error });
   } finally {
-    endTurn();
+    turns.leave();
   }
 }
 
@@ -83,20 +84,5 @@ async function fits(stored: string, password: string): Promise<boolean> {
 const THREADS = Math.max(1, Number(process.env.UV_THREADPOOL_SIZE ?? 4) || 4);
 /** Hashes at once: whoever guesses passwords must leave a thread to those who read mail. */
 const AT_ONCE = Math.max(1, THREADS - 1);
-let running = 0;
-const waiting: (() => void)[] = [];
-
-/** Resolves when a hash may be worked out. */
-function turn(): Promise<void> {
-  if (running < AT_ONCE) {
-    running++;
-    return Promise.resolve();
-  }
-  return new Promise((resolve) => waiting.push(resolve));
-}
-
-function endTurn(): void {
-  const next = waiting.shift();
-  if (next === undefined) running--;
-  else next();
-}
+/** Who has to wait does so in an order that guessing does not profit from. */
+const turns = new LoginTurns(AT_ONCE);

@@ -10,7 +10,7 @@ import type { Account, Accounts } from "../accounts/accounts.ts";
 import type { PopauthSecrets } from "../accounts/popauth-secrets.ts";
 import { saslPrep } from "../sasl/saslprep.ts";
 import type { Admission, Refusal } from "./admission.ts";
-import { type LoginNameParts, loginName } from "./login-name.ts";
+import { type LoginName, type LoginNameParts, loginName } from "./login-name.ts";
 
 /** What logins are judged by. */
 export interface LoginParts extends LoginNameParts {
@@ -61,7 +61,7 @@ async function passwordVerdict(parts: LoginParts, given: GivenPassword): Promise
   const asksSecrets = parts.secretsBarPasswords?.() ?? false;
   const unavailable = asksSecrets ? secretsUnavailable(parts) : undefined;
   if (unavailable !== undefined) return unavailable;
-  const { account: name, noMime } = loginName(parts, prepared(given.user));
+  const { account: name, noMime } = await namedBy(parts, prepared(given.user));
   const account = await verified(parts, name, given.password);
   if (account === undefined || name === "" || !actsAsItself(parts, given, name)) return { kind: "wrong" };
   if (asksSecrets && parts.popauth?.find(account.name) !== undefined) {
@@ -69,6 +69,16 @@ async function passwordVerdict(parts: LoginParts, given: GivenPassword): Promise
     return { kind: "refused", account, cause };
   }
   return admitted(parts, account, noMime);
+}
+
+/** Whose login a name is: an address at a domain of ours may be one that only a directory knows whole. */
+async function namedBy(parts: LoginParts, typed: string): Promise<LoginName> {
+  const found = loginName(parts, typed);
+  if (!typed.includes("@") || found.account.includes("@")) return found;
+  const accounts = parts.accounts();
+  if ((await accounts.lookUp(found.account)) !== undefined) return found;
+  const whole = await accounts.lookUp(typed.toLowerCase());
+  return whole?.source === "ldap" ? { account: whole.name, noMime: false } : found;
 }
 
 /**

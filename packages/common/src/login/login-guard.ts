@@ -3,6 +3,8 @@
  * their processes ask the same memory, so a guess at SMTP counts at POP3.
  */
 
+import type { LoginStanding } from "./login-turns.ts";
+
 /** Who tries to log in, and where. */
 export interface LoginAttempt {
   /** The client's address. */
@@ -34,8 +36,13 @@ export interface Ban {
 
 /** Judges attempts before and after the password was looked at. Nothing here throws: a memory that is damaged forgives. */
 export interface LoginGuard {
-  /** The ban that a client is under, asked when it connects and before each password; undefined: it may try. */
+  /**
+   * The ban that a client is under; undefined: it may try. Asked when it connects, before each password and once more before
+   * what came out of it is told: of guesses made at once no more are answered than of guesses one after the other.
+   */
   banned(ip: string): Ban | undefined;
+  /** How the address stands with the name: whose password is looked at first when many wait. */
+  standing(attempt: LoginAttempt): LoginStanding;
   /**
    * Counts a wrong password.
    *

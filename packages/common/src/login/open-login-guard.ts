@@ -108,6 +108,12 @@ export function loginGuard(memory: LoginMemory, parts: GuardParts): SiteLoginGua
         ? banOf(record)
         : undefined;
     },
+    standing({ ip, name }) {
+      const network = networkOf(ip);
+      const mark = memory.mark32(network);
+      if (mark !== undefined && memory.name(nameKey(name))?.known.includes(mark) === true) return "known";
+      return recordOf(network).failures.length > 0 ? "failed" : "clean";
+    },
     failed(attempt, onConnection) {
       const network = networkOf(attempt.ip);
       const name = nameKey(attempt.name);

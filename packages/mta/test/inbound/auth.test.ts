@@ -188,7 +188,7 @@ test("wrong passwords wait as long as the guard says, and five end the session; 
     clock,
     guard: {
       banned: () => (banned ? ban : undefined),
-      standing: () => "unknown",
+      standing: () => "clean",
       failed: ({ ip, name, service }, count) => {
         told.push(`${ip} ${name} ${service} ${count}`);
         return 2000;

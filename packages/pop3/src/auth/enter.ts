@@ -6,6 +6,7 @@
 import type { Account } from "@mailhost/common/accounts/accounts";
 import { messageOf } from "@mailhost/common/errors";
 import type { RefusalCause, UnavailableCause, Verdict } from "@mailhost/common/login/judge";
+import { judgedInTurn } from "@mailhost/common/login/judged-in-turn";
 import { loginAttempt } from "@mailhost/common/login/login-attempt";
 import type { LoginAttempt } from "@mailhost/common/login/login-guard";
 import { openMaildrop } from "../maildrop/open.ts";
@@ -40,12 +41,13 @@ export async function enter(
   judge: () => Promise<Verdict>,
   attempt: Attempt,
 ): Promise<SessionState> {
-  const { services, client, output, texts } = turn;
-  if (!client.hidden && services.guard.banned(client.ip) !== undefined) {
+  const { services, output, texts } = turn;
+  const counted = countedAs(turn, attempt);
+  const verdict = await judgedInTurn(services.guard, counted, judge);
+  if (verdict === "banned") {
     await output.line(err(texts.tooManyFailures, "SYS/TEMP"));
     return { kind: "over" };
   }
-  const verdict = await judge();
   switch (verdict.kind) {
     case "unavailable":
       await output.line(err(...unavailability(turn, verdict.cause)));
@@ -58,7 +60,7 @@ export async function enter(
       logRefusedLogin(turn, attempt.user, verdict.cause.reason);
       return await refuse(turn, attempt, refusalText(turn, verdict.account, verdict.cause));
     case "right":
-      services.guard.succeeded(countedAs(turn, attempt));
+      services.guard.succeeded(counted);
       return await open(turn, verdict.account, verdict.noMime);
   }
 }
