@@ -6,9 +6,10 @@ import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { replaceFile } from "@mailhost/common/atomic-file";
-import { errnoOf } from "@mailhost/common/errors";
+import { errnoOf, UserError } from "@mailhost/common/errors";
 import type { AcmeSettings } from "@mailhost/common/settings/roaming-settings";
 import type { Site } from "@mailhost/common/site";
+import { EX_NOPERM } from "@mailhost/common/sysexits";
 import { newKey } from "./authority.ts";
 import type { Owner } from "./certificate-files.ts";
 
@@ -59,13 +60,25 @@ export function settingsMark({ acme }: { readonly acme: AcmeSettings }): string 
   return createHash("sha256").update(text).digest("hex").slice(0, 16);
 }
 
-/** What is remembered; nothing where the file is missing or damaged, and then no certificate is known to be ours. */
+/**
+ * What is remembered; nothing where the file is missing or damaged, and then no certificate is known to be ours.
+ *
+ * @throws UserError with EX_NOPERM when we may not read it
+ */
 export function readState(site: Site): AcmeState {
   let value: unknown;
   try {
     value = JSON.parse(readFileSync(stateFile(site), "utf8"));
   } catch (error) {
     if (errnoOf(error) === "ENOENT" || error instanceof SyntaxError) return EMPTY;
+    if (errnoOf(error) === "EACCES")
+      throw new UserError(
+        `${stateFile(site)}: permission denied; ask as root, or as whom the host runs as`,
+        EX_NOPERM,
+        {
+          cause: error,
+        },
+      );
     throw error;
   }
   return understood(value);

@@ -60,6 +60,9 @@ export async function obtainCertificate(request: CertificateRequest): Promise<Is
     });
     for (const authorization of await client.getAuthorizations(order))
       await proveName(client, authorization, request);
+    // An authority may take a moment to see that all of them are.
+    const ready = await settled(() => client.getOrder(order), await client.getOrder(order), request);
+    if (ready.status === "invalid") throw refusedOrder(ready);
     const key = newKey();
     const [name] = request.names;
     // A common name has 64 octets at most (RFC 5280 appendix A.1), and nobody needs it.
@@ -68,8 +71,7 @@ export async function obtainCertificate(request: CertificateRequest): Promise<Is
       key,
     );
     const done = await settled(() => client.getOrder(order), await client.finalizeOrder(order, csr), request);
-    if (done.status !== "valid")
-      throw errorOfProblem((done as { error?: Problem }).error ?? {}, 400, undefined);
+    if (done.status !== "valid") throw refusedOrder(done);
     const chain = await client.getCertificate(done);
     return checked({ key, chain }, request);
   } catch (error) {
@@ -79,6 +81,10 @@ export async function obtainCertificate(request: CertificateRequest): Promise<Is
       cause: error,
     });
   }
+}
+
+function refusedOrder(order: object): AcmeError {
+  return errorOfProblem((order as { readonly error?: Problem }).error ?? {}, 400, undefined);
 }
 
 /** A new EC key on P-256, PEM (PKCS #8). */

@@ -156,7 +156,7 @@ export function refusal(address: ListenAddress | undefined, error: unknown): Use
       );
     case "EACCES":
       return new UserError(
-        `${where}: permission denied: ports below 1024 are root's; run it as root, or set a higher port in acme.listen and have port 80 passed on to it`,
+        `${where}: permission denied: ports below 1024 are root's; restart mailhost, which binds it before it gives up root, or set a higher port in acme.listen and have port 80 passed on to it`,
         EX_NOPERM,
       );
     case "EADDRNOTAVAIL":

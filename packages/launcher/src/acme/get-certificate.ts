@@ -189,6 +189,9 @@ function foreign(found: PairFound, site: Site, settings: CertificateSettings): U
   );
 }
 
+/** What an authority may have us wait, ms: limits are of a week at most, and a slip of it is not to end the renewal for good. */
+const LONGEST_RETRY = 31 * 86_400_000;
+
 const DENIED = new Set(["EACCES", "EPERM", "EROFS"]);
 
 /** What a file system refuses is an administrator's to mend, too. */
@@ -214,7 +217,8 @@ async function remember(
   const state = readState(site);
   const now = clock.now();
   const count = (state.failure?.count ?? 0) + 1;
-  const retryAt = error instanceof AcmeError ? error.retryAt : undefined;
+  const told = error instanceof AcmeError ? error.retryAt : undefined;
+  const retryAt = told === undefined ? undefined : Math.min(told, now + LONGEST_RETRY);
   const nextAt = Math.round(Math.max(now + retryDelay(count, random()), retryAt ?? 0));
   const failure = {
     at: now,

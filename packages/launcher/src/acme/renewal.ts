@@ -74,7 +74,7 @@ export function certificateRenewal(parts: RenewalParts): Renewal {
   };
 
   const attempt = async (force: boolean): Promise<Outcome> => {
-    log.write("info", `acme: asking ${new URL(settings.acme.directory).host} for a certificate`);
+    log.write("info", `acme: asking for a certificate: ${settings.acme.directory}`);
     try {
       const now = await getCertificate(
         { ...parts, settings, signal: stopped.signal, clock: parts.waits ?? clock },

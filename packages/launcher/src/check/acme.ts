@@ -7,6 +7,7 @@ import type { Identity } from "@mailhost/common/daemon/identity";
 import { messageOf, UserError } from "@mailhost/common/errors";
 import type { Settings } from "@mailhost/common/settings/settings";
 import type { Site } from "@mailhost/common/site";
+import { EX_NOPERM } from "@mailhost/common/sysexits";
 import { isAbsent, type Resolver } from "@mailhost/mta/dns/resolver";
 import { settingsMark } from "../acme/acme-state.ts";
 import { NO_AGREEMENT, pairPaths, type Standing, standing } from "../acme/get-certificate.ts";
@@ -38,6 +39,8 @@ export async function checkAcme(
   try {
     now = await standing(site, settings, around.now);
   } catch (error) {
+    if (error instanceof UserError && error.exitCode === EX_NOPERM)
+      return settings.acme.domains.length === 0 ? [] : [finding("warning", error.message)];
     if (error instanceof UserError) return [finding("error", error.message)];
     throw error;
   }

@@ -207,3 +207,19 @@ test("without domains nothing is done; with bad ones it is said", async (t) => {
   assert.deepEqual(r.lines.length, 1);
   assert.match(r.lines[0]!, /wildcard/);
 });
+
+test("a directory that is no address is said, and ends nothing", async (t) => {
+  const r = rig(t, { directory: "authority" });
+  await r.renewal.look();
+  assert.match((await r.renewal.get(false)).error!, /acme\.directory: authority is no address/);
+  assert.equal(r.asked.length, 0);
+});
+
+test("an authority that has us wait for years is asked again after a month", async (t) => {
+  const r = rig(t);
+  r.answers(() => {
+    throw new AcmeError("rate-limited", "too many", { retryAt: r.clock.now() + 4000 * DAY });
+  });
+  await r.renewal.look();
+  assert.equal(readState(r.site).failure?.nextAt, r.clock.now() + 31 * DAY);
+});
