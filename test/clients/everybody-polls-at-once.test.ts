@@ -1,10 +1,11 @@
 /**
- * fetchmail, mpop, getmail and poplib poll one mailbox at the same time, while SMTP, procmail and a program with a dot lock of its own
+ * fetchmail, mpop, getmail, poplib, curl, node-pop3, mutt and s-nail poll one mailbox at the same time, while SMTP, procmail and a program with a dot lock of its own
  * deliver into it: each of them gets every message whole, and whoever finds the mailbox in use comes again.
  */
 import assert from "node:assert/strict";
-import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync } from "node:fs";
+import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { test } from "node:test";
+import Pop3Command from "node-pop3";
 import { eventually } from "../harness/eventually.ts";
 import { type MailHost, PASSWORD, startHost } from "../harness/host.ts";
 import { IS_ROOT, SOMEBODY } from "../harness/local-users.ts";
@@ -18,7 +19,7 @@ const EACH = 4;
 const SOURCES = ["smtp", "procmail", "dotlock"] as const;
 const NAMES = SOURCES.flatMap((source) => Array.from({ length: EACH }, (_, i) => `${source}-${i}`));
 /** Milliseconds for everybody to have everything. */
-const WITHIN = 120_000;
+const WITHIN = 240_000;
 
 /** A body that shows whether it is whole. */
 function bodyOf(name: string): string {
@@ -31,7 +32,10 @@ function wholeIn(text: string): string[] {
   return NAMES.filter((name) => lines.includes(bodyOf(name)));
 }
 
-const NEEDS = needs("fetchmail", "mpop", "getmail", "python3", "procmail", "dotlockfile");
+const NEEDS = needs(
+  ...(["fetchmail", "mpop", "getmail", "python3", "curl", "mutt", "script", "s-nail"] as const),
+  ...(["procmail", "dotlockfile"] as const),
+);
 
 test("whoever polls a mailbox gets all that is delivered into it meanwhile", NEEDS, async (t) => {
   const host = await startHost(t, { users: ["wang"], settings: { lockTimeout: "20s" } });
@@ -40,6 +44,10 @@ test("whoever polls a mailbox gets all that is delivered into it meanwhile", NEE
     mpop: mpop(host),
     getmail: await getmail(host),
     poplib: poplib(host),
+    curl: curl(host),
+    "node-pop3": nodePop3(host),
+    mutt: mutt(host),
+    "s-nail": snail(host),
   };
   const end = Date.now() + WITHIN;
   let busy = 0;
@@ -171,4 +179,71 @@ pop.quit()
 function poplib(host: MailHost): () => Promise<Ran> {
   return () =>
     runProgram("python3", ["-c", POPLIB, String(host.pop3.port), PASSWORD, host.path("poplib.fetched")]);
+}
+
+/** Keeps no ids: it fetches all that there is each time. */
+function curl(host: MailHost): () => Promise<Ran> {
+  const get = (path: string) => {
+    const url = `pop3://127.0.0.1:${host.pop3.port}/${path}`;
+    return runProgram("curl", ["--silent", "--show-error", "--user", `wang:${PASSWORD}`, url]);
+  };
+  return async () => {
+    const list = await get("");
+    const { length } = list.stdout.trim().split("\n");
+    const ran = list.code === 0 ? await get(`[1-${length}]`) : list;
+    // 67 is a login that was refused, as one is while another session has the mailbox.
+    if (ran.code === 0) host.write("curl.fetched", Buffer.from(ran.stdout, "utf8").toString("latin1"));
+    return { ...ran, stdout: "" };
+  };
+}
+
+/** As curl; it leaves the dots of dot-stuffing in. */
+function nodePop3(host: MailHost): () => Promise<Ran> {
+  return async () => {
+    const pop = new Pop3Command({ user: "wang", password: PASSWORD, ...host.pop3, timeout: 20_000 });
+    const texts: string[] = [];
+    let stderr = "";
+    try {
+      const [count = "0"] = ((await pop.STAT()) as string).split(" ");
+      for (let n = 1; n <= Number(count); n++) texts.push(`${await pop.RETR(n)}\r\n`.replace(/^\.\./gm, "."));
+      await pop.QUIT();
+      host.write("node-pop3.fetched", texts.join(""));
+    } catch (error) {
+      stderr = String(error);
+    }
+    return { code: stderr === "" ? 0 : 1, stdout: "", stderr };
+  };
+}
+
+/** Its own POP folder, of which it copies all into a file; it wants a terminal. */
+function mutt(host: MailHost): () => Promise<Ran> {
+  const fetched = host.path("mutt.fetched");
+  host.write(
+    "muttrc",
+    `set pop_pass="${PASSWORD}"\nset pop_authenticators="user"\nset ssl_starttls=no\nset ssl_force_tls=no\nset pop_checkinterval=0\n` +
+      "set confirmcreate=no\nset confirmappend=no\nset delete=no\nset quit=yes\nset move=no\nset mbox_type=mbox\nset wait_key=no\n",
+  );
+  const keys = `<tag-pattern>~A<enter><tag-prefix><copy-message><kill-line>${fetched}<enter><exit>`;
+  const command = `stty rows 24 cols 200; exec mutt -n -F "${host.path("muttrc")}" -f "pop://wang@127.0.0.1:${host.pop3.port}/" -e 'push "${keys}"'`;
+  return () => {
+    rmSync(fetched, { force: true });
+    const env = { TERM: "vt100", HOME: host.root };
+    return runProgram("script", ["-qec", command, "/dev/null"], { env, within: WITHIN });
+  };
+}
+
+/** Likewise. */
+function snail(host: MailHost): () => Promise<Ran> {
+  const fetched = host.path("s-nail.fetched");
+  const folder = `pop3://wang:${encodeURIComponent(PASSWORD)}@127.0.0.1:${host.pop3.port}`;
+  const options = ["-:/", "-#", "-Sv15-compat", "-Snopop3-use-starttls", "-Spop3-auth=plain"];
+  return () => {
+    rmSync(fetched, { force: true });
+    const input = `copy * "${fetched}"\nexit\n`;
+    return runProgram("s-nail", [...options, "-f", folder], {
+      input,
+      env: { HOME: host.root },
+      within: WITHIN,
+    });
+  };
 }
