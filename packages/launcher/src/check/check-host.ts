@@ -25,6 +25,7 @@ import { checkDomainUsers } from "./domain-users.ts";
 import { type Finding, findingOf } from "./finding.ts";
 import { checkMailboxes } from "./mailboxes.ts";
 import { noteText } from "./note-text.ts";
+import { checkPasswords } from "./passwords.ts";
 import { checkPermissions } from "./permissions.ts";
 import { checkQuotas } from "./quotas.ts";
 import { checkRelaying } from "./relaying.ts";
@@ -52,6 +53,7 @@ export async function checkHost(givenSite: Site): Promise<Finding[]> {
     ...checkSource(loaded),
     ...checkNames(settings, loaded.source ?? site.settingsFile),
     ...(await checkTables(site, settings, accounts)),
+    ...(await checkPasswords(site, settings)),
     ...checkPermissions(site, settings, { identity, source: loaded.source }),
     ...checkWaitingMessages(site),
     ...checkHomes(settings, identity),

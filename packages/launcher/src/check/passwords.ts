@@ -1,0 +1,62 @@
+/**
+ * What `mailhost check` says of passwords: lines of etc/mail/users that can not be used, who checks the system's accounts,
+ * and whether a directory answers.
+ */
+import { AccountsUnavailable, openAccounts } from "@mailhost/common/accounts/accounts";
+import { passwordsWay } from "@mailhost/common/accounts/system-passwords";
+import { readUsers } from "@mailhost/common/accounts/users-reading";
+import { messageOf, UserError } from "@mailhost/common/errors";
+import type { Settings } from "@mailhost/common/settings/settings";
+import type { Site } from "@mailhost/common/site";
+import { nameOfWay } from "../start/password-helper-process.ts";
+import { type Finding, findingOf } from "./finding.ts";
+
+/** A name that nobody has: only whether there is an answer matters. */
+const NOBODY = "mailhost-check-asks";
+
+/** Looks at every source of accounts that the settings name. */
+export async function checkPasswords(site: Site, settings: Settings): Promise<Finding[]> {
+  const findings: Finding[] = [];
+  for (const source of settings.accounts) {
+    if (source === "file") findings.push(...checkFile(site));
+    else if (source === "system") findings.push(checkSystem(site, settings));
+    else findings.push(await checkDirectory(site, settings));
+  }
+  return findings;
+}
+
+function checkFile(site: Site): Finding[] {
+  try {
+    return readUsers(site.usersFile).faults.map((fault) => ({
+      level: "warning",
+      about: "accounts",
+      text: fault.message,
+    }));
+  } catch (error) {
+    // A file of a wrong mode, or that can not be read, is what permissions.ts is about.
+    if (error instanceof UserError) return [];
+    throw error;
+  }
+}
+
+function checkSystem(site: Site, { system }: Settings): Finding {
+  const way = passwordsWay(site, system);
+  const text = `the system's accounts: passwords are checked ${nameOfWay(way)}`;
+  const wanted = system.passwords === "none" || way.kind !== "none";
+  return { level: wanted ? "ok" : "warning", about: "accounts", text };
+}
+
+async function checkDirectory(site: Site, settings: Settings): Promise<Finding> {
+  const { url } = settings.ldap;
+  const error = (text: string): Finding => ({ level: "error", about: "accounts", text });
+  if (url === "") return error("accounts names ldap, and ldap.url is empty: nobody is found there");
+  try {
+    const accounts = openAccounts(site, { accounts: ["ldap"], ldap: settings.ldap });
+    await accounts.lookUp(NOBODY);
+    return { level: "ok", about: "accounts", text: `${url} answers` };
+  } catch (fault) {
+    if (fault instanceof UserError) return findingOf("accounts", fault);
+    if (fault instanceof AccountsUnavailable) return error(`${url} can not be asked: ${messageOf(fault)}`);
+    throw fault;
+  }
+}
