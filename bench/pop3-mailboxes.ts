@@ -87,6 +87,35 @@ export function processesOf(command: RegExp): number[] {
     .map(Number);
 }
 
+/** These processes and those that started them, which count and fork in their stead; this one is left out. */
+export function familyOf(pids: readonly number[]): number[] {
+  const all = new Set(pids);
+  for (const pid of pids) {
+    const parent = Number(statOf(pid)?.[1] ?? 0);
+    if (parent > 1 && parent !== process.pid) all.add(parent);
+  }
+  return [...all];
+}
+
+/** What processes and their children that have ended have computed so far, user and system, ms. */
+export function processorTime(pids: readonly number[]): number {
+  // In hundredths of a second (proc(5)): utime, stime, cutime, cstime.
+  return familyOf(pids).reduce(
+    (sum, pid) => sum + (statOf(pid)?.slice(11, 15) ?? []).reduce((ticks, n) => ticks + Number(n) * 10, 0),
+    0,
+  );
+}
+
+/** The fields of /proc/PID/stat from the state on (proc(5)). */
+function statOf(pid: number): string[] | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
+    return stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  } catch {
+    return undefined;
+  }
+}
+
 /** Memory of processes, shared pages divided among those who share them, KiB. */
 export function memoryOf(pids: readonly number[]): number {
   return pids.reduce((sum, pid) => {

@@ -1,17 +1,22 @@
 /**
  * The POP3 part of the bench: openings, fetching, deleting, logins a second, memory of idle sessions. The servers run side by
  * side and take turns within each round; given are medians.
+ *
+ * Where one command is sent at a time, most of the time goes into waking the other side up, which is the same for every server;
+ * so it is done on one processor, too, where nobody has to be woken, and what each server computes is given beside it.
  */
 import { execFile, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import { findProgram } from "../test/harness/programs.ts";
 import type { Pop3Peer, RunningPop3 } from "./peer.ts";
 import type { Pop3Load, Pop3LoadResult } from "./pop3-load.ts";
-import { appendTen, memoryOf, writeMbox } from "./pop3-mailboxes.ts";
+import { appendTen, familyOf, memoryOf, processorTime, writeMbox } from "./pop3-mailboxes.ts";
 import { scoped } from "./scope.ts";
 
 /** How large a run is. */
@@ -27,12 +32,14 @@ export interface Pop3Bench {
 /** One scenario's medians by peer. */
 export interface Pop3Row {
   readonly scenario: string;
-  readonly unit: "s" | "MiB/s" | "a second" | "KiB a session";
+  readonly unit: "s" | "MiB/s" | "a second" | "KiB a session" | "ms" | "us a message";
   readonly medians: Readonly<Record<string, number>>;
 }
 
 const SMALL = Array.from({ length: 40 }, (_, i) => `s${String(i).padStart(4, "0")}`);
 const CLIENTS = [1, 4, 20];
+/** How long a server has to put a session away, ms. */
+const SETTLE = 500;
 const LOAD = fileURLToPath(new URL("pop3-load.ts", import.meta.url));
 
 /** Measures all peers; `say` is told what is being done. */
@@ -93,30 +100,72 @@ async function bigMailbox(
 ): Promise<void> {
   const users = ["big"];
   const open = async (scenario: string) => {
-    const { milliseconds } = await run(server, { what: "open", users });
-    note(scenario, "s", peer, milliseconds / 1000);
+    const { result, computed } = await withProcessorTime(server, { what: "open", users });
+    note(scenario, "s", peer, result.milliseconds / 1000);
+    note(`${scenario}, processor`, "ms", peer, computed);
   };
   server.fill("big", big);
   forgetPages(server.mailbox("big"));
+  await open("login to UIDL, first, from the disk");
+  // Another file of the same content is a mailbox that was never seen; this one is in the memory of the system.
+  server.fill("big", big);
+  execFileSync("sync", [server.mailbox("big")]);
+  readFileSync(server.mailbox("big"));
   await open("login to UIDL, cold");
   await open("login to UIDL, warm");
   appendTen(server.mailbox("big"));
   await open("login to UIDL, ten new messages");
-  for (const [name, window] of [
-    ["RETR of all", 1],
-    ["RETR of all, 50 ahead", 50],
+  for (const [name, window, processors] of [
+    ["RETR of all", 1, "all"],
+    ["RETR of all, one processor", 1, "one"],
+    ["RETR of all, 50 ahead", 50, "all"],
   ] as const) {
-    const { octets, milliseconds } = await run(server, { what: "retr", users, window });
-    note(name, "MiB/s", peer, octets / 1024 ** 2 / (milliseconds / 1000));
+    if (processors === "one" && !pin(server, "0")) continue;
+    const load = {
+      what: "retr",
+      users,
+      window,
+      ...(processors === "one" ? { processor: "0" } : {}),
+    } as const;
+    const { result, computed } = await withProcessorTime(server, load);
+    if (processors === "one") pin(server, `0-${cpus().length - 1}`);
+    note(name, "MiB/s", peer, result.octets / 1024 ** 2 / (result.milliseconds / 1000));
+    note(`${name}, processor`, "us a message", peer, (computed * 1000) / result.count);
   }
   const { milliseconds } = await run(server, { what: "half", users });
   note("QUIT after deleting half", "s", peer, milliseconds / 1000);
   rmSync(server.mailbox("big"));
 }
 
-async function run(server: RunningPop3, load: Omit<Pop3Load, "port" | "password">): Promise<Pop3LoadResult> {
-  const { stdout } = await promisify(execFile)(process.execPath, command(server, load), { timeout: 300_000 });
+/** A load, and on which processor it runs: any, when it is not said. */
+type Wanted = Omit<Pop3Load, "port" | "password"> & { readonly processor?: string };
+
+async function run(server: RunningPop3, { processor, ...load }: Wanted): Promise<Pop3LoadResult> {
+  const words = [process.execPath, ...command(server, load)];
+  const [program, ...args] = processor === undefined ? words : ["taskset", "-c", processor, ...words];
+  const { stdout } = await promisify(execFile)(program!, args, { timeout: 300_000 });
   return JSON.parse(stdout) as Pop3LoadResult;
+}
+
+/** Runs a load, and says what the server computed for it, ms. */
+async function withProcessorTime(
+  server: RunningPop3,
+  load: Wanted,
+): Promise<{ readonly result: Pop3LoadResult; readonly computed: number }> {
+  const before = processorTime(server.processes());
+  const result = await run(server, load);
+  // Who forks for each session counts it when it has ended.
+  await setTimeout(SETTLE);
+  return { result, computed: processorTime(server.processes()) - before };
+}
+
+/** Puts a server's processes and all that they start on some processors; false where there is nothing to do that with. */
+function pin(server: RunningPop3, processors: string): boolean {
+  if (findProgram("taskset") === undefined) return false;
+  for (const pid of familyOf(server.processes())) {
+    execFileSync("taskset", ["-a", "-p", "-c", processors, String(pid)], { stdio: "ignore" });
+  }
+  return true;
 }
 
 function command({ port, password }: RunningPop3, load: Omit<Pop3Load, "port" | "password">): string[] {

@@ -26,7 +26,10 @@ const reason = missing();
 /** popa3d as a peer. */
 export const popa3d: Pop3Peer = {
   name: "popa3d",
-  version: "",
+  version:
+    program === undefined
+      ? ""
+      : (/version ([^ ]+)/.exec(execFileSync(program, ["-V"], { encoding: "utf8" }))?.[1] ?? ""),
   ...(reason === undefined ? {} : { missing: reason }),
   async start(scope, users) {
     const dir = mkdtempSync(join(tmpdir(), "mailhost-bench-p-"));

@@ -203,9 +203,9 @@ async function pop3Section(): Promise<void> {
   );
   if (process.argv.includes("--json")) return say(JSON.stringify(rows));
   table(
-    ["scenario", "unit", ...peers.map(({ name }) => name), "mailhost to the better"],
+    ["scenario", "unit", ...peers.map(({ name, version }) => `${name} ${version}`), "mailhost to the better"],
     rows.map(({ scenario, unit, medians }) => {
-      const digits = unit === "s" ? 3 : 0;
+      const digits = unit === "s" ? 3 : unit === "us a message" ? 1 : 0;
       return [
         scenario,
         unit,
