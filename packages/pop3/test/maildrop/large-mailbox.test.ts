@@ -71,6 +71,25 @@ test("a message of more than 2 GiB, and one behind it, have their true places an
   assert.equal(behind!.start, end + 2);
 });
 
+test("others get their turn while a mailbox of very many short messages is read", async (t) => {
+  const path = join(temporarySite(t).root, "mbox");
+  writeFileSync(path, Array.from({ length: 40_000 }, (_, i) => mboxText(`Subject: ${i}\n\nb\n`)).join(""));
+  const file = await openFile(path);
+  t.after(() => file.close());
+  let turns = 0;
+  let going = true;
+  const count = () => {
+    turns++;
+    if (going) setImmediate(count);
+  };
+  setImmediate(count);
+  const { index } = await refreshIndex(file, undefined);
+  going = false;
+  assert.equal(index.messages.count, 40_000);
+  // Some 4,000 messages at most between two of them.
+  assert.ok(turns >= 10, `${turns} turns`);
+});
+
 test("an empty file has no messages, and its index comes back", async (t) => {
   const site = temporarySite(t);
   const path = join(site.spoolDir, "wang");
