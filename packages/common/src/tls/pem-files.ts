@@ -4,7 +4,7 @@
  * What is read here is plain JSON: a process that may read keys passes it on to those that may not. It is never logged.
  */
 import { closeSync, fstatSync, openSync, readFileSync, statSync } from "node:fs";
-import { isAbsolute, join } from "node:path";
+import { join } from "node:path";
 import { errnoOf, messageOf } from "../errors.ts";
 import type { TlsSettings } from "../settings/roaming-settings.ts";
 import { type Site, sitePath } from "../site.ts";
@@ -32,7 +32,7 @@ const LONGEST = 1 << 20;
 
 /** The main pair first, then those of the folders in `tls.certificates`. */
 export function pemPaths(site: Site, tls: Pick<TlsSettings, "cert" | "key" | "certificates">): PemPaths[] {
-  const absolute = (path: string) => (isAbsolute(path) ? path : sitePath(site, path));
+  const absolute = (path: string) => sitePath(site, path);
   return [
     { certFile: absolute(tls.cert), keyFile: absolute(tls.key) },
     ...tls.certificates.map((folder) => ({
