@@ -115,6 +115,11 @@ async function decide(
     session.reply(reply(454, "4.7.0", "Please try again later"));
     return;
   }
+  if (verdict?.kind === "unavailable" && verdict.cause.kind === "accounts-unavailable") {
+    inbound.log.write("error", `a login can not be judged: ${verdict.cause.reason}`);
+    session.reply(reply(454, "4.7.0", "Temporary authentication failure"));
+    return;
+  }
   if (verdict === undefined || verdict.kind === "unavailable") {
     session.reply(reply(454, "4.5.4", "Temporary authentication failure"));
     return;
