@@ -20,6 +20,7 @@ import { sitePath } from "@mailhost/common/site";
 import { openSiteTables } from "@mailhost/common/tables/site-tables";
 import { type ServedCertificates, serveCertificates } from "@mailhost/common/tls/served-certificates";
 import { type DeliveryEngine, engineDiffers, startEngine } from "./delivery-engine.ts";
+import { startDrac } from "./drac/drac-rpc.ts";
 import { openClientNames } from "./inbound/client-names.ts";
 import { openConnectionLimits } from "./inbound/connection-limits.ts";
 import { type InboundParts, recipientParts } from "./inbound/inbound-parts.ts";
@@ -163,6 +164,13 @@ export async function start(parts: DaemonParts): Promise<Daemon> {
   const drops = startDropCollector({ ...drop, awaited });
   let certificates = parts.certificates;
   const served = serveCertificates(certificates, settings.tls, clock);
+  const rpc = await startDrac(parts.listeners, {
+    settings: () => settings,
+    table: () => drac,
+    exclusion,
+    log,
+    clock,
+  });
   const listeners = await openListeners(parts, inbound, bound, served);
   log.write("info", `starting daemon (mailhost): SMTP+queueing@${interval(settings.queue.interval)}`);
   const warn = () => {
@@ -208,7 +216,12 @@ export async function start(parts: DaemonParts): Promise<Daemon> {
     async stop() {
       if (isLogged(log, 10)) log.write("info", "stopping daemon, reason=signal");
       for (const running of [engine, ...leaving.keys()]) running.hurry();
-      await Promise.all([...listeners.map((listener) => listener.stop()), drops.close(), awaited.close()]);
+      await Promise.all([
+        ...listeners.map((listener) => listener.stop()),
+        drops.close(),
+        awaited.close(),
+        rpc?.stop(),
+      ]);
       await Promise.all([engine.stop(), ...[...leaving.keys()].map((old) => old.stop())]);
       await Promise.all(leaving.values());
       await queue.store.close();

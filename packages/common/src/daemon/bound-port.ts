@@ -9,6 +9,7 @@ import type { ListenAddress } from "../settings/settings.ts";
 import { formatListenAddress } from "../settings/units.ts";
 import { EX_CONFIG, EX_NOPERM, EX_UNAVAILABLE } from "../sysexits.ts";
 import type { ListenerKind } from "./launcher-messages.ts";
+import { bindUdpHandle } from "./udp-handle.ts";
 
 /** A bound port. */
 export interface BoundPort {
@@ -51,6 +52,9 @@ export const LISTENER_KEYS: Readonly<Record<ListenerKind, string>> = {
   smtps: "smtp.smtps",
   pop3: "pop3.listen",
   pop3s: "pop3.pop3s",
+  drac: "drac.rpcListen",
+  dracudp: "drac.rpcListen",
+  dracudp6: "drac.rpcListen",
 };
 
 /**
@@ -61,7 +65,9 @@ export const LISTENER_KEYS: Readonly<Record<ListenerKind, string>> = {
  */
 export function bindPort(kind: ListenerKind, address: ListenAddress, key = LISTENER_KEYS[kind]): BoundPort {
   const family = isIPv6(address.host) ? 6 : 4;
-  const handle = makeHandle(address.host, address.port, family, undefined, family === 6 ? IPV6_ONLY : 0);
+  const handle = isUdp(kind)
+    ? bindUdpHandle(address.host, address.port, family)
+    : makeHandle(address.host, address.port, family, undefined, family === 6 ? IPV6_ONLY : 0);
   if (typeof handle === "number") throw refusal(key, address, handle);
   const name: { address?: string; port?: number } = {};
   // A port that is taken shows only here: the system's refusal to bind is kept until the first use.
@@ -76,6 +82,10 @@ export function bindPort(kind: ListenerKind, address: ListenAddress, key = LISTE
     fd: handle.fd,
     close: () => handle.close(),
   };
+}
+
+function isUdp(kind: ListenerKind): boolean {
+  return kind === "dracudp" || kind === "dracudp6";
 }
 
 /** The addresses of a listener's host; an address stands for itself. */

@@ -6,8 +6,20 @@
 import type { Settings } from "../settings/settings.ts";
 import type { Certificate } from "../tls/certificate.ts";
 
-/** The kinds of listeners, in the order in which the ready line names them. */
-export const LISTENER_KINDS = ["smtp", "submission", "smtps", "pop3", "pop3s"] as const;
+/**
+ * The kinds of listeners, in the order in which the ready line names them. `drac` takes DRAC's calls on TCP, `dracudp` and
+ * `dracudp6` on UDP: whoever inherits a UDP socket must know its family.
+ */
+export const LISTENER_KINDS = [
+  "smtp",
+  "submission",
+  "smtps",
+  "pop3",
+  "pop3s",
+  "drac",
+  "dracudp",
+  "dracudp6",
+] as const;
 
 /** One of {@link LISTENER_KINDS}. */
 export type ListenerKind = (typeof LISTENER_KINDS)[number];

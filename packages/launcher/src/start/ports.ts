@@ -4,6 +4,7 @@
  * The launcher never accepts and keeps every descriptor open. When a daemon dies, its listening sockets stay with the
  * kernel, clients wait in their queues, and the next daemon takes them up.
  */
+import { isIPv6 } from "node:net";
 import { addressesOf, type BoundPort, bindPort, LISTENER_KEYS } from "@mailhost/common/daemon/bound-port";
 import { LISTENER_KINDS, type ListenerKind } from "@mailhost/common/daemon/launcher-messages";
 import type { ListenAddress, Settings } from "@mailhost/common/settings/settings";
@@ -14,13 +15,17 @@ export const NEED_TLS: ReadonlySet<ListenerKind> = new Set(["smtps", "pop3s"]);
 
 /** The addresses that the settings name for a kind. */
 export function listenersOf(settings: Settings, kind: ListenerKind): readonly ListenAddress[] {
-  const { smtp, pop3 } = settings;
+  const { smtp, pop3, drac } = settings;
+  const calls = drac.enabled ? drac.rpcListen : [];
   const byKind: Record<ListenerKind, readonly ListenAddress[]> = {
     smtp: smtp.listen,
     submission: smtp.submission,
     smtps: smtp.smtps,
     pop3: pop3.listen,
     pop3s: pop3.pop3s,
+    drac: calls,
+    dracudp: calls.filter(({ host }) => !isIPv6(host)),
+    dracudp6: calls.filter(({ host }) => isIPv6(host)),
   };
   return byKind[kind];
 }
@@ -38,7 +43,7 @@ export async function bindPorts(settings: Settings, withTls: boolean): Promise<B
       if (NEED_TLS.has(kind) && !withTls) continue;
       for (const wanted of listenersOf(settings, kind)) {
         for (const address of await addressesOf(wanted, LISTENER_KEYS[kind]))
-          bound.push(bindPort(kind, address));
+          bound.push(bindPort(kind === "dracudp" && isIPv6(address.host) ? "dracudp6" : kind, address));
       }
     }
   } catch (error) {

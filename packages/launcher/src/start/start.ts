@@ -265,7 +265,14 @@ function reload(host: Host): string | undefined {
   }
   const next = host.change(loaded.settings);
   const listeners = (s: Settings) =>
-    JSON.stringify([s.smtp.listen, s.smtp.submission, s.smtp.smtps, s.pop3.listen, s.pop3.pop3s]);
+    JSON.stringify([
+      s.smtp.listen,
+      s.smtp.submission,
+      s.smtp.smtps,
+      s.pop3.listen,
+      s.pop3.pop3s,
+      s.drac.rpcListen,
+    ]);
   if (listeners(next) !== listeners(host.settings)) {
     host.log.write("warn", "other listeners need a restart of mailhost; the ports stay as they are");
   }
