@@ -42,6 +42,25 @@ test("the LAN relays by its network's entry", async () => {
   });
 });
 
+test("whoever has logged in relays, under its own addresses", async () => {
+  await withSite(async (site) => {
+    const asked = { fromIp: "203.0.113.9", recipient: "x@far.example", auth: "Joe" };
+    const own = await trace(site, { ...asked, mailFrom: "joe@linuxaid.com.cn" });
+    assert.ok(own.lines.includes("auth: logged in as joe"), own.lines.join("\n"));
+    assert.ok(
+      own.lines.includes("sender <joe@linuxaid.com.cn>: joe's own, joe at a domain of ours"),
+      own.lines.join("\n"),
+    );
+    assert.ok(own.lines.includes("recipient <x@far.example>: accepted, authenticated as joe"));
+    assert.equal(own.lines.at(-1), "verdict: 250 2.1.5 <x@far.example>... Recipient ok");
+    const foreign = await trace(site, { ...asked, mailFrom: "someone@far.example" });
+    assert.match(
+      foreign.lines.at(-1) ?? "",
+      /^verdict: 553 5\.7\.1 <someone@far\.example>\.\.\. Sender address is not/,
+    );
+  });
+});
+
 test("an outsider is denied; with a POP login of late it is not", async () => {
   await withSite(async (site) => {
     const denied = await trace(site, { fromIp: "203.0.113.9", recipient: "x@far.example" });

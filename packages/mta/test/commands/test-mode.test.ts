@@ -154,3 +154,20 @@ test("macros, classes, maps and what is wrong", async (t) => {
     "Usage: =Sruleset or =M",
   ]);
 });
+
+test("check_rcpt knows who has logged in", async (t) => {
+  const out = await ask(t, [
+    ".D{client_addr}203.0.113.9",
+    "check_rcpt x@far.example",
+    ".D{auth_type}PLAIN",
+    ".D{auth_authen}joe",
+    "check_rcpt x@far.example",
+  ]);
+  assert.deepEqual(
+    answers(out).filter((line) => line.includes("returns")),
+    [
+      'check_rcpt         returns: $# error $@ 5 . 7 . 1 $: "550 Relaying denied"',
+      "check_rcpt       returns: RELAY",
+    ],
+  );
+});
