@@ -2,6 +2,7 @@
  * HELP: the commands that this session may use, and a word on each. Replies have Sendmail's form.
  */
 import { reply } from "../policy/reply.ts";
+import { offeredMechanisms } from "./auth-offer.ts";
 import { allowedVerbs, hasPrivacy } from "./privacy.ts";
 import type { SmtpSession } from "./smtp-session.ts";
 
@@ -68,7 +69,7 @@ function topicsOf(session: SmtpSession): string[] {
   const verbs = new Set(allowedVerbs(settings).map((verb) => verb.toLowerCase()));
   const hidden = (name: string): boolean => {
     if (name === "starttls") return !session.listener.offersTls || session.secure;
-    if (name === "auth") return true;
+    if (name === "auth") return offeredMechanisms(session).length === 0;
     if (name === "vrfy") return hasPrivacy(settings, "novrfy");
     return ["expn", "verb", "etrn"].includes(name) && !verbs.has(name);
   };

@@ -166,7 +166,7 @@ test("check_rcpt knows who has logged in", async (t) => {
   assert.deepEqual(
     answers(out).filter((line) => line.includes("returns")),
     [
-      'check_rcpt         returns: $# error $@ 5 . 7 . 1 $: "550 Relaying denied"',
+      'check_rcpt       returns: $# error $@ 5 . 7 . 1 $: "550 Relaying denied"',
       "check_rcpt       returns: RELAY",
     ],
   );
