@@ -1,6 +1,5 @@
 /**
- * Qpopper's options for TLS. mailhost has TLS wherever there is a certificate, from version 1.2 on, with the library's own
- * choice of ciphers.
+ * Qpopper's options for TLS. mailhost has TLS wherever there is a certificate, from version 1.2 on.
  */
 import type { QpopperOption } from "./option-rows.ts";
 
@@ -60,11 +59,7 @@ export const TLS_OPTIONS: readonly QpopperOption[] = [
     name: "tls-cipher-list",
     kind: "string",
     ...at,
-    apply: (_, effects) =>
-      effects.note(
-        "tls-cipher-list: not used; the ciphers are those that the TLS library holds good",
-        "harmless",
-      ),
+    apply: (ciphers, effects) => effects.set("tls.ciphers", String(ciphers)),
   },
   {
     name: "tls-version",

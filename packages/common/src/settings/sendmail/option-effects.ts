@@ -67,6 +67,14 @@ export function text(path: string): Effect {
     draft.set(path, value.trim() === "" ? undefined : value.trim(), origin);
 }
 
+/** ServerSSLOptions: nothing before TLS 1.2 is spoken anyway, compression never is, and the order of ciphers is ours. */
+export const sslOptions: Effect = ({ value, origin }, draft) => {
+  if (/(^|[\s+])SSL_OP_NO_TLSv1_2\b/.test(value) && !/-SSL_OP_NO_TLSv1_2\b/.test(value))
+    draft.set("tls.minVersion", "1.3", origin);
+  if (/(^|[\s+])SSL_OP_NO_TLSv1_3\b/.test(value))
+    draft.note(origin, "TLS 1.3 is spoken, whatever ServerSSLOptions says");
+};
+
 export function file(path: string): Effect {
   return ({ value, origin }, draft) => {
     if (value.trim() !== "") draft.set(path, belowRoot(value.trim()), origin);

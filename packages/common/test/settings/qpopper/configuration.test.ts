@@ -78,7 +78,7 @@ const MEANINGS: Readonly<Record<string, readonly [line: string, settings: object
   "temp-name": ["set temp-name = .%s.pop", {}, /no copy/],
   timeout: ["set timeout = 120", { "pop3.timeout": 120_000 }],
   timing: ["set timing", { "pop3.timing": true }],
-  "tls-cipher-list": ["set tls-cipher-list = HIGH", {}, /ciphers/],
+  "tls-cipher-list": ["set tls-cipher-list = HIGH", { "tls.ciphers": "HIGH" }],
   "tls-identity-file": ["set tls-identity-file = /etc/id", {}, /PEM/],
   "tls-options": ["set tls-options = 0x0fff", {}, /not used/],
   "tls-passphrase": ["set tls-passphrase = secret", {}, /without/],
