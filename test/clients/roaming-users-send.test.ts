@@ -73,6 +73,7 @@ test("swaks: PLAIN, LOGIN and CRAM-MD5, by STARTTLS and from the first octet", n
   assert.match(wrong.stdout, /<~\* 535 5\.7\.0 authentication failed/);
   const clear = await swaks("PLAIN", PASSWORD, ["--port", String(host.submission.port)]);
   assert.notEqual(clear.code, 0, "no password without TLS");
+  await host.logged(/from=<wang@linuxaid\.com\.cn>, .*proto=ESMTPSA, daemon=MSA, authid=wang, relay=/);
   await host.logged(/AUTH=server, relay=.*\[127\.0\.0\.9\], authid=wang, mech=LOGIN, bits=0/);
   await host.logged(
     /AUTH failure \(PLAIN\): authentication failure .*, user=wang, relay=.*\[127\.0\.0\.9\]$/m,

@@ -4,7 +4,14 @@
 import type { TLSSocket } from "node:tls";
 import { messageOf, type SmtpReply } from "@mailhost/common/errors";
 import { tlsFacts } from "@mailhost/common/tls/tls-facts";
-import { isLogged, logAccepted, logOwners, logQueued, priorityOf } from "../log/message-log.ts";
+import {
+  type AcceptedBy,
+  isLogged,
+  logAccepted,
+  logOwners,
+  logQueued,
+  priorityOf,
+} from "../log/message-log.ts";
 import { reply } from "../policy/reply.ts";
 import { precedenceOf } from "../queue/precedence.ts";
 import type { ExpandedAddress, NewMessage, QueueEntry } from "../queue/queue-entry.ts";
@@ -123,7 +130,7 @@ async function settle(session: SmtpSession, transaction: Transaction, taken: Tak
       recipients,
       sender: given,
     };
-    logDiscarded(log, dropped, daemonOf(session));
+    logDiscarded(log, dropped, acceptedBy(session));
     return accepted;
   }
   let entry: QueueEntry;
@@ -134,7 +141,7 @@ async function settle(session: SmtpSession, transaction: Transaction, taken: Tak
     await taken.writer.abort();
     return storageReply(cause);
   }
-  logAccepted(log, { ...entry, sender: given }, daemonOf(session));
+  logAccepted(log, { ...entry, sender: given }, acceptedBy(session));
   logOwners(log, entry, session.inbound.settings().hostname);
   if (entry.nextAttemptAt > entry.receivedAt || entry.quarantine !== undefined)
     logQueued(log, entry, session.inbound.clock.now());
@@ -143,9 +150,10 @@ async function settle(session: SmtpSession, transaction: Transaction, taken: Tak
   return accepted;
 }
 
-/** The name that the log has for the port. */
-function daemonOf(session: SmtpSession): "MTA" | "MSA" {
-  return session.listener.kind === "smtp" ? "MTA" : "MSA";
+/** The name that the log has for the port, and who has logged in. */
+function acceptedBy({ listener, auth }: SmtpSession): AcceptedBy {
+  const daemon = listener.kind === "smtp" ? "MTA" : "MSA";
+  return { daemon, ...(auth === undefined ? {} : { account: auth.account }) };
 }
 
 function commit(

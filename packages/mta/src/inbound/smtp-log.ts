@@ -4,6 +4,7 @@
 import type { SmtpReply } from "@mailhost/common/errors";
 import type { Log } from "@mailhost/common/log/log";
 import {
+  type AcceptedBy,
   type AcceptedMessage,
   isLogged,
   type LoggedRejection,
@@ -25,8 +26,8 @@ export function logSetAside(
 }
 
 /** `QID: discarded`, after the line that every message has: it was taken and dropped, as the access table asks. */
-export function logDiscarded(log: Log, message: AcceptedMessage, daemon: string): void {
-  logAccepted(log, message, daemon);
+export function logDiscarded(log: Log, message: AcceptedMessage, by: AcceptedBy): void {
+  logAccepted(log, message, by);
   counted(log, { what: "discarded", mailer: "esmtp" });
   // As Sendmail counts it.
   counted(log, { what: "refused connection" });

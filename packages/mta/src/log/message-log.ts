@@ -43,8 +43,18 @@ export type AcceptedMessage = Pick<
   | "quarantine"
 > & { readonly recipients: readonly unknown[] };
 
-/** `QID: from=<a@b>, size=…, class=0, nrcpts=…, …`: a message was accepted. The sender is told as it was given. */
-export function logAccepted(log: Log, entry: AcceptedMessage, daemon = "MTA"): void {
+/** The port that a message came in by, and whose login it was. */
+export interface AcceptedBy {
+  /** `MTA`, `MSA`. */
+  readonly daemon: string;
+  readonly account?: string;
+}
+
+/**
+ * `QID: from=<a@b>, size=…, class=0, nrcpts=…, …`: a message was accepted. The sender is told as it was given; `authid=` is not
+ * Sendmail's: with it one line says who sent a message.
+ */
+export function logAccepted(log: Log, entry: AcceptedMessage, by: AcceptedBy = { daemon: "MTA" }): void {
   const { origin } = entry;
   const isLocal = origin.protocol === "local";
   const bodyType = entry.bodyTypeGiven === true || entry.bodyType === "8BITMIME";
@@ -55,7 +65,8 @@ export function logAccepted(log: Log, entry: AcceptedMessage, daemon = "MTA"): v
     `nrcpts=${entry.recipients.length}`,
     ...(entry.messageId === undefined ? [] : [`msgid=${entry.messageId}`]),
     ...(bodyType ? [`bodytype=${entry.bodyType}`] : []),
-    ...(isLocal ? [] : [`proto=${origin.protocol}`, `daemon=${daemon}`]),
+    ...(isLocal ? [] : [`proto=${origin.protocol}`, `daemon=${by.daemon}`]),
+    ...(by.account === undefined ? [] : [`authid=${by.account}`]),
     `relay=${relayOf(origin)}`,
   ];
   counted(log, { what: "from", mailer: isLocal ? "local" : "esmtp", size: entry.size });

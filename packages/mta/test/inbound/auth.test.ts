@@ -4,6 +4,7 @@ import { createHmac } from "node:crypto";
 import { connect } from "node:net";
 import { test } from "node:test";
 import { ManualClock } from "@mailhost/common/testing/manual-clock";
+import fc from "fast-check";
 import { type InboundHost, startInbound } from "./fake-inbound.ts";
 
 const PASSWORD = "correct horse";
@@ -159,6 +160,43 @@ test("whatever pieces a dialogue comes in, its replies are the same", async () =
     /334 VXNlcm5hbWU6\r\n334 UGFzc3dvcmQ6\r\n501 5\.0\.0 AUTH aborted\r\n334 \r\n235 .*\r\n250 /,
   );
   for (let at = 1; at < dialogue.length; at++) assert.equal(await conversation(at), whole, `split at ${at}`);
+  await server.stop();
+});
+
+test("whatever is said in an exchange, there is one answer to each line, and nobody gets in by it", async () => {
+  const server = await startInbound({ ...HOST, secrets: { joe: "s3cret" } });
+  const octets = fc.uint8Array({ maxLength: 300 }).map((bytes) => Buffer.from(bytes));
+  const anything = fc.oneof(
+    octets.map((bytes) => bytes.toString("base64")),
+    octets.map((bytes) => bytes.toString("latin1").replace(/[\r\n]/g, "")),
+    fc
+      .array(fc.constantFrom("joe", "\0", " ", PASSWORD, "s3cret", "a".repeat(32)), { maxLength: 5 })
+      .map((parts) => base64(parts.join(""))),
+    fc.constantFrom("", "=", "*", "==", "AUTH PLAIN", "QUIT", "MAIL FROM:<joe@linuxaid.com.cn>"),
+  );
+  await fc.assert(
+    fc.asyncProperty(
+      fc.constantFrom("PLAIN", "LOGIN", "CRAM-MD5"),
+      anything,
+      anything,
+      async (mechanism, first, second) => {
+        const right = [first, second].some((line) =>
+          /correct horse/.test(Buffer.from(line, "base64").toString()),
+        );
+        fc.pre(!right);
+        const client = await server.client();
+        await client.say("EHLO client");
+        let answer = await client.say(`AUTH ${mechanism}`);
+        for (const line of [first, second]) {
+          if (!answer.startsWith("334")) break;
+          answer = await client.say(line);
+        }
+        assert.match(answer, /^(?:334 |501 5\.|535 5\.7\.0|500 5\.)/);
+        client.end();
+      },
+    ),
+    { numRuns: 150 },
+  );
   await server.stop();
 });
 
