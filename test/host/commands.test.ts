@@ -54,7 +54,8 @@ test("what init writes is a host that starts at once, relays for its LAN and del
   assert.equal(check.code, 0, check.stdout);
   const findings = JSON.parse(check.stdout) as { level: string; about: string }[];
   assert.deepEqual(
-    findings.filter((f) => f.level !== "ok").map((f) => `${f.level} ${f.about}`),
+    // What the DNS of this machine says of example.org is not ours to know.
+    findings.filter((f) => f.level !== "ok" && f.about !== "dns").map((f) => `${f.level} ${f.about}`),
     ["warning tls"],
   );
   const host = await startOn(t, site);

@@ -139,7 +139,7 @@ function initGrammar(parser: Argv, { terminal, done }: CommandParts): Argv {
 function checkGrammar(parser: Argv, { terminal, done }: CommandParts): Argv {
   return parser.command(
     "check",
-    "Look for faults in settings, tables, permissions and ports",
+    "Look for faults in settings, tables, permissions, certificates, DNS and ports",
     (y) =>
       y
         .option("json", { type: "boolean", describe: "Print the findings as JSON" })

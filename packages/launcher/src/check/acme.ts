@@ -15,6 +15,7 @@ import { cannotWrite, isOurs } from "../acme/host-renewal.ts";
 import { wantedNames } from "../acme/names.ts";
 import { describe } from "../acme/renewal.ts";
 import type { Finding } from "./finding.ts";
+import { isPrivate } from "./private-address.ts";
 
 /** What the check asks besides files. */
 export interface AcmeSurroundings {
@@ -113,10 +114,6 @@ function checkFolders(site: Site, settings: Settings, identity: Identity): Findi
   });
 }
 
-/** Addresses that nobody reaches from outside: behind a router, a name's address is the router's. */
-const PRIVATE =
-  /^(?:10\.|127\.|169\.254\.|192\.168\.|172\.(?:1[6-9]|2\d|3[01])\.|100\.(?:6[4-9]|[7-9]\d|1[01]\d|12[0-7])\.|::1$|f[cd]|fe[89ab])/i;
-
 async function checkAddresses(names: readonly string[], around: AcmeSurroundings): Promise<Finding[]> {
   const found = await Promise.all(names.map((name) => checkName(name, around)));
   return found.flat();
@@ -140,7 +137,7 @@ async function checkName(
   const elsewhere = addresses.filter((address) => !isOwn(address));
   if (elsewhere.length === 0) return [];
   const where = elsewhere.join(", ");
-  if (elsewhere.length === addresses.length && ownAddresses.every((address) => PRIVATE.test(address)))
+  if (elsewhere.length === addresses.length && ownAddresses.every(isPrivate))
     return [finding("ok", `${name} leads to ${where}: a router there must pass port 80 on to this host`)];
   return [
     finding(

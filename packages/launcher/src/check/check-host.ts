@@ -21,6 +21,7 @@ import { comparable, interfaceAddresses } from "@mailhost/mta/policy/local-domai
 import { noSite } from "../start/folders.ts";
 import { listenersOf, NEED_TLS } from "../start/ports.ts";
 import { type AcmeSurroundings, checkAcme } from "./acme.ts";
+import { checkDns, type DnsSurroundings } from "./dns.ts";
 import { checkDomainUsers } from "./domain-users.ts";
 import { type Finding, findingOf } from "./finding.ts";
 import { checkMailboxes } from "./mailboxes.ts";
@@ -29,7 +30,7 @@ import { checkPasswords } from "./passwords.ts";
 import { checkPermissions } from "./permissions.ts";
 import { checkQuotas } from "./quotas.ts";
 import { checkRelaying } from "./relaying.ts";
-import { checkTls, type TlsSurroundings } from "./tls.ts";
+import { checkTls, localDomains, type TlsSurroundings } from "./tls.ts";
 import { checkWaitingMessages } from "./waiting-messages.ts";
 
 /** Runs every check; the settings first, as nothing else makes sense with broken ones. */
@@ -38,17 +39,18 @@ export async function checkHost(givenSite: Site): Promise<Finding[]> {
   let loaded: LoadedSettings;
   let settings: Settings;
   let identity: Identity;
+  let surroundings: ReturnType<typeof surroundingsOf>;
   if (!existsSync(site.etcMail)) return [findingOf("settings", noSite(site))];
   try {
     loaded = loadSettingsWithNotes(site);
     settings = loaded.settings;
     site = placeMailboxes(site, settings);
     identity = identityOf(site, settings);
+    surroundings = surroundingsOf(settings, identity);
   } catch (error) {
     return [findingOf("settings", error)];
   }
   const accounts = accountsOf(site, settings);
-  const surroundings = acmeSurroundings(settings, identity);
   return [
     ...checkSource(loaded),
     ...checkNames(settings, loaded.source ?? site.settingsFile),
@@ -60,6 +62,7 @@ export async function checkHost(givenSite: Site): Promise<Finding[]> {
     ...(await checkMailboxes(site, (name) => accounts?.find(name)?.uid, identity.uid)),
     ...(await checkTls(site, settings, { source: loaded.source ?? site.settingsFile, ...surroundings })),
     ...(await checkAcme(site, settings, surroundings)),
+    ...(await checkDns(settings.hostname, localDomains(site, settings), surroundings)),
     ...(await checkPorts(site, settings)),
     ...checkOpenFiles(settings),
   ];
@@ -140,10 +143,11 @@ function checkOpenFiles({ pop3 }: Settings): Finding[] {
   return text === undefined ? [] : [{ level: "warning", about: "limits", text }];
 }
 
-function acmeSurroundings(
+/** What the checks of names ask. */
+function surroundingsOf(
   { dns }: Settings,
   identity: Identity,
-): AcmeSurroundings & Pick<TlsSurroundings, "resolver"> {
+): AcmeSurroundings & DnsSurroundings & Pick<TlsSurroundings, "resolver"> {
   const own = interfaceAddresses();
   return {
     identity,

@@ -3,12 +3,12 @@
  * and whether a directory answers.
  */
 import { AccountsUnavailable, openAccounts } from "@mailhost/common/accounts/accounts";
+import { nameOfWay } from "@mailhost/common/accounts/password-helper-process";
 import { passwordsWay } from "@mailhost/common/accounts/system-passwords";
 import { readUsers } from "@mailhost/common/accounts/users-reading";
 import { messageOf, UserError } from "@mailhost/common/errors";
 import type { Settings } from "@mailhost/common/settings/settings";
 import type { Site } from "@mailhost/common/site";
-import { nameOfWay } from "../start/password-helper-process.ts";
 import { type Finding, findingOf } from "./finding.ts";
 
 /** A name that nobody has: only whether there is an answer matters. */

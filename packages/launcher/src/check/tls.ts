@@ -142,7 +142,7 @@ async function quietly<T>(question: Promise<readonly T[]>): Promise<readonly T[]
 }
 
 /** The domains whose mail is for here: those of local-host-names, whose text is enough for this. */
-function localDomains(site: Site, { tables }: Settings): string[] {
+export function localDomains(site: Site, { tables }: Settings): string[] {
   const texts = [tables.localHostNames].flat().map((path) => {
     try {
       return readFileSync(sitePath(site, path), "utf8");

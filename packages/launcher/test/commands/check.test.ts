@@ -35,7 +35,8 @@ function makeSite(t: TestContext, files: Readonly<Record<string, string>>): Site
 async function check(site: Site): Promise<{ code: number; errors: string[]; warnings: string[] }> {
   const terminal = recordedTerminal();
   const code = await run(["check", "--json", "--root", site.root], terminal);
-  const findings = JSON.parse(terminal.outLines[0]!) as Finding[];
+  // What the DNS of this machine says of mail.example.com is not ours to know.
+  const findings = (JSON.parse(terminal.outLines[0]!) as Finding[]).filter(({ about }) => about !== "dns");
   const texts = (level: Finding["level"]) =>
     findings.filter((f) => f.level === level).map((f) => `${f.about}: ${f.text}`);
   return { code, errors: texts("error"), warnings: texts("warning") };
