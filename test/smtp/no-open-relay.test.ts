@@ -72,7 +72,7 @@ async function fixture(t: Parameters<typeof startHost>[0]) {
   return { sink, host };
 }
 
-test("a stranger comes nowhere, whatever sender it claims", { timeout: 120_000 }, async (t) => {
+test("a stranger comes nowhere, whatever sender it claims", { timeout: 300_000 }, async (t) => {
   const { sink, host } = await fixture(t);
   const taken: string[] = [];
   for (const sender of SENDERS) {

@@ -7,7 +7,7 @@ import type { QueueEntry, QueueRecipient } from "../queue/queue-entry.ts";
 import type { SmtpExtensions } from "./smtp-extensions.ts";
 
 /**
- * `MAIL From:<a@b> SIZE=1234 BODY=8BITMIME SMTPUTF8 RET=HDRS ENVID=x`.
+ * `MAIL From:<a@b> SIZE=1234 BODY=8BITMIME SMTPUTF8 RET=HDRS ENVID=x AUTH=a@b`.
  *
  * @param utf8 the message cannot go without SMTPUTF8
  * @param size octets of the message
@@ -23,6 +23,9 @@ export function mailCommand(entry: QueueEntry, size: number, utf8: boolean, offe
     if (entry.envelopeId !== undefined && entry.envelopeId !== "") {
       command += ` ENVID=${xtext(entry.envelopeId)}`;
     }
+  }
+  if (offered.auth.length > 0 && entry.authSender !== undefined) {
+    command += ` AUTH=${entry.authSender === "" ? "<>" : xtext(entry.authSender)}`;
   }
   return command;
 }

@@ -9,7 +9,7 @@ import { reply, replyAbout } from "../policy/reply.ts";
 import { domainToResolve } from "../policy/sender-decision.ts";
 import { type Ownership, ownsSender } from "../recipients/sender-ownership.ts";
 import { ownershipParts, policyFacts } from "./inbound-parts.ts";
-import { readMailParameters } from "./mail-parameters.ts";
+import { type MailParameters, readMailParameters } from "./mail-parameters.ts";
 import { readPathCommand } from "./path-command.ts";
 import { domainInDns } from "./policy-questions.ts";
 import type { SmtpSession } from "./smtp-session.ts";
@@ -75,13 +75,18 @@ export async function mailFrom(session: SmtpSession, argument: string): Promise<
     session.logSetAside("check_mail", `<${address}>`, verdict);
   const transaction: Transaction = {
     sender: qualified(session, address),
-    parameters: read.value,
+    parameters: client.auth === undefined ? unauthenticated(read.value) : read.value,
     recipients: new Map(),
   };
   for (const v of [connect, verdict]) if (v !== undefined) setAside(transaction, v);
   session.sender = { given: address, ...(domain === undefined ? {} : { domain }) };
   session.transaction = transaction;
   session.reply(replyAbout(address, 250, "2.1.0", "Sender ok"));
+}
+
+/** RFC 4954 section 5: whoever is not trusted to say who sent it first is taken to have said nothing. */
+function unauthenticated({ authSender: _, ...parameters }: MailParameters): MailParameters {
+  return parameters;
 }
 
 /** Whoever has logged in sends under addresses of its own (auth.checkSender): the refusal of others. */

@@ -15,6 +15,8 @@ export interface MailParameters {
   readonly smtputf8: boolean;
   readonly dsnReturn?: "FULL" | "HDRS";
   readonly envelopeId?: string;
+  /** What AUTH= said; empty for `<>`. */
+  readonly authSender?: string;
 }
 
 /** What RCPT asked for. */
@@ -75,11 +77,13 @@ export function readMailParameters(
         read = { ...read, envelopeId: id };
         break;
       }
-      case "AUTH":
-        // RFC 4954 section 5: it is passed on to nobody, as is said of whoever is not trusted.
-        if (value !== "<>" && (value === "" || decodeXtext(value) === undefined))
+      case "AUTH": {
+        const sender = value === "<>" ? "" : decodeXtext(value);
+        if (value === "" || sender === undefined || /\P{ASCII}/u.test(sender))
           return refuse(501, "5.5.4", "Syntax error in AUTH parameter value");
+        read = { ...read, authSender: sender };
         break;
+      }
       default:
         return refuse(555, "5.5.4", `${name} parameter unrecognized`);
     }

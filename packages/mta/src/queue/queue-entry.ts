@@ -115,6 +115,8 @@ export interface NewMessage {
   readonly dsnReturn?: "FULL" | "HDRS";
   /** ENVID of RFC 3461, decoded. */
   readonly envelopeId?: string;
+  /** Who sent it first, as a client said with AUTH= that had logged in (RFC 4954 section 5); empty: not known. */
+  readonly authSender?: string;
   /** The Message-ID header with its brackets, for the log. */
   readonly messageId?: string;
   /** The header is worth a report: false for mail that must never be answered. */

@@ -80,3 +80,12 @@ test("xtext leaves nothing that could end the parameter", () => {
   assert.equal(isUnsendable("a@b\r\nRCPT To:<c>"), true);
   assert.equal(isUnsendable('"a b"@c.example'), false);
 });
+
+test("AUTH= goes to servers that have AUTH", () => {
+  const offered = { ...PLAIN_SMTP, auth: ["PLAIN"] };
+  const first = entryFor([], { authSender: "a+b=c@here.example" });
+  assert.match(mailCommand(first, 12, false, offered), / AUTH=a\+2Bb\+3Dc@here\.example$/);
+  assert.match(mailCommand(entryFor([], { authSender: "" }), 12, false, offered), / AUTH=<>$/);
+  assert.doesNotMatch(mailCommand(first, 12, false, PLAIN_SMTP), /AUTH/);
+  assert.doesNotMatch(mailCommand(entryFor([]), 12, false, offered), /AUTH/);
+});

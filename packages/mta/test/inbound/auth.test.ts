@@ -290,3 +290,25 @@ test("whoever has logged in relays; on the submission ports nobody else does", a
     await server.stop();
   }
 });
+
+test("AUTH= of MAIL is kept of whoever has logged in, and of nobody else; what is no xtext is refused", async () => {
+  const server = await startInbound(HOST);
+  const client = await server.client();
+  await client.say("EHLO client");
+  const send = async (parameter: string) => {
+    const mail = await client.say(`MAIL FROM:<joe@linuxaid.com.cn> AUTH=${parameter}`);
+    if (!mail.startsWith("250")) return mail;
+    for (const line of ["RCPT TO:<joe@linuxaid.com.cn>", "DATA"]) await client.say(line);
+    client.write("Subject: x\r\n\r\nx\r\n.\r\n");
+    await client.reply();
+    return server.stored.at(-1)?.entry.authSender;
+  };
+  assert.equal(await send("joe+2Bx@far.example"), undefined);
+  assert.equal(await send("joe+2"), "501 5.5.4 Syntax error in AUTH parameter value");
+  assert.equal(await send(""), "501 5.5.4 Syntax error in AUTH parameter value");
+  await client.say(`AUTH PLAIN ${PLAIN}`);
+  assert.equal(await send("joe+2Bx@far.example"), "joe+x@far.example");
+  assert.equal(await send("<>"), "");
+  client.end();
+  await server.stop();
+});
