@@ -2,7 +2,6 @@
  * `mailhost mailbox`: what QUIT removed and the undo window (pop3.keepRemoved) still has, and its way back; how full mailboxes
  * are.
  */
-import { openAccounts } from "@mailhost/common/accounts/accounts";
 import { systemClock } from "@mailhost/common/clock";
 import { counted } from "@mailhost/common/counted";
 import { becomeIdentity, wantedIdentity } from "@mailhost/common/daemon/identity";
@@ -15,6 +14,7 @@ import { loadSettings } from "@mailhost/common/settings/load";
 import type { Site } from "@mailhost/common/site";
 import { EX_DATAERR, EX_IOERR, EX_NOUSER, EX_OK, EX_TEMPFAIL, EX_USAGE } from "@mailhost/common/sysexits";
 import type { Terminal } from "../terminal.ts";
+import { isAccount } from "./is-account.ts";
 
 /** What is done, and to whose mailbox. */
 export type MailboxArguments =
@@ -54,12 +54,10 @@ export async function mailboxCommand(
   // What is made here must be the daemons' to write.
   const identity = wantedIdentity(site, settings.run, process.getuid?.() ?? 0);
   if (identity !== undefined) becomeIdentity(identity);
-  const accounts = openAccounts(site, settings);
-  const isAccount = (await accounts.lookUp(user).finally(() => accounts.close())) !== undefined;
   const { listRemoved, restoreRemoved } = await import("@mailhost/pop3/maildrop/restore-removed");
   try {
     const kept = await listRemoved(site, user);
-    if (!isAccount && kept.length === 0)
+    if (kept.length === 0 && !(await isAccount(site, settings, user)))
       throw new UserError(`no user ${user}, and nothing is kept of one`, EX_NOUSER);
     if (args.action === "removed") {
       show(kept, args.json, user, terminal);

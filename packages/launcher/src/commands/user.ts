@@ -82,9 +82,8 @@ async function removeUser(site: Site, name: string, purged: boolean, terminal: T
   // The account went before, and its mail is to follow; not that of an account that the system or a directory has.
   const fault = mailboxNameFault(name);
   if (fault !== undefined) throw new UserError(`${fault} is no account: ${name}`, EX_USAGE);
-  const { openAccounts } = await import("@mailhost/common/accounts/accounts");
-  const accounts = openAccounts(site, settings);
-  if ((await accounts.lookUp(name).finally(() => accounts.close())) !== undefined)
+  const { isAccount } = await import("./is-account.ts");
+  if (await isAccount(site, settings, name))
     throw new UserError(`${name} is an account of the system: its mail stays`, EX_USAGE);
   await purge(placed, name, settings.lockTimeout, terminal);
 }

@@ -149,7 +149,7 @@ test("what is no plain file with one name is refused at once, others are served"
   writeFileSync(server.mbox("li"), one);
   const path = server.mbox("wang");
   const elsewhere = join(server.site.root, "elsewhere");
-  const makes = [
+  const makes: (() => void | Promise<void>)[] = [
     () => {
       writeFileSync(elsewhere, one);
       symlinkSync(elsewhere, path);
