@@ -85,8 +85,9 @@ export async function mailFrom(session: SmtpSession, argument: string): Promise<
 }
 
 /** RFC 4954 section 5: whoever is not trusted to say who sent it first is taken to have said nothing. */
-function unauthenticated({ authSender: _, ...parameters }: MailParameters): MailParameters {
-  return parameters;
+function unauthenticated(parameters: MailParameters): MailParameters {
+  const { authSender, ...others } = parameters;
+  return authSender === undefined ? parameters : others;
 }
 
 /** Whoever has logged in sends under addresses of its own (auth.checkSender): the refusal of others. */

@@ -111,6 +111,7 @@ export async function startInbound(host: InboundHost = {}): Promise<InboundFixtu
       domaintable: fakeTable("domaintable", {}),
       genericstable: fakeTable("genericstable", {}),
       genericsDomains: noDomains,
+      quotas: fakeTable("quotas", {}),
       senders: fakeTable("senders", host.senders ?? {}),
       trustedUsers: noDomains,
       authinfo: fakeTable("authinfo", {}),

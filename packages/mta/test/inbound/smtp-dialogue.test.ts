@@ -524,7 +524,7 @@ test("the PROXY header of a known forwarder names the client", async () => {
 
 test("a forwarder that the settings name no longer is a client like any other", async () => {
   await over({ settings: 'smtp: {proxyProtocol: ["127.0.0.5"]}' }, async (fixture) => {
-    fixture.listener.update(parseSettings("", "mailhost.yaml"), undefined);
+    fixture.listener.update(parseSettings("", "mailhost.yaml"));
     const c = await fixture.client("127.0.0.5");
     assert.match(await c.say("PROXY TCP4 127.0.0.1 192.0.2.25 4711 25"), /^500 5\.5\.1 /);
     assert.match(await c.say("EHLO pc"), /Hello \[127\.0\.0\.5\]/);
