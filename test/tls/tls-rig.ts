@@ -36,13 +36,17 @@ export async function tlsSite(
     ...options,
     settings: {
       ...options.settings,
-      smtp: { smtps: ["127.0.0.1:0"] },
-      pop3: { pop3s: ["127.0.0.1:0"] },
+      smtp: { smtps: ["127.0.0.1:0"], ...below(options.settings?.smtp) },
+      pop3: { pop3s: ["127.0.0.1:0"], ...below(options.settings?.pop3) },
       tls: { selfSigned: true, ...options.tls },
     },
   });
   if (main !== undefined) install(site.path("etc/mail/tls"), main);
   return site;
+}
+
+function below(tree: unknown): SettingsTree {
+  return typeof tree === "object" && tree !== null ? (tree as SettingsTree) : {};
 }
 
 /** The same, started. */
