@@ -3,10 +3,11 @@ import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { logIn, openEncrypted } from "../harness/encrypted-smtp.ts";
-import { type MailHost, OUTSIDE, PASSWORD, type Scope, startHost } from "../harness/host.ts";
+import { logIn, openEncrypted, startTls } from "../harness/encrypted-smtp.ts";
+import { LAN, type MailHost, OUTSIDE, PASSWORD, type Scope, startHost } from "../harness/host.ts";
 import { needs, runProgram } from "../harness/programs.ts";
 import { type Sink, startSink } from "../harness/sink.ts";
+import { openSmtp } from "../harness/smtp-client.ts";
 
 const POPAUTH = fileURLToPath(new URL("../../packages/pop3/bin/popauth.js", import.meta.url));
 const ROAMER = "wang@linuxaid.com.cn";
@@ -148,6 +149,19 @@ s.quit()
   assert.equal(ran.code, 0, ran.stderr);
   assert.equal(ran.stdout, "refused 535\n(235, b'2.0.0 OK Authenticated')\nrefused 553\n");
   await sink.taken(1);
+});
+
+test("a login in the clear is forgotten with STARTTLS, and can be done again", async (t) => {
+  const { host } = await fixture(t);
+  const plain = await openSmtp(host.submission, { from: LAN });
+  assert.equal((await logIn(plain, "wang", PASSWORD)).code, 235);
+  assert.equal((await logIn(plain, "wang", PASSWORD)).code, 503);
+  const client = await startTls(plain);
+  assert.equal((await client.command("MAIL FROM:<li@linuxaid.com.cn>")).code, 250, "the LAN, and no login");
+  await client.command("RSET");
+  assert.equal((await logIn(client, "wang", PASSWORD)).code, 235);
+  assert.equal((await client.command("MAIL FROM:<li@linuxaid.com.cn>")).code, 553);
+  client.close();
 });
 
 test("a submission gets what it lacks, loses Bcc, and is otherwise the same byte for byte", async (t) => {

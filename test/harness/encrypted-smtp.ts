@@ -26,6 +26,11 @@ export async function openEncrypted(
   }
   const plain = await openSmtp(to, options);
   if (encryption === "none") return plain;
+  return startTls(plain);
+}
+
+/** STARTTLS, and EHLO anew. */
+export async function startTls(plain: SmtpClient): Promise<SmtpClient> {
   const reply = await plain.command("STARTTLS");
   if (reply.code !== 220) throw new Error(`STARTTLS: ${reply.code} ${reply.text}`);
   const { socket } = plain.connection;
