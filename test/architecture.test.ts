@@ -57,6 +57,7 @@ for (const name of packages) {
   test(`${name} depends on ${ARROWS[name]!.join(", ") || "no other package"}: package.json, tsconfig and imports say the same`, () => {
     const manifest = JSON.parse(read(`packages/${name}/package.json`)) as {
       dependencies?: Record<string, string>;
+      optionalDependencies?: Record<string, string>;
     };
     const declared = Object.keys(manifest.dependencies ?? {}).filter((dependency) =>
       dependency.startsWith("@mailhost/"),
@@ -82,7 +83,7 @@ for (const name of packages) {
             .slice(0, module.startsWith("@") ? 2 : 1)
             .join("/");
           assert.ok(
-            library in (manifest.dependencies ?? {}),
+            library in { ...manifest.dependencies, ...manifest.optionalDependencies },
             `${file} imports ${library}, which package.json does not name`,
           );
         }

@@ -3,10 +3,11 @@
  * checked by the helper that stays root while the servers run as mail.
  */
 import assert from "node:assert/strict";
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test, { type TestContext } from "node:test";
+import { fileURLToPath } from "node:url";
 import { cleanUpLater } from "../harness/clean-ups.ts";
 import { eventually } from "../harness/eventually.ts";
 import { type MailHost, prepareSite, startOn } from "../harness/host.ts";
@@ -39,7 +40,15 @@ async function machine(t: TestContext) {
   return { etc, inside, run };
 }
 
-async function host(t: TestContext, passwords: "auto" | "shadow" | "pam") {
+const POPPER = fileURLToPath(new URL("../../packages/pop3/bin/popper.js", import.meta.url));
+
+async function host(t: TestContext, passwords: "auto" | "shadow") {
+  const { site, inside, run } = await machineWithPeople(t, passwords);
+  return { host: await startOn(t, site, inside('exec "$@"')), run };
+}
+
+/** A machine with accounts, and a site on it that no host runs on yet. */
+async function machineWithPeople(t: TestContext, passwords: "auto" | "shadow") {
   const { inside, run } = await machine(t);
   const user = (name: string, how: string) =>
     `useradd -M ${how} ${name} && echo ${name}:geheim | chpasswd -c YESCRYPT`;
@@ -61,8 +70,7 @@ async function host(t: TestContext, passwords: "auto" | "shadow" | "pam") {
   });
   // The harness makes roots that only their owner sees.
   chmodSync(site.root, 0o755);
-  const started = await startOn(t, site, inside('exec "$@"'));
-  return { host: started, run, inside };
+  return { site, inside, run };
 }
 
 /** Every login comes from another address: wrong ones from one are answered ever more slowly. */
@@ -132,3 +140,29 @@ test("without the helper nobody's password is wrong", needs("unshare"), async (t
   assert.match(await login(at, "pamela", "geheim"), /^-ERR \[SYS\/TEMP\]/);
   await at.logged(/a login can not be judged: the password helper/);
 });
+
+test(
+  "popper run by root from inetd checks by a helper of its own, and by the host's where one runs",
+  needs("unshare"),
+  async (t) => {
+    const { inside, site } = await machineWithPeople(t, "auto");
+    // What the host's start would have made.
+    for (const folder of ["log", "lib"]) mkdirSync(site.path(`var/${folder}`), { recursive: true });
+    assert.equal((await runProgram("chown", ["-R", "mail:mail", site.path("var")])).code, 0);
+    const popper = async (password: string) => {
+      const [command = "", ...args] = inside('exec "$@"');
+      const ran = await runProgram(command, [...args, process.execPath, POPPER], {
+        env: { MAILHOST_ROOT: site.root },
+        input: `USER pamela\r\nPASS ${password}\r\nQUIT\r\n`,
+      });
+      return ran.stdout.split("\r\n")[2] ?? "";
+    };
+    assert.match(await popper("geheim"), /^\+OK/);
+    assert.match(await popper("falsch"), /^-ERR \[AUTH\]/);
+    assert.deepEqual(
+      readdirSync(site.path("run")).filter((name) => name.startsWith("passwords.")),
+      [],
+      "nothing is left behind",
+    );
+  },
+);

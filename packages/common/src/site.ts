@@ -45,6 +45,8 @@ export interface Site {
   readonly runDir: string;
   /** `run/mailhost.sock`. */
   readonly controlSocket: string;
+  /** Where the helper that checks passwords as root listens: `run/passwords.sock`. */
+  readonly passwordSocket: string;
 }
 
 /** Default root when neither `--root` nor MAILHOST_ROOT says otherwise. */
@@ -76,6 +78,7 @@ export function siteAt(root: string): Site {
     logFile: join(top, "var/log/mail.log"),
     runDir,
     controlSocket: join(runDir, "mailhost.sock"),
+    passwordSocket: join(runDir, "passwords.sock"),
   };
 }
 

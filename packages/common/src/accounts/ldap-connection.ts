@@ -5,7 +5,7 @@
  * one that follows it. Every step has the time limit of the settings. Referrals are not followed.
  */
 import { readFileSync, statSync } from "node:fs";
-import { isIP, type Socket } from "node:net";
+import type { Socket } from "node:net";
 import type { ConnectionOptions } from "node:tls";
 import type { Client, Entry } from "ldapts";
 import type { Clock } from "../clock.ts";
@@ -43,7 +43,7 @@ export interface LdapConnection {
  * @throws AccountsUnavailable when it can not be done
  */
 export async function connectLdap({ site, settings, clock }: LdapParts): Promise<LdapConnection> {
-  const [{ Client }, { connect: connectPlain }, { connect: connectTls }] = await Promise.all([
+  const [{ Client }, { connect: connectPlain, isIP }, { connect: connectTls }] = await Promise.all([
     import("ldapts"),
     import("node:net"),
     import("node:tls"),
@@ -51,7 +51,7 @@ export async function connectLdap({ site, settings, clock }: LdapParts): Promise
   const { url, timeout, startTls } = settings;
   const { hostname } = new URL(url);
   const host = hostname.replace(/^\[|\]$/g, "");
-  const tlsOptions = tlsOptionsOf(site, settings, host);
+  const tlsOptions = tlsOptionsOf(site, settings, { host, isName: isIP(host) === 0 });
   let socket: Socket | undefined;
   const once = <T extends Socket>(make: () => T): T => {
     if (socket !== undefined) throw new AccountsUnavailable(`${url}: the connection was lost`);
@@ -135,10 +135,14 @@ export function searchBinding({ site, settings }: LdapParts): Binding | undefine
   }
 }
 
-function tlsOptionsOf(site: Site, { caFile }: LdapSettings, host: string): ConnectionOptions {
+function tlsOptionsOf(
+  site: Site,
+  { caFile }: LdapSettings,
+  { host, isName }: { readonly host: string; readonly isName: boolean },
+): ConnectionOptions {
   return {
     host,
-    ...(isIP(host) === 0 ? { servername: host } : {}),
+    ...(isName ? { servername: host } : {}),
     ...(caFile === "" ? {} : { ca: readCertificates(sitePath(site, caFile)) }),
     minVersion: "TLSv1.2",
   };

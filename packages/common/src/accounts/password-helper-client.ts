@@ -4,8 +4,6 @@
  *
  *     {"name":"alice","password":"…"}  ->  {"right":true}
  */
-import { connect } from "node:net";
-import { join } from "node:path";
 import { messageOf } from "../errors.ts";
 import type { Site } from "../site.ts";
 import { AccountsUnavailable } from "./account-errors.ts";
@@ -16,21 +14,17 @@ export const HELPER_LINE_LIMIT = 16 * 1024;
 /** ms that a question may take: PAM's modules wait behind wrong passwords, and ask directories of their own. */
 const ANSWER_WITHIN = 60_000;
 
-/** Where the helper listens. */
-export function passwordSocket(site: Site): string {
-  return join(site.runDir, "passwords.sock");
-}
-
 /**
  * Whether the helper says that a password is right.
  *
  * @throws AccountsUnavailable when it does not say
  */
-export function askPasswordHelper(site: Site, name: string, password: string): Promise<boolean> {
+export async function askPasswordHelper(site: Site, name: string, password: string): Promise<boolean> {
   const line = `${JSON.stringify({ name, password })}\n`;
-  if (Buffer.byteLength(line) > HELPER_LINE_LIMIT) return Promise.resolve(false);
-  const path = passwordSocket(site);
-  return new Promise((resolve, reject) => {
+  if (Buffer.byteLength(line) > HELPER_LINE_LIMIT) return false;
+  const path = site.passwordSocket;
+  const { connect } = await import("node:net");
+  return await new Promise((resolve, reject) => {
     const fail = (why: string) => reject(new AccountsUnavailable(`the password helper (${path}): ${why}`));
     const socket = connect(path);
     let text = "";
@@ -56,4 +50,17 @@ function parsed(text: string): { right?: unknown; error?: unknown } | undefined 
   } catch {
     return undefined;
   }
+}
+
+/** Whether a helper listens. */
+export async function hasPasswordHelper(site: Site): Promise<boolean> {
+  const { connect } = await import("node:net");
+  return await new Promise((resolve) => {
+    const socket = connect(site.passwordSocket);
+    socket.once("connect", () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once("error", () => resolve(false));
+  });
 }

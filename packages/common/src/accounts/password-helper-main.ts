@@ -1,10 +1,11 @@
 /**
- * The program of the helper that checks passwords as root: `node password-helper-main.js ROOT UID GID`.
+ * The program of the helper that checks passwords as root: `node password-helper-main.js ROOT UID GID SOCKET`.
  *
  * What it has to say goes to standard output, one line a fault. It reads the settings when it starts and at each line of
  * standard input, and ends with code 0 when that ends, which is when the launcher does.
  */
-import { systemClock } from "../clock.ts";
+import { rmSync } from "node:fs";
+import { delay, systemClock } from "../clock.ts";
 import { messageOf } from "../errors.ts";
 import { loadSettings } from "../settings/load.ts";
 import { siteAt } from "../site.ts";
@@ -12,8 +13,12 @@ import { followPasswd } from "./passwd-following.ts";
 import { servePasswords } from "./password-helper.ts";
 import { openSystemPasswords, type SystemPasswords } from "./system-passwords.ts";
 
-const [root = "/", uid, gid] = process.argv.slice(2);
-const site = siteAt(root);
+/** ms until it is tried again to listen. */
+const AGAIN_AFTER = 5_000;
+
+const [root = "/", uid, gid, socket] = process.argv.slice(2);
+const found = siteAt(root);
+const site = socket === undefined ? found : { ...found, passwordSocket: socket };
 const say = (text: string) => void process.stdout.write(`${text.replace(/\s+/g, " ")}\n`);
 process.title = "mailhost: passwords";
 // Signals of a terminal are for the launcher, whose end ends us.
@@ -38,14 +43,29 @@ function load(): void {
   }
 }
 load();
-process.stdin.on("data", load).on("end", () => process.exit(0));
+process.stdin.on("data", load).on("end", () => {
+  // A socket of that name may be a new helper's by now; one with a name of its own is nobody else's.
+  if (site.passwordSocket !== found.passwordSocket) rmSync(site.passwordSocket, { force: true });
+  process.exit(0);
+});
 
-await servePasswords(site, {
+const parts = {
   clock: systemClock,
   passwords: () => passwords,
   accountOf,
   blockUid: () => blockUid,
   onFault: say,
   ...(uid === undefined || gid === undefined ? {} : { owner: { uid: Number(uid), gid: Number(gid) } }),
-});
+};
+while (!(await listens())) await delay(systemClock, AGAIN_AFTER);
 say("ready");
+
+async function listens(): Promise<boolean> {
+  try {
+    await servePasswords(site, parts);
+    return true;
+  } catch (error) {
+    say(`${site.passwordSocket}: ${messageOf(error)}`);
+    return false;
+  }
+}

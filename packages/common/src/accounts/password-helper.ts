@@ -13,7 +13,7 @@ import { messageOf } from "../errors.ts";
 import type { Site } from "../site.ts";
 import { AccountsUnavailable } from "./account-errors.ts";
 import type { Account } from "./accounts.ts";
-import { HELPER_LINE_LIMIT, passwordSocket } from "./password-helper-client.ts";
+import { HELPER_LINE_LIMIT } from "./password-helper-client.ts";
 import type { SystemPasswords } from "./system-passwords.ts";
 
 /** Questions at once; further ones wait in the socket's queue, or are refused. */
@@ -42,7 +42,7 @@ export interface PasswordHelperParts {
 
 /** Listens; resolves when questions are taken. */
 export async function servePasswords(site: Site, parts: PasswordHelperParts): Promise<Server> {
-  const path = passwordSocket(site);
+  const path = site.passwordSocket;
   const answer = answering(parts);
   const server = createServer((socket) => serve(socket, answer, parts));
   server.maxConnections = MOST_QUESTIONS;

@@ -12,7 +12,7 @@ import type { SystemSettings } from "../settings/roaming-settings.ts";
 import type { Site } from "../site.ts";
 import { AccountsUnavailable } from "./account-errors.ts";
 import type { Account } from "./accounts.ts";
-import { askPasswordHelper, passwordSocket } from "./password-helper-client.ts";
+import { askPasswordHelper } from "./password-helper-client.ts";
 
 /** Checks passwords of system accounts. */
 export interface SystemPasswords {
@@ -81,7 +81,7 @@ export function openSystemPasswords(
   const asksHelper =
     parts.isHelper !== true &&
     process.getuid?.() !== 0 &&
-    (way.kind === "shadow" ? !mayRead(way.file) : existsSync(passwordSocket(site)));
+    (way.kind === "shadow" ? !mayRead(way.file) : existsSync(site.passwordSocket));
   const ask = asksHelper
     ? (name: string, password: string) => askPasswordHelper(site, name, password)
     : way.kind === "shadow"

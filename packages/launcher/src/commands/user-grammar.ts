@@ -56,7 +56,7 @@ export function userGrammar(parser: Argv, { terminal, done }: CommandParts): Arg
             .positional("file", { type: "string", demandOption: true, describe: "The file to read" })
             .option("dry-run", { type: "boolean", describe: "Say what would be taken, and write nothing" })
             .option("json", { type: "boolean", describe: "Say it as JSON" })
-            .example("$0 user import /root/shadow --dry-run", "who would come over, and who not and why"),
+            .example("$0 user import old-shadow --dry-run", "who would come over, and who not and why"),
         (args) =>
           act(args as CommonOptions, {
             action: "import",

@@ -5,6 +5,7 @@
  * is bound, ports bound before privileges are dropped, the ready line after both daemons accept.
  */
 import type { Server } from "node:net";
+import { type PasswordHelper, startPasswordHelper } from "@mailhost/common/accounts/password-helper-process";
 import { systemClock } from "@mailhost/common/clock";
 import type { BoundPort } from "@mailhost/common/daemon/bound-port";
 import { STOP_LIMIT } from "@mailhost/common/daemon/child";
@@ -27,7 +28,6 @@ import { openControlSocket } from "./control-server.ts";
 import { checkFolders, handOverState, prepareFolders, prepareRunFolder } from "./folders.ts";
 import { lockDaemon, lockInstance } from "./instance-locks.ts";
 import type { ChildPlan } from "./managed-child.ts";
-import { type PasswordHelper, startPasswordHelper } from "./password-helper-process.ts";
 import { bindPorts, readyLine } from "./ports.ts";
 import { requireReadableTables } from "./readable-tables.ts";
 import { logSettingsNotes } from "./settings-notes.ts";

@@ -2,9 +2,11 @@
  * popper under inetd, tcpserver, xinetd, a systemd socket with Accept=yes, or ssh: one session on what it was given.
  */
 import { Duplex } from "node:stream";
+import { ownPasswordHelper } from "@mailhost/common/accounts/password-helper-process";
 import { systemClock } from "@mailhost/common/clock";
 import { becomeIdentity, wantedIdentity } from "@mailhost/common/daemon/identity";
 import { openCommandLog } from "@mailhost/common/log/command-log";
+import type { Log } from "@mailhost/common/log/log";
 import { placeMailboxes } from "@mailhost/common/mbox/mailbox-layout";
 import type { Settings } from "@mailhost/common/settings/settings";
 import type { Site } from "@mailhost/common/site";
@@ -29,10 +31,20 @@ export async function serveOne(
   const identity = wantedIdentity(givenSite, settings.run, process.getuid?.() ?? 0);
   makePopperFolders(givenSite, settings, identity);
   const certificates = readCertificates(givenSite, settings);
-  if (identity !== undefined) becomeIdentity(identity);
-  const site = placeMailboxes(givenSite, settings);
   const { format, level } = settings.log;
-  const log = openCommandLog({ file: site.logFile, tag: "popper", format, level });
+  // The log must not be root's: what the helper says goes there once it is open.
+  let log: Log | undefined;
+  const passwords = await ownPasswordHelper({
+    site: givenSite,
+    settings,
+    identity,
+    clock: systemClock,
+    log: { write: (at, text) => log?.write(at, text), close: () => Promise.resolve() },
+    execArgv: process.execArgv,
+  });
+  if (identity !== undefined) becomeIdentity(identity);
+  const site = placeMailboxes(passwords.site, settings);
+  log = openCommandLog({ file: site.logFile, tag: "popper", format, level });
   const server = openServer({ site, settings, certificates, log, clock: systemClock, oneSession: true });
   const end = () => server.listener.cut();
   process
@@ -51,6 +63,7 @@ export async function serveOne(
     }
   } finally {
     await server.stop();
+    passwords.helper?.stop();
     await log.close();
   }
   return EX_OK;

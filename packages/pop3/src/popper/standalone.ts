@@ -2,6 +2,7 @@
  * popper as a server of its own: it binds, gives up root as the launcher does, and serves all sessions in one process.
  * SIGHUP reads the settings again, SIGTERM lets sessions finish.
  */
+import { ownPasswordHelper } from "@mailhost/common/accounts/password-helper-process";
 import { systemClock } from "@mailhost/common/clock";
 import { addressesOf, type BoundPort, bindPort, LISTENER_KEYS } from "@mailhost/common/daemon/bound-port";
 import { sendControl } from "@mailhost/common/daemon/control";
@@ -50,8 +51,16 @@ export async function serveAll(order: StandaloneOrder): Promise<number> {
     clock: systemClock,
   });
   const ports = order.fd === undefined ? await bindAll(order, certificates.current().length > 0) : [];
+  const passwords = await ownPasswordHelper({
+    site: order.site,
+    settings,
+    identity,
+    clock: systemClock,
+    log,
+    execArgv: process.execArgv,
+  });
   if (identity !== undefined) becomeIdentity(identity);
-  const site = placeMailboxes(order.site, settings);
+  const site = placeMailboxes(passwords.site, settings);
   const listeners: Record<string, number[]> = order.fd === undefined ? {} : { [kind]: [order.fd] };
   for (const port of ports) (listeners[port.kind] ??= []).push(port.fd);
   try {
@@ -71,6 +80,7 @@ export async function serveAll(order: StandaloneOrder): Promise<number> {
         .again()
         .then(async (next) => {
           log.reopen(next);
+          passwords.helper?.reload();
           await daemon.reload?.(next);
           await certificates.refresh(next.tls);
           log.write("info", "settings reloaded");
@@ -95,6 +105,7 @@ export async function serveAll(order: StandaloneOrder): Promise<number> {
     await daemon.stop();
     return EX_OK;
   } finally {
+    passwords.helper?.stop();
     certificates.close();
     for (const port of ports) port.close();
     await log.close();

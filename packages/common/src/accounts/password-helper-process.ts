@@ -1,20 +1,24 @@
 /**
- * The helper that stays root to check passwords of the system's accounts (common/accounts/password-helper.ts), from the side
- * of the launcher, which gives root up.
+ * The helper that stays root to check passwords of the system's accounts (password-helper.ts), from the side
+ * of who gives root up: the launcher, or popper.
  *
  * As nobody who is not root could start it again, a shell does: it runs for as long as the helper ends with another code than
- * 0, and the helper ends so when its standard input does, which is when the launcher ends.
+ * 0, and the helper ends so when its standard input does, which is when whoever started it ends.
  */
 import { spawn } from "node:child_process";
+import { mkdirSync } from "node:fs";
+import type { Socket } from "node:net";
+import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import { type PasswordsWay, passwordsWay } from "@mailhost/common/accounts/system-passwords";
-import { type Clock, delay } from "@mailhost/common/clock";
-import type { Identity } from "@mailhost/common/daemon/identity";
-import { messageOf } from "@mailhost/common/errors";
-import type { Log } from "@mailhost/common/log/log";
-import type { Settings } from "@mailhost/common/settings/settings";
-import type { Site } from "@mailhost/common/site";
+import { type Clock, delay } from "../clock.ts";
+import type { Identity } from "../daemon/identity.ts";
+import { messageOf } from "../errors.ts";
+import type { Log } from "../log/log.ts";
+import type { Settings } from "../settings/settings.ts";
+import type { Site } from "../site.ts";
+import { hasPasswordHelper } from "./password-helper-client.ts";
+import { type PasswordsWay, passwordsWay } from "./system-passwords.ts";
 
 /** The running helper. */
 export interface PasswordHelper {
@@ -24,7 +28,7 @@ export interface PasswordHelper {
   stop(): void;
 }
 
-const KEEP_RUNNING = 'while :; do "$@" && exit 0; sleep 1; done';
+const KEEP_RUNNING = 'while kill -0 $PPID 2>/dev/null; do "$@" && exit 0; sleep 1; done';
 /** ms to wait for it at the start; the host starts without it then. */
 const READY_WITHIN = 15_000;
 /** Threads for modules that wait behind wrong passwords. */
@@ -50,9 +54,10 @@ export async function startPasswordHelper(parts: PasswordHelperParts): Promise<P
     log.write("info", `passwords: none of the system's are checked: ${way.reason}`);
     return undefined;
   }
-  const program = fileURLToPath(import.meta.resolve("@mailhost/common/accounts/password-helper-main"));
+  const name = import.meta.url.endsWith(".ts") ? "./password-helper-main.ts" : "./password-helper-main.js";
+  const program = fileURLToPath(new URL(name, import.meta.url));
   const owner = [String(identity.uid), String(identity.gid)];
-  const command = [process.execPath, ...execArgv, program, site.root, ...owner];
+  const command = [process.execPath, ...execArgv, program, site.root, ...owner, site.passwordSocket];
   const child = spawn("/bin/sh", ["-c", KEEP_RUNNING, "sh", ...command], {
     stdio: ["pipe", "pipe", "inherit"],
     env: { ...process.env, UV_THREADPOOL_SIZE: THREADS },
@@ -65,8 +70,7 @@ export async function startPasswordHelper(parts: PasswordHelperParts): Promise<P
       resolve();
     });
     child.once("exit", () => {
-      if (!stopping)
-        log.write("error", "passwords: the helper has ended; a restart of mailhost starts it again");
+      if (!stopping) log.write("error", "passwords: the helper has ended; a restart starts it again");
       resolve();
     });
     createInterface({ input: child.stdout }).on("line", (line) => {
@@ -77,6 +81,9 @@ export async function startPasswordHelper(parts: PasswordHelperParts): Promise<P
     });
   });
   await Promise.race([ready, delay(clock, READY_WITHIN)]);
+  // Whoever started it may end without a word: its end of the pipe goes with it.
+  child.unref();
+  for (const pipe of [child.stdin, child.stdout]) (pipe as Socket).unref();
   return {
     reload: () => void child.stdin.write("\n"),
     stop() {
@@ -96,4 +103,19 @@ export function nameOfWay(way: PasswordsWay): string {
     case "none":
       return `by nobody: ${way.reason}`;
   }
+}
+
+/**
+ * For one process that serves by itself, as popper does: the running host's helper where there is one, else one of its own.
+ * Asked before root is given up.
+ */
+export async function ownPasswordHelper(
+  parts: PasswordHelperParts,
+): Promise<{ readonly site: Site; readonly helper: PasswordHelper | undefined }> {
+  const { site, identity, settings } = parts;
+  const isNeeded = identity !== undefined && identity.uid !== 0 && settings.accounts.includes("system");
+  if (!isNeeded || (await hasPasswordHelper(site))) return { site, helper: undefined };
+  mkdirSync(site.runDir, { recursive: true });
+  const own = { ...site, passwordSocket: join(site.runDir, `passwords.${process.pid}.sock`) };
+  return { site: own, helper: await startPasswordHelper({ ...parts, site: own }) };
 }
