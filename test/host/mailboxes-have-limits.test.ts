@@ -61,7 +61,7 @@ test("a full mailbox is refused at RCPT, deferred at delivery, and has room agai
   );
   // Without a size it is taken, and waits: nothing of it is in the mailbox.
   assert.equal((await send(host, ALICE, "four")).code, 250);
-  await host.logged(/to=<alice@a\.example>.*dsn=4\.2\.2, stat=Deferred: Mailbox full/);
+  await host.logged(/to=<alice@a\.example>.*dsn=4\.2\.2, stat=Deferred: Mailbox full/, 30_000);
   assert.equal(host.mailbox(BOX).length, 3);
   const check = await host.mailhost(["mailbox", "usage", ALICE, "--json"]);
   const [usage] = JSON.parse(check.stdout) as { limit: number; percent: number }[];
@@ -86,7 +86,7 @@ test("of a list the full member alone waits", async (t) => {
   }
   assert.equal((await send(host, "team@linuxaid.com.cn", "to the team")).code, 250);
   await host.arrived("wang", 1);
-  await host.logged(/dsn=4\.2\.2, stat=Deferred: Mailbox full/);
+  await host.logged(/dsn=4\.2\.2, stat=Deferred: Mailbox full/, 30_000);
   assert.equal(host.mailbox(BOX).length, 3);
   assert.match(await rcpt(host, "team@linuxaid.com.cn", 5000), /^250 /);
 });
