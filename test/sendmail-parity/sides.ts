@@ -42,6 +42,8 @@ const OURS: McVariant = {
     "MAILHOST_SETTING(`dns.servers', `127.0.0.1:53')",
     "MAILHOST_SETTING(`smtp.maxConnectionsPerClient', `1000')",
     "MAILHOST_SETTING(`queue.interval', `20m')",
+    // The real one has no certificate.
+    "MAILHOST_SETTING(`tls.selfSigned', `false')",
   ],
 };
 
