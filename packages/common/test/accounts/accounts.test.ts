@@ -83,17 +83,19 @@ test("unknown names cost what known ones do", async (t) => {
   const { site } = await fixture(t);
   const accounts = openAccounts(site, { accounts: ["file", "system"] });
   const cost = async (name: string) => {
-    const times: number[] = [];
-    for (let i = 0; i < 5; i++) {
-      const start = process.hrtime.bigint();
-      await accounts.verify(name, "falsch");
-      times.push(Number(process.hrtime.bigint() - start));
-    }
-    return Math.min(...times);
+    const start = process.hrtime.bigint();
+    await accounts.verify(name, "falsch");
+    return Number(process.hrtime.bigint() - start);
   };
   await cost("bob");
-  const [known, unknown] = [await cost("bob"), await cost("nobody-here")];
-  assert.ok(unknown > known / 3 && unknown < known * 3, `${known} ns against ${unknown} ns`);
+  // By turns: what else the machine does falls on both alike.
+  const [known, unknown]: [number[], number[]] = [[], []];
+  for (let i = 0; i < 10; i++) {
+    known.push(await cost("bob"));
+    unknown.push(await cost("nobody-here"));
+  }
+  const [a, b] = [Math.min(...known), Math.min(...unknown)];
+  assert.ok(b > a / 5 && b < a * 5, `${a} ns against ${b} ns`);
 });
 
 test("a changed file is seen at the next access", async (t) => {
