@@ -37,6 +37,10 @@ export interface Issued {
   readonly chain: string;
 }
 
+/** Requests that may be made, and more for each name; a good conversation makes a fifth of them. */
+const REQUESTS = 200;
+const REQUESTS_FOR_NAME = 60;
+
 /** ms between two looks, first and longest, and for how long altogether. */
 const FIRST_WAIT = 500;
 const LONGEST_WAIT = 10_000;
@@ -50,7 +54,10 @@ const PATIENCE = 3 * 60_000;
 export async function obtainCertificate(request: CertificateRequest): Promise<Issued> {
   const { Client, axios, crypto } = await import("acme-client");
   // The library has one client of HTTP for all; one conversation at a time is held.
-  (axios.defaults as { adapter?: unknown }).adapter = httpsAdapter(request);
+  (axios.defaults as { adapter?: unknown }).adapter = httpsAdapter({
+    ...request,
+    mostRequests: REQUESTS + REQUESTS_FOR_NAME * request.names.length,
+  });
   try {
     const client = new Client({ directoryUrl: request.directory, accountKey: request.accountKey });
     const contact = request.email === "" ? {} : { contact: [`mailto:${request.email}`] };

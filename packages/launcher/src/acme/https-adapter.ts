@@ -19,6 +19,8 @@ export interface AuthorityAccess {
   readonly clock: Clock;
   /** Ends whatever is under way. */
   readonly signal: AbortSignal;
+  /** Requests of the whole conversation: some answers have the library ask the same for ever. */
+  readonly mostRequests: number;
 }
 
 /** A request as axios hands it to an adapter; the part that is used. */
@@ -48,7 +50,14 @@ const UNTRUSTED = /CERT|SELF_SIGNED|UNABLE_TO_(?:GET|VERIFY)|ALTNAME/;
 
 /** Makes the adapter. Any answer with a status of 400 or more is thrown, but for a bad nonce: the library asks again. */
 export function httpsAdapter(access: AuthorityAccess): (request: AdapterRequest) => Promise<AdapterResponse> {
+  let requests = 0;
   return async (request) => {
+    requests += 1;
+    if (requests > access.mostRequests)
+      throw new AcmeError(
+        "trouble",
+        `the authority's answers lead nowhere: ${access.mostRequests} requests were made`,
+      );
     const answer = await exchange(request, access);
     if (answer.status < 300) return { ...answer, statusText: "", config: request, request: undefined };
     const problem = problemIn(answer.data);

@@ -18,7 +18,7 @@ async function asked(t: TestContext, serve: RequestListener, signal = new AbortC
     server.close();
   });
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/new-order`;
-  const ask = httpsAdapter({ ca: undefined, clock: systemClock, signal });
+  const ask = httpsAdapter({ ca: undefined, clock: systemClock, signal, mostRequests: 9 });
   return ask({ url, method: "post", data: "{}", headers: {} });
 }
 
@@ -113,7 +113,12 @@ test("being stopped ends what is under way", async (t) => {
 });
 
 test("who does not answer is named, with what to look at", async () => {
-  const ask = httpsAdapter({ ca: undefined, clock: systemClock, signal: new AbortController().signal });
+  const ask = httpsAdapter({
+    ca: undefined,
+    clock: systemClock,
+    signal: new AbortController().signal,
+    mostRequests: 9,
+  });
   const refused = await failure(ask({ url: "https://127.0.0.1:1/dir", method: "get", headers: {} }));
   assert.equal(refused.fault, "unreachable");
   assert.match(refused.message, /127\.0\.0\.1:1 can not be spoken to: .*see acme\.directory/);
