@@ -1,6 +1,6 @@
 /**
  * Clients that believe no certificate that they have not checked, on all five ports: openssl, swaks, msmtp, curl, smtplib, poplib,
- * mpop, fetchmail and getmail send and fetch; nobody's password goes without TLS.
+ * mpop, fetchmail, getmail and s-nail send and fetch; nobody's password goes without TLS.
  */
 import assert from "node:assert/strict";
 import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync } from "node:fs";
@@ -245,6 +245,23 @@ test(
     assert.equal(clear.code, 67, "no password from outside without TLS");
   },
 );
+
+test("s-nail checks the certificate, logs in and fetches", needs("s-nail"), async (t) => {
+  const { host, caFile, port } = await withMail(t);
+  for (const way of ["pop3", "pop3s"] as const) {
+    const fetched = host.path(`s-nail-${way}.fetched`);
+    const folder = `${way}://wang:${encodeURIComponent(PASSWORD)}@${HOST}:${port(way)}`;
+    const starttls = way === "pop3" ? "-Spop3-use-starttls" : "-Snopop3-use-starttls";
+    const tls = ["-Stls-verify=strict", `-Stls-ca-file=${caFile}`, starttls];
+    const snail = await runProgram(
+      "s-nail",
+      ["-:/", "-#", "-Sv15-compat", "-Spop3-auth=plain", ...tls, "-f", folder],
+      { input: `copy * "${fetched}"\nexit\n`, env: { HOME: host.root } },
+    );
+    assert.ok(existsSync(fetched), `${snail.stdout}\n${snail.stderr}`);
+    assertFetched(readFileSync(fetched, "latin1"), `s-nail ${way}`);
+  }
+});
 
 const POPLIB = `
 import poplib, ssl, sys
