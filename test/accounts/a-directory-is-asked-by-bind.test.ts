@@ -121,7 +121,7 @@ test(
     assert.equal(await accounts.lookUp("dora"), undefined);
     await directory.modify(person("dora", "x").replace("\n", "\nchangetype: add\n"));
     assert.equal(await accounts.lookUp("dora"), undefined, "it is remembered that there was nobody");
-    clock.advance(10_001);
+    await clock.advance(10_001);
     assert.equal((await accounts.lookUp("dora"))?.name, "dora");
   },
 );
@@ -137,7 +137,7 @@ test("without an answer nobody is unknown; when it is back all is well", needs("
   await assert.rejects(accounts.verify("nobody", "x"), AccountsUnavailable);
   await directory.start();
   await assert.rejects(accounts.lookUp("bob"), AccountsUnavailable, "not tried again so soon");
-  clock.advance(30_001);
+  await clock.advance(30_001);
   assert.equal((await accounts.lookUp("bob"))?.name, "bob");
   assert.equal((await accounts.verify("alice", "wonder"))?.name, "alice");
   // The server closes a connection that was kept: the next question goes over a new one.

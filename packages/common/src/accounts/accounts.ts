@@ -105,7 +105,7 @@ export function openAccounts(
         });
   const decoys = new Decoys();
   const checkers = {
-    file: file?.check,
+    file: file === undefined ? undefined : (name: string, password: string) => file.check(name, password),
     system:
       passwords === undefined
         ? undefined

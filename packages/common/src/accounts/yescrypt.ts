@@ -256,7 +256,7 @@ function encode(data: Buffer): string {
 function decode(text: string): Buffer | undefined {
   const data: number[] = [];
   for (let i = 0; i < text.length; i += 4) {
-    const part = [...text.slice(i, i + 4)];
+    const part = text.slice(i, i + 4).split("");
     if (part.length === 1) return undefined;
     let value = part.reduce((sum, digit, at) => sum + DIGITS.indexOf(digit) * 64 ** at, 0);
     for (let bits = part.length * 6; bits >= 8; bits -= 8, value = Math.floor(value / 256))

@@ -58,9 +58,9 @@ test("an account or a password that has expired lets nobody in", async (t) => {
   const accounts = openAccounts(site, { accounts: ["file"] }, { clock });
   const works = async (name: string) => (await accounts.verify(name, "x")) !== undefined;
   assert.deepEqual([await works("end"), await works("old"), await works("new")], [true, true, false]);
-  clock.advance(5 * DAY);
+  await clock.advance(5 * DAY);
   assert.deepEqual([await works("end"), await works("old")], [false, true]);
-  clock.advance(26 * DAY);
+  await clock.advance(26 * DAY);
   assert.equal(await works("old"), false);
 });
 
