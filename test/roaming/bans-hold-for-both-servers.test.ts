@@ -39,7 +39,7 @@ test("one at POP3, two at SMTP: banned at both, while mail for us comes in and t
   assert.match(await popLogin(on, OUTSIDE, "wang", "a"), /^-ERR \[AUTH\]/);
   assert.match(await smtpLogin(on.submission, OUTSIDE, "wang", "b"), /^535/);
   assert.match(await smtpLogin(on.smtp, OUTSIDE, "wang@linuxaid.com.cn", "c"), /^535/);
-  await assert.rejects(popLogin(on, OUTSIDE, "wang", PASSWORD), /Too many failed logins|closed|greet/i);
+  await assert.rejects(popLogin(on, OUTSIDE, "wang", PASSWORD), /Too many failed logins/);
   const submission = await openSmtp(on.submission, { from: OUTSIDE });
   assert.equal(submission.greeting.code, 421);
   submission.close();
@@ -63,7 +63,7 @@ test("one at POP3, two at SMTP: banned at both, while mail for us comes in and t
     /ban of 127\.0\.0\.9 until \S+Z: 3 failed logins, the last to wang/,
   );
   await on.restart();
-  await assert.rejects(popLogin(on, OUTSIDE, "wang", PASSWORD), undefined, "a restart forgets nothing");
+  await assert.rejects(popLogin(on, OUTSIDE, "wang", PASSWORD), /Too many/, "a restart forgets nothing");
   const lifted = await on.mailhost(["bans", "lift", "127.0.0.0/28"]);
   assert.equal(lifted.stdout, "lifted 127.0.0.9\n");
   assert.match(await popLogin(on, OUTSIDE, "wang", PASSWORD), /^\+OK/);
