@@ -39,6 +39,7 @@ test("a message comes in by SMTP and lies in the mailbox; settings are reloaded;
     site,
     settings,
     listeners: { smtp: [bound.fd] },
+    certificates: [],
     log: logger,
     clock: systemClock,
   });
@@ -88,6 +89,7 @@ test("after a reload mail goes on at once; what hangs under the old settings is 
     site,
     settings,
     listeners: { smtp: [bound.fd] },
+    certificates: [],
     log: logger,
     clock: systemClock,
   });
