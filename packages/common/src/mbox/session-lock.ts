@@ -5,7 +5,7 @@
  * and within each. The file is empty and stays; the lock goes with the process, so nothing is left to clean. It lies beside the
  * LMDB files, on a disk of this host: opening it keeps nobody waiting, and is done at once.
  */
-import { closeSync, constants, mkdirSync, openSync } from "node:fs";
+import { closeSync, constants, fchownSync, lchownSync, mkdirSync, openSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { errnoOf } from "../errors.ts";
 import { tryKernelLock } from "./kernel-lock.ts";
@@ -18,7 +18,7 @@ export interface SessionLock {
   release(): Promise<void>;
 }
 
-const { O_RDWR, O_CREAT, O_NOFOLLOW } = constants;
+const { O_RDWR, O_CREAT, O_EXCL, O_NOFOLLOW } = constants;
 
 /**
  * Makes this the mailbox's session.
@@ -49,12 +49,31 @@ export async function lockSession(paths: MailboxPaths): Promise<SessionLock | un
 }
 
 function openOrMake(path: string): number {
-  const open = () => openSync(path, O_RDWR | O_CREAT | O_NOFOLLOW, 0o600);
+  const flags = O_RDWR | O_NOFOLLOW;
   try {
-    return open();
+    return openSync(path, flags);
   } catch (error) {
     if (errnoOf(error) !== "ENOENT") throw error;
-    mkdirSync(dirname(path), { recursive: true, mode: 0o750 });
-    return open();
   }
+  const folder = dirname(path);
+  const made = mkdirSync(folder, { recursive: true, mode: 0o750 });
+  if (made !== undefined) giveToOwnerAbove(folder);
+  try {
+    const fd = openSync(path, flags | O_CREAT | O_EXCL, 0o600);
+    giveToOwnerAbove(path, fd);
+    return fd;
+  } catch (error) {
+    // Another process was faster.
+    if (errnoOf(error) !== "EEXIST") throw error;
+    return openSync(path, flags);
+  }
+}
+
+/** What a command of root's makes must be the servers', who are not root: nobody could log in otherwise. */
+function giveToOwnerAbove(path: string, fd?: number): void {
+  if (process.geteuid?.() !== 0) return;
+  const { uid, gid } = statSync(dirname(path));
+  if (uid === 0) return;
+  if (fd === undefined) lchownSync(path, uid, gid);
+  else fchownSync(fd, uid, gid);
 }

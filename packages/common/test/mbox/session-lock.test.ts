@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { chownSync, mkdirSync, statSync } from "node:fs";
+import { dirname } from "node:path";
 import { test } from "node:test";
 import { lockSession } from "../../src/mbox/session-lock.ts";
 import { mailbox, temporarySite } from "./mailbox-fixture.ts";
@@ -17,4 +19,19 @@ test("a mailbox has one session, and the next once it is over", async (t) => {
   assert.ok(next);
   await next.release();
   await other.release();
+});
+
+test("what root makes for it belongs to whoever has the folder: the servers are not root", async (t) => {
+  const site = temporarySite(t);
+  mkdirSync(site.stateDir, { recursive: true });
+  if (process.getuid?.() === 0) chownSync(site.stateDir, 8, 8);
+  const { uid, gid } = statSync(site.stateDir);
+  const paths = mailbox(site, "user");
+  const session = await lockSession(paths);
+  assert.ok(session);
+  for (const path of [dirname(paths.session), paths.session]) {
+    const made = statSync(path);
+    assert.deepEqual([made.uid, made.gid], [uid, gid], path);
+  }
+  await session.release();
 });
