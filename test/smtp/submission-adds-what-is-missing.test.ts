@@ -34,7 +34,8 @@ test("Date, Message-ID and From are added to submissions that lack them, and to 
     await through(host, host.submission, bare, 2),
     /^Subject: bare\nDate: \w{3}, \d{1,2} \w{3} \d{4} [\d:]{8} [+-]\d{4}\nMessage-ID: <\S+@mail\.linuxaid\.com\.cn>\nFrom: <li@linuxaid\.com\.cn>\n\nbody\n$/,
   );
-  const whole = "Date: Tue, 24 Nov 2026 21:59:01 +0800\r\nMESSAGE-ID: <mine@client>\r\nFROM: li\r\n\r\nbody\r\n";
+  const whole =
+    "Date: Tue, 24 Nov 2026 21:59:01 +0800\r\nMESSAGE-ID: <mine@client>\r\nFROM: li\r\n\r\nbody\r\n";
   assert.equal(await through(host, host.submission, whole, 3), whole.replaceAll("\r", ""));
 });
 

@@ -68,6 +68,6 @@ function leadingGroups(text: string): Network | undefined {
   if (groups.length < 2 || groups.length > 7 || !groups.every((one) => /^[0-9a-f]{1,4}$/i.test(one))) {
     return undefined;
   }
-  const address = [...groups, ..."0000000"].slice(0, 8).join(":");
+  const address = [...groups, ...Array<string>(7).fill("0")].slice(0, 8).join(":");
   return { address, prefix: groups.length * 16 };
 }

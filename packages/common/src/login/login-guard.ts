@@ -40,19 +40,19 @@ export interface LoginGuard {
    * The ban that a client is under; undefined: it may try. Asked when it connects, before each password and once more before
    * what came out of it is told: of guesses made at once no more are answered than of guesses one after the other.
    */
-  banned(ip: string): Ban | undefined;
+  readonly banned: (ip: string) => Ban | undefined;
   /** How the address stands with the name: whose password is looked at first when many wait. */
-  standing(attempt: LoginAttempt): LoginStanding;
+  readonly standing: (attempt: LoginAttempt) => LoginStanding;
   /**
    * Counts a wrong password.
    *
    * @param onConnection failures of the connection, this one included
    * @returns how long the answer waits, ms
    */
-  failed(attempt: LoginAttempt, onConnection: number): number;
+  readonly failed: (attempt: LoginAttempt, onConnection: number) => number;
   /**
    * A right password. It forgives its own name at this address, and nobody else's failures. `name` may be the account's instead
    * of what was given, as for `failed`; the two must agree.
    */
-  succeeded(attempt: LoginAttempt): void;
+  readonly succeeded: (attempt: LoginAttempt) => void;
 }

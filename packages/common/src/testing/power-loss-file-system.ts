@@ -28,7 +28,7 @@ type Change = { readonly at: number; readonly bytes: Buffer } | { readonly lengt
 /** A name that was changed, and may be as it was after the power has gone. */
 interface NameChange {
   readonly folder: string;
-  undo(): void;
+  readonly undo: () => void;
 }
 
 interface Disk {

@@ -29,7 +29,7 @@ export const ownReader: PemReader = {
 
 /** The certificates in force. */
 export interface FollowedCertificates {
-  current(): readonly Certificate[];
+  readonly current: () => readonly Certificate[];
   /** Begins to look whether files change; `changed` is told of new certificates. */
   follow(changed: (certificates: readonly Certificate[]) => void): void;
   /** Reads all files now, with the settings' present paths. Never rejects. */

@@ -18,7 +18,7 @@ export type Spoken = Pick<TlsSettings, "minVersion" | "ciphers">;
 /** The contexts of one server process. */
 export interface ServedCertificates {
   /** Whether there is any: TLS is offered. */
-  any(): boolean;
+  readonly any: () => boolean;
   /**
    * The context that a handshake begins with; or, for the name that the client asks for, the one that it goes on with: that of the
    * first certificate where no other is for the name.

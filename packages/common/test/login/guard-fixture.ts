@@ -16,9 +16,9 @@ export interface GuardFixture {
   readonly lines: string[];
   readonly guard: SiteLoginGuard;
   /** Another process's guard. */
-  another(): SiteLoginGuard;
+  readonly another: () => SiteLoginGuard;
   /** A failure of a connection's first attempt. */
-  fail(ip: string, name?: string, password?: string): number;
+  readonly fail: (ip: string, name?: string, password?: string) => number;
 }
 
 /** @param exempt addresses that are never banned */

@@ -64,6 +64,6 @@ function shownDefault(option: Option): string {
     case "accounts":
       return `[${(value as readonly string[]).join(", ")}]`;
     default:
-      return String(value as string | number | boolean);
+      return value === "" ? '""' : String(value as string | number | boolean);
   }
 }

@@ -58,7 +58,7 @@ function startReader(first: readonly PemPaths[]): KeyReader {
       stdio: ["ignore", "ignore", "inherit", "ipc"],
     },
   );
-  const waiting: { resolve(answer: KeyReaderAnswer): void; reject(error: Error): void }[] = [];
+  const waiting: { resolve: (answer: KeyReaderAnswer) => void; reject: (error: Error) => void }[] = [];
   let gone = false;
   const end = () => {
     gone = true;

@@ -29,7 +29,7 @@ export interface InboundParts {
   /** The settings of the moment: a reload changes what this returns. */
   readonly settings: () => Settings;
   readonly tables: SiteTables;
-  accounts(): Accounts;
+  readonly accounts: () => Accounts;
   /** The secrets of CRAM-MD5. Absent: nobody can log in here at all (`sendmail -bs`). */
   readonly popauth?: PopauthSecrets;
   /** Keeps those out who guess passwords; absent: nothing does. */

@@ -57,7 +57,7 @@ export interface RecipientParts {
   /** The queue id of the message that this is for. */
   readonly logId?: string;
   /** Told of every step. */
-  onStep?(step: ResolveStep): void;
+  readonly onStep?: (step: ResolveStep) => void;
 }
 
 /** Sendmail's MaxAliasRecursion. */

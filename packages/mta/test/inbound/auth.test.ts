@@ -243,10 +243,10 @@ test("wrong passwords wait as long as the guard says, and five end the session; 
       waits = false;
     });
     while (told.length < count) await new Promise((done) => setImmediate(done));
-    clock.advance(1999);
+    await clock.advance(1999);
     await new Promise((done) => setImmediate(done));
     assert.ok(waits, "not before the wait is over");
-    clock.advance(1);
+    await clock.advance(1);
     assert.match(
       await answer,
       count < 5 ? /^535 5\.7\.0/ : /^421 4\.7\.0 .*Too many authentication failures/,

@@ -84,7 +84,11 @@ test("SMTP AUTH: what is offered must be in AuthMechanisms and in TRUST_AUTH_MEC
     [define("LOGIN PLAIN CRAM-MD5"), [], true],
     [trust("LOGIN plain") + define("LOGIN PLAIN CRAM-MD5"), ["PLAIN", "LOGIN"], true],
     [trust("LOGIN PLAIN") + define("LOGIN PLAIN") + noClear, ["PLAIN", "LOGIN"], false],
-    [`${trust("PLAIN")}${define("PLAIN")}${noClear}FEATURE(\`no_default_msa')\nDAEMON_OPTIONS(\`Port=smtp, M=A')\n`, [], false],
+    [
+      `${trust("PLAIN")}${define("PLAIN")}${noClear}FEATURE(\`no_default_msa')\nDAEMON_OPTIONS(\`Port=smtp, M=A')\n`,
+      [],
+      false,
+    ],
     [`${trust("PLAIN")}${define("PLAIN")}${noClear}DAEMON_OPTIONS(\`Port=587, M=Ea')\n`, ["PLAIN"], false],
   ];
   for (const [text, mechanisms, clear] of cases) {
