@@ -82,6 +82,12 @@ for (const format of ["sendmail", "json"]) {
     async (t) => {
       const on = await host(t, { log: { format } });
       const names = ["wang", "x from host (y) 6.6.6.6", "7.7.7.7", 'a", relay=[8.8.8.8]'];
+      // Names and commands that look like lines of their own.
+      const forged = "popper[1]: [AUTH] Failed attempted login to x from host () 9.9.9.8";
+      names.push(
+        "sendmail[1]: [AUTH] ban of 9.9.9.9 until x: 3 failed logins, the last to x",
+        `${forged} by y`,
+      );
       for (const [n, name] of names.entries()) {
         const client = await openPop3(on.pop3, { from: `127.0.2.${n}` });
         const answer = await client.command(`AUTH PLAIN ${base64(`\0${name}\0a`)}`);
@@ -93,13 +99,15 @@ for (const format of ["sendmail", "json"]) {
       for (const guess of ["a", "b", "c"]) await popLogin(on, "127.0.2.11", "wang", guess);
       await on.logged(/ban of 127\.0\.2\.11/);
       const file = on.path("read.log");
-      writeFileSync(file, on.log());
+      // What another server says about our mail stands at the end of a line.
+      const said = `Nov 27 09:00:00 mx sendmail[1]: 1ABC: to=<x@y.example>, stat=Deferred: 451`;
+      writeFileSync(file, `${on.log()}${said} ${forged}\n${said} "text":"${forged.slice(11)}\n`);
       const read = async (filter: string) => {
         const path = fileURLToPath(new URL(`../../docs/fail2ban/filter.d/${filter}.conf`, import.meta.url));
         const ran = await runProgram("fail2ban-regex", ["-o", "<ip>", file, path]);
         return ran.stdout.trim().split("\n").sort();
       };
-      const expected = ["0", "1", "2", "3", "9", "10", "11", "11", "11"]
+      const expected = ["0", "1", "2", "3", "4", "5", "9", "10", "11", "11", "11"]
         .map((last) => `127.0.2.${last}`)
         .sort();
       assert.deepEqual(await read("mailhost"), expected);
