@@ -65,6 +65,7 @@ export function startEngine(parts: EngineParts): DeliveryEngine {
     quota: {
       ...settings.quota,
       limitOf: mailboxLimits(settings.quota, parts.tables.quotas),
+      isCertain: () => parts.tables.quotas.faults().length === 0,
       hostname: settings.hostname,
     },
     clock,

@@ -53,7 +53,7 @@ export interface SiteTables {
   /** FEATURE(authinfo): keys `authinfo:host`. */
   readonly authinfo: Table;
   /** Limits of mailboxes: keys `name`, `name@domain`, `@domain`; values octets, `0` for none. */
-  readonly quotas: Table;
+  readonly quotas: Table & Pick<LiveTable, "faults">;
   /** The faults that keep files as they are now from being used. */
   check(): ConfigError[];
   /** What deserves a look but is in force: keys given twice, a text newer than its `.db`. */

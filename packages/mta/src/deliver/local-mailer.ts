@@ -136,13 +136,14 @@ async function appendWithin(
   const limit = quota?.limitOf(box.paths.name) ?? 0;
   if (quota === undefined || limit === 0) return append(box, letters, log);
   const parts = { site, quota, clock };
+  const certain = quota.isCertain?.() ?? true;
   await forgetWarning(box, limit, parts);
   const messages = letters.map((letter) => ({ ...mboxMessage(letter), size: letter.body.size }));
-  const refusals = await refusalsFor(box, messages, limit, quota.action);
+  const refusals = await refusalsFor(box, messages, limit, certain ? quota.action : "wait");
   const fitting = letters.filter((_, i) => refusals[i] === undefined);
   const written = (await append(box, fitting, log)).values();
   const outcomes = refusals.map((refusal) => refusal ?? written.next().value!);
-  await warnOwner(box, limit, parts);
+  if (certain) await warnOwner(box, limit, parts);
   return outcomes;
 }
 

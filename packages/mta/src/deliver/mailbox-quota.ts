@@ -16,6 +16,8 @@ import type { Outcome } from "./outcome.ts";
 /** What the local mailer knows of limits. */
 export interface MailboxQuota extends Pick<QuotaSettings, "action" | "warnAt"> {
   readonly limitOf: LimitOf;
+  /** Whether the table of limits is sound; absent: it is. While it is not, nothing is refused for good for its sake. */
+  readonly isCertain?: () => boolean;
   /** In the addresses of warnings. */
   readonly hostname: string;
 }
@@ -26,13 +28,14 @@ export type SizedMessage = MboxMessage & { readonly size: number };
 /**
  * Says of each message whether it fits.
  *
+ * @param action `wait`: a limit is doubtful, and whatever does not fit waits, however large it is
  * @returns an outcome a message; undefined: it may be written
  */
 export async function refusalsFor(
   box: LockedMailbox,
   messages: readonly SizedMessage[],
   limit: number,
-  action: MailboxQuota["action"],
+  action: MailboxQuota["action"] | "wait",
 ): Promise<(Outcome | undefined)[]> {
   const { size } = await box.file.stat();
   let room = limit - size - (await missingSeparator(box.file, size)).length;
@@ -44,7 +47,9 @@ export async function refusalsFor(
     const stored = await exactSize(message);
     const fits = stored <= room;
     if (fits) room -= stored;
-    refusals.push(fits ? undefined : refusal(stored > limit ? tooLarge(limit) : mailboxFull(action)));
+    refusals.push(
+      fits ? undefined : refusal(stored > limit && action !== "wait" ? tooLarge(limit) : mailboxFull(action)),
+    );
   }
   return refusals;
 }
@@ -59,7 +64,7 @@ async function exactSize(message: SizedMessage): Promise<number> {
 }
 
 /** The reply for a full mailbox. */
-export function mailboxFull(action: MailboxQuota["action"]): SmtpReply {
+export function mailboxFull(action: MailboxQuota["action"] | "wait"): SmtpReply {
   return action === "bounce"
     ? { code: 552, enhanced: "5.2.2", text: "Mailbox full" }
     : { code: 452, enhanced: "4.2.2", text: "Mailbox full" };

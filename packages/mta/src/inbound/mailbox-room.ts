@@ -29,19 +29,21 @@ export async function roomFault(
   const { quota, local } = settings();
   if (mailboxSize === undefined || local.mailer !== "mbox" || resolved.length === 0) return undefined;
   const limitOf = mailboxLimits(quota, tables.quotas);
+  // A line that can not be read may be the one that lifts the limit: nobody is sent away for good by the others.
+  const certain = tables.quotas.faults().length === 0;
   let fault: SmtpReply | undefined;
   for (const { target } of resolved) {
     if (target.kind !== "mailbox") return undefined;
     const limit = limitOf(target.name);
     if (limit === 0) return undefined;
-    if (announcedSize > limit) {
+    if (announcedSize > limit && certain) {
       fault ??= tooLarge(limit);
       continue;
     }
     const size = await mailboxSize(target.name);
     // With no size announced, one octet is the least that a message has.
     if (size + Math.max(announcedSize, 1) <= limit) return undefined;
-    fault = mailboxFull(quota.action);
+    fault = mailboxFull(certain ? quota.action : "wait");
   }
   return fault === undefined ? undefined : replyAbout(address, fault.code, fault.enhanced, fault.text);
 }

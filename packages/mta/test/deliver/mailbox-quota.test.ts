@@ -17,6 +17,7 @@ interface Limits {
   limit: number;
   readonly action?: "defer" | "bounce";
   readonly warnAt?: number;
+  certain?: boolean;
 }
 
 async function mailer(t: TestContext, limits: Limits) {
@@ -32,6 +33,7 @@ async function mailer(t: TestContext, limits: Limits) {
     log,
     quota: {
       limitOf: (name) => (name === "bob" ? limits.limit : 0),
+      isCertain: () => limits.certain ?? true,
       action: limits.action ?? "defer",
       warnAt: limits.warnAt ?? 0,
       hostname: "mail.here.example",
@@ -95,6 +97,17 @@ test("bounce says so for good; a message larger than any mailbox does in either 
   assert.match(await m.send(large), tooLarge);
   const waits = await mailer(t, { limit: 1000 });
   assert.match(await waits.send(large), tooLarge);
+});
+
+test("while the table of limits has a fault, whatever does not fit waits", async (t) => {
+  const limits: Limits = { limit: await sizeOf(TEXT), action: "bounce", warnAt: 50, certain: false };
+  const m = await mailer(t, limits);
+  assert.equal(await m.send("x".repeat(2000)), FULL);
+  assert.equal(await m.send(TEXT), SENT);
+  assert.equal(await m.send(TEXT), FULL);
+  assert.equal((await stat(m.path)).size, limits.limit, "no warning by a doubtful limit");
+  limits.certain = true;
+  assert.equal(await m.send(TEXT), "failed 552 5.2.2 Mailbox full");
 });
 
 test("of several recipients the full one alone waits", async (t) => {

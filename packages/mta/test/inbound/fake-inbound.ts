@@ -111,7 +111,7 @@ export async function startInbound(host: InboundHost = {}): Promise<InboundFixtu
       domaintable: fakeTable("domaintable", {}),
       genericstable: fakeTable("genericstable", {}),
       genericsDomains: noDomains,
-      quotas: fakeTable("quotas", {}),
+      quotas: { ...fakeTable("quotas", {}), faults: () => [] },
       senders: fakeTable("senders", host.senders ?? {}),
       trustedUsers: noDomains,
       authinfo: fakeTable("authinfo", {}),

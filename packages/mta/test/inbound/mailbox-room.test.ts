@@ -9,8 +9,16 @@ import type { Target } from "../../src/queue/queue-entry.ts";
 
 const SIZES: Readonly<Record<string, number>> = { full: 100, over: 150, roomy: 40, "full@a.test": 100 };
 
-async function ask(names: readonly string[], size = 0, yaml = ""): Promise<string | undefined> {
-  const settings = parseSettings(`hostname: mail.test\nquota: {mailbox: 100}\n${yaml}`, "mailhost.yaml");
+async function ask(
+  names: readonly string[],
+  size = 0,
+  yaml = "",
+  faults: Error[] = [],
+): Promise<string | undefined> {
+  const settings = parseSettings(
+    `hostname: mail.test\n${yaml.includes("quota:") ? "" : "quota: {mailbox: 100}\n"}${yaml}`,
+    "mailhost.yaml",
+  );
   const targets = names.map(
     (name): Target =>
       name.includes("remote") ? { kind: "remote", domain: "far.test" } : { kind: "mailbox", name },
@@ -19,7 +27,12 @@ async function ask(names: readonly string[], size = 0, yaml = ""): Promise<strin
     {
       settings: () => settings,
       tables: {
-        quotas: { file: "", get: (key: string) => (key === "free" ? "0" : undefined), entries: () => [] },
+        quotas: {
+          file: "",
+          get: (key: string) => (key === "free" ? "0" : undefined),
+          entries: () => [],
+          faults: () => faults,
+        },
       } as unknown as SiteTables,
       mailboxSize: (name) => Promise.resolve(SIZES[name] ?? 1_000_000),
     },
@@ -60,4 +73,12 @@ test("anybody with room, a limit of none, or another place takes the message", a
 
 test("what another mailer writes is not ours to limit", async () => {
   assert.equal(await ask(["full"], 0, "local: {mailer: procmail}\n"), undefined);
+});
+
+test("while the table has a fault, nobody is sent away for good", async () => {
+  const bounce = "quota: {mailbox: 100, action: bounce}\n";
+  const fault = [new Error("quotas:1: free: expected none or a size")];
+  assert.match((await ask(["full"], 0, bounce))!, /^552 5\.2\.2 /);
+  assert.equal(await ask(["full"], 0, bounce, fault), FULL);
+  assert.equal(await ask(["roomy"], 101, "", fault), FULL);
 });
