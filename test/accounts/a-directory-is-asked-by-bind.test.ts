@@ -232,6 +232,18 @@ test("Active Directory's filter and attribute", needs("slapd"), async (t) => {
   assert.equal(await accounts.verify("gone", "x"), undefined);
 });
 
+test("a name that finds an entry is the one whose password is asked", needs("slapd"), async (t) => {
+  // Whoever may change the own mail attribute writes another's name into it.
+  const mallory = person("mallory", "evil", ["mail: alice"]);
+  const { accounts } = await fixture(
+    t,
+    { entries: [PEOPLE, mallory].join("\n\n") },
+    { filter: "(mail={user})" },
+  );
+  assert.equal((await accounts.verify("alice.liddell@example.com", "wonder"))?.name, "alice");
+  assert.equal(await accounts.verify("alice.liddell@example.com", "evil"), undefined);
+});
+
 test("accounts of the file come first, and work without the directory", needs("slapd"), async (t) => {
   const { accounts, directory, site } = await fixture(t, {}, { accounts: ["file", "ldap"] });
   await addUser(site, "bob", "ours");
@@ -239,6 +251,12 @@ test("accounts of the file come first, and work without the directory", needs("s
   assert.equal((await accounts.verify("bob", "ours"))?.source, "file");
   assert.equal(await accounts.verify("bob", "builder"), undefined);
   assert.equal((await accounts.verify("alice", "wonder"))?.source, "ldap");
+  // The directory's Alice by another name, when a mailbox of that name is the file's.
+  assert.equal((await accounts.verify("alice.liddell@example.com", "wonder"))?.name, "alice");
+  await addUser(site, "alice", "ours");
+  assert.equal(await accounts.lookUp("alice.liddell@example.com"), undefined);
+  assert.equal(accounts.find("alice.liddell@example.com"), undefined);
+  assert.equal(await accounts.verify("alice.liddell@example.com", "wonder"), undefined);
   await directory.stop();
   assert.equal((await accounts.verify("bob", "ours"))?.source, "file");
 });

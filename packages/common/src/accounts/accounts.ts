@@ -113,7 +113,7 @@ export function openAccounts(
     ldap:
       directory === undefined
         ? undefined
-        : (name: string, password: string) => directory.check(name, password),
+        : (name: string, password: string, whose: string) => directory.check(name, password, whose),
   };
 
   const known = (source: AccountSource, key: string): Account | undefined => {
@@ -124,10 +124,16 @@ export function openAccounts(
     account === undefined || account.source === "system"
       ? account
       : { ...system?.current().get(account.name), ...account };
+  // A directory finds entries by several names: the mailbox of one may be another source's by its own.
+  const unlessTaken = (account: Account | undefined): Account | undefined => {
+    const before = sources.slice(0, sources.indexOf("ldap"));
+    const taken = account !== undefined && before.some((source) => known(source, account.name) !== undefined);
+    return taken ? undefined : account;
+  };
   const find = (name: string): Account | undefined => {
     const key = name.toLowerCase();
     for (const source of sources) {
-      const account = source === "ldap" ? directory?.remembered(key) : known(source, key);
+      const account = source === "ldap" ? unlessTaken(directory?.remembered(key)) : known(source, key);
       if (account !== undefined) return whole(account);
     }
     return undefined;
@@ -135,7 +141,7 @@ export function openAccounts(
   const lookUp = async (name: string): Promise<Account | undefined> => {
     const key = name.toLowerCase();
     for (const source of sources) {
-      const account = source === "ldap" ? await directory?.lookUp(key) : known(source, key);
+      const account = source === "ldap" ? unlessTaken(await directory?.lookUp(key)) : known(source, key);
       if (account !== undefined) return whole(account);
     }
     return undefined;
@@ -144,12 +150,14 @@ export function openAccounts(
     find,
     lookUp,
     async verify(name, password) {
-      const account = await lookUp(name);
+      const key = name.toLowerCase();
+      const account = await lookUp(key);
       const usable = sources.filter((source) => checkers[source] !== undefined);
-      const source = account?.source ?? usable[decoys.pick(name.toLowerCase(), usable.length)];
+      const source = account?.source ?? usable[decoys.pick(key, usable.length)];
       // Without anybody to ask, the same work is done as for a wrong password.
       const check = (source === undefined ? undefined : checkers[source]) ?? nobodysCheck;
-      const right = await check(account?.name ?? name.toLowerCase(), password);
+      // By the name that was given: that of the mailbox may find somebody else's entry.
+      const right = await check(key, password, account?.name ?? key);
       return right ? account : undefined;
     },
     names: () => [...new Set([...(file?.names() ?? []), ...(system?.current().keys() ?? [])])],

@@ -26,9 +26,10 @@ export interface Directory {
   /**
    * Whether the password is right. A name that is not there takes the same steps.
    *
+   * @param whose the account that the name was found to be, which it must still be
    * @throws AccountsUnavailable
    */
-  check(name: string, password: string): Promise<boolean>;
+  check(name: string, password: string, whose: string): Promise<boolean>;
   /** Ends the connection that is kept; from now on there is one for each question. */
   close(): Promise<void>;
 }
@@ -118,7 +119,7 @@ class LdapDirectory implements Directory {
     return asking;
   }
 
-  async check(name: string, password: string): Promise<boolean> {
+  async check(name: string, password: string, whose: string): Promise<boolean> {
     // The entry may have been moved, or taken out of what the filter finds, since it was looked up.
     const found = await this.#find(name);
     const nobody = `cn=${randomBytes(12).toString("hex")},${this.#parts.settings.base}`;
@@ -126,7 +127,7 @@ class LdapDirectory implements Directory {
     const usable = password !== "" && !password.includes("\0");
     const dn = found === undefined || !usable ? nobody : found.dn;
     const right = await this.#bindInTurn(dn, usable ? password : "-");
-    return right && found !== undefined && usable;
+    return right && found?.account.name === whose && usable;
   }
 
   close(): Promise<void> {
