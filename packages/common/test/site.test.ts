@@ -1,14 +1,18 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { DEFAULT_ROOT, siteAt, sitePath } from "../src/site.ts";
+import { DEFAULT_ROOT, type Site, siteAt, sitePath } from "../src/site.ts";
+
+const folders = (site: Site) => site.mailboxFolders().map(({ path }) => path);
 
 test("every path hangs below the root", () => {
   const site = siteAt("/srv/mail/");
   assert.equal(site.root, "/srv/mail");
   assert.equal(site.settingsFile, "/srv/mail/etc/mail/mailhost.yaml");
   assert.equal(site.controlSocket, "/srv/mail/run/mailhost.sock");
-  const paths = Object.values(site).flatMap((path) => (typeof path === "function" ? path("wang") : path));
-  for (const path of paths) assert.ok(path.startsWith("/srv/mail"), path);
+  const paths = Object.values(site).flatMap((path) =>
+    typeof path !== "function" ? path : path === site.mailboxFolders ? folders(site) : path("wang"),
+  );
+  for (const path of paths) assert.ok(String(path).startsWith("/srv/mail"), String(path));
   assert.equal(siteAt(DEFAULT_ROOT).spoolDir, "/var/spool/mail");
 });
 

@@ -12,7 +12,7 @@ describe("the mailhost command", () => {
       [[], /name a command/],
       [["strat"], /did you mean start\?/i],
       [["start", "--rot", "/x"], /unknown argument: rot/i],
-      [["user"], /add, passwd, remove or list/],
+      [["user"], /add, passwd, remove, list or import/],
       [["user", "add"], /an argument is missing/],
       [["trace", "a@b"], /missing required argument: from-ip/i],
       [["start", "--root", "/a", "--root", "/b"], /--root: give one directory/],
