@@ -9,7 +9,7 @@ import type { Duplex } from "node:stream";
 import type { TLSSocket } from "node:tls";
 import { messageOf } from "@mailhost/common/errors";
 import { normalizeIp } from "@mailhost/common/ip-address";
-import { isLoopback, isRelayNetwork } from "@mailhost/common/tables/relay-networks";
+import { isInRelayDomains, isLoopback, isRelayNetwork } from "@mailhost/common/tables/relay-networks";
 import { beginHandshake } from "@mailhost/common/tls/server-handshake";
 import type { Client } from "./connection/client.ts";
 import { type Place, SessionLimits } from "./connection/limits.ts";
@@ -178,8 +178,11 @@ export class Listener {
       services.log.write("debug", `pop3: ${who.ip} is banned (\`mailhost bans list\`)`);
       return turnAway(socket, ENGLISH.tooManyFailures);
     }
+    const { access, relayDomains } = services.tables;
     const trusted =
-      !who.hidden && !behindGateway && (isLoopback(who.ip) || isRelayNetwork(who.ip, services.tables.access));
+      !who.hidden &&
+      !behindGateway &&
+      (isLoopback(who.ip) || isInRelayDomains(who.ip, relayDomains) || isRelayNetwork(who.ip, access));
     if (!trusted && !place.countFor(who.ip, services.settings().pop3.maxConnectionsPerClient)) {
       return turnAway(socket, ENGLISH.tooManySessionsFromYou);
     }

@@ -34,7 +34,7 @@ export interface Services {
   readonly drac: () => DracTable | undefined;
   /** Whether clients can have TLS at all: certificate and key are there. */
   readonly hasTls: () => boolean;
-  readonly tables: Pick<SiteTables, "access" | "localHostNames">;
+  readonly tables: Pick<SiteTables, "access" | "localHostNames" | "relayDomains">;
   readonly store: IndexStore;
   /** Where large removals go on; absent: before their reply. */
   readonly moves?: BackgroundMoves;

@@ -58,13 +58,13 @@ test("where there is TLS, a password from outside must not come without it", asy
   const { tls } = certificate(t);
   if (tls === undefined) return;
   const access = { "127.0.0.8": "RELAY" };
-  const server = await startServer(t, { tls, access });
+  const server = await startServer(t, { tls, access, relayDomains: ["127.0.0.7"] });
   const outside = await connected(server.port, "127.0.0.9");
   assert.ok(!(await outside.list("CAPA")).includes("USER"));
   assert.match(await outside.command("USER wang"), /^-ERR \[AUTH\] You must use TLS/);
   assert.match(await outside.command(`PASS ${PASSWORD}`), /^-ERR/);
   outside.drop();
-  for (const from of ["127.0.0.1", "127.0.0.8"]) {
+  for (const from of ["127.0.0.1", "127.0.0.8", "127.0.0.7"]) {
     const inside = await connected(server.port, from);
     assert.ok((await inside.list("CAPA")).includes("USER"));
     await inside.command("USER wang");

@@ -12,7 +12,7 @@ export interface Client {
   readonly hidden: boolean;
   /** The connection is encrypted. */
   readonly secure: boolean;
-  /** Loopback, or in a RELAY network of the access table. */
+  /** Loopback, or in a network with RELAY in the access table, or in relay-domains. */
   readonly trusted: boolean;
   /** Its name; absent where names are not looked for. */
   readonly host?: HostName;

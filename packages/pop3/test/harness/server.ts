@@ -34,6 +34,8 @@ export interface ServerOptions {
   readonly users?: readonly string[];
   /** Entries of the access table, keys in lower case. */
   readonly access?: Readonly<Record<string, string>>;
+  /** Entries of relay-domains. */
+  readonly relayDomains?: readonly string[];
   readonly kind?: PortKind;
   readonly tls?: SecureContext;
   /** Entries of etc/mail/popauth.db, which is there then. */
@@ -89,6 +91,7 @@ export async function startServer(t: TestContext, options: ServerOptions = {}): 
   const store = openIndexStore(site, { log, clock });
   const moves = new BackgroundMoves({ clock, log });
   const access = new Map(Object.entries(options.access ?? {}));
+  const relay = new Map((options.relayDomains ?? []).map((key) => [key, "RELAY"]));
   const accounts = options.accounts ?? testAccounts(options.users ?? ["wang"]);
   if (options.secrets !== undefined) {
     mkdirSync(site.etcMail, { recursive: true });
@@ -108,6 +111,7 @@ export async function startServer(t: TestContext, options: ServerOptions = {}): 
     hasTls: () => options.tls !== undefined,
     tables: {
       access: { file: "access", get: (key) => access.get(key), entries: () => access },
+      relayDomains: { file: "relay", get: (key) => relay.get(key), entries: () => relay },
       localHostNames: { file: "names", has: (domain) => domain === "linuxaid.com.cn", entries: () => [] },
     },
     store,
