@@ -106,9 +106,12 @@ function serve(socket: Socket, streams: Set<Socket>, answer: Answer): void {
       return;
     }
     if (records.length === 0) return;
-    // One batch at a time: who sends faster than we answer waits.
+    // One batch at a time: who sends faster than we answer, or does not read the answers, waits.
     socket.pause();
-    void answerAll(socket, records, caller, answer).finally(() => socket.resume());
+    void answerAll(socket, records, caller, answer).finally(() => {
+      if (socket.writableNeedDrain) socket.once("drain", () => socket.resume());
+      else socket.resume();
+    });
   });
 }
 

@@ -4,7 +4,7 @@ import { createSocket, type Socket } from "node:dgram";
 import { once } from "node:events";
 import { connect } from "node:net";
 import { type TestContext, test } from "node:test";
-import { systemClock } from "@mailhost/common/clock";
+import { delay, systemClock } from "@mailhost/common/clock";
 import { bindPort } from "@mailhost/common/daemon/bound-port";
 import type { DracTable } from "@mailhost/common/drac/drac-table";
 import { silentLog } from "@mailhost/common/log/log";
@@ -201,4 +201,34 @@ test("UDP and TCP answer on inherited sockets; the port mapper is told, and told
   assert.equal(recorded.length, 3);
   await rpc!.stop();
   assert.deepEqual(mapper.known.slice(6), [`unset ${PROGRAM} 1`, `unset ${PROGRAM} 2`]);
+});
+
+test("who does not read the answers is not read from, and gets them all in the end", async (t) => {
+  const { parts } = program();
+  let asked = 0;
+  const settings = () => {
+    asked++;
+    return parts.settings();
+  };
+  const counting = { ...parts, settings };
+  const tcp = bindPort("drac", { host: "127.0.0.1", port: 0 });
+  const mapper = await portmapper(t);
+  const rpc = await startDrac({ drac: [tcp.fd] }, { ...counting, clock: systemClock, portmapper: mapper.at });
+  t.after(() => rpc!.stop());
+  await rpc!.registered;
+  const stream = connect(tcp.address.port, "127.0.0.1");
+  await once(stream, "connect");
+  const calls = 150_000;
+  const batch = Buffer.concat(Array<Buffer>(1000).fill(marked(callOf(ADD, [IP]))));
+  for (let sent = 0; sent < calls; sent += 1000) stream.write(batch);
+  // It stands still: none is answered within a while of those that were sent.
+  for (let before = -1; before !== asked || asked === 0; await delay(systemClock, 200)) before = asked;
+  assert.ok(asked < calls, `${asked} of ${calls} were answered to nobody`);
+  let got = 0;
+  for await (const piece of stream) {
+    got += (piece as Buffer).length;
+    if (got >= calls * 32) break;
+  }
+  assert.equal(got, calls * 32);
+  assert.equal(asked, calls);
 });
