@@ -6,7 +6,7 @@
  * Bounded in all that comes from outside: questions at once, their length, and how fast wrong passwords are answered, so that
  * a server that was taken over can not guess any faster than the network could.
  */
-import { chmodSync, chownSync, lstatSync, unlinkSync } from "node:fs";
+import { lchownSync, lstatSync, unlinkSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
 import { type Clock, delay } from "../clock.ts";
 import { messageOf } from "../errors.ts";
@@ -60,8 +60,8 @@ export async function servePasswords(site: Site, parts: PasswordHelperParts): Pr
   } finally {
     process.umask(mask);
   }
-  chmodSync(path, 0o600);
-  if (parts.owner !== undefined) chownSync(path, parts.owner.uid, parts.owner.gid);
+  // Its folder may be the servers' user's: a link that has taken the name's place is not followed.
+  if (parts.owner !== undefined) lchownSync(path, parts.owner.uid, parts.owner.gid);
   return server;
 }
 

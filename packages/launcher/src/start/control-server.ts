@@ -3,7 +3,7 @@
  *
  * Whoever may open the socket may wake the queue and ask for the state; nothing said here changes a message.
  */
-import { chmodSync, chownSync, lstatSync, unlinkSync } from "node:fs";
+import { lchownSync, lstatSync, unlinkSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
 import { CONTROL_LINE_LIMIT, type ControlAnswer, SOCKET_PATH_LIMIT } from "@mailhost/common/daemon/control";
 import type { Identity } from "@mailhost/common/daemon/identity";
@@ -45,6 +45,20 @@ export async function openControlSocket(
   server.maxConnections = MOST_CLIENTS;
   try {
     if (lstatSync(path, { throwIfNoEntry: false })?.isSocket() === true) unlinkSync(path);
+    await listening(server, path);
+    // Its folder may be that user's: a link that has taken the name's place is not followed.
+    if (identity !== undefined) lchownSync(path, identity.uid, identity.gid);
+  } catch (error) {
+    server.close();
+    throw new UserError(`cannot make the control socket ${path}: ${reasonOf(error)}`, exitCodeOf(error));
+  }
+  return server;
+}
+
+/** The socket has its mode from the beginning. */
+async function listening(server: Server, path: string): Promise<void> {
+  const mask = process.umask(0o117);
+  try {
     await new Promise<void>((resolve, reject) => {
       server.once("error", reject);
       server.listen(path, () => {
@@ -52,13 +66,9 @@ export async function openControlSocket(
         resolve();
       });
     });
-    chmodSync(path, 0o660);
-    if (identity !== undefined) chownSync(path, identity.uid, identity.gid);
-  } catch (error) {
-    server.close();
-    throw new UserError(`cannot make the control socket ${path}: ${reasonOf(error)}`, exitCodeOf(error));
+  } finally {
+    process.umask(mask);
   }
-  return server;
 }
 
 function serveClient(socket: Socket, commands: ControlCommands): void {
