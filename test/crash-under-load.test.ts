@@ -167,7 +167,7 @@ async function fetchAndDelete(
   while (!over()) {
     for (const user of users) {
       try {
-        const session = await openPop3(host.pop3, { patience: 15_000 });
+        const session = await openPop3(host.pop3, { patience: 60_000 });
         try {
           if (!(await session.login(user, PASSWORD)).startsWith("+OK")) continue;
           const count = await session.count();

@@ -56,14 +56,14 @@ test(
     t.after(() => session.destroy());
     let heard = "";
     session.setEncoding("latin1").on("data", (piece: string) => (heard += piece));
-    await eventually(() => heard.startsWith("220 "), { what: "a greeting", within: 20_000 });
+    await eventually(() => heard.startsWith("220 "), { what: "a greeting", within: 30_000 });
     await host.logged(/acme: certificate for mail\.a\.example, a\.example, until .*Pebble/, 60_000);
     const real = new X509Certificate(site.read(CERT));
     assert.match(real.issuer, /Pebble/);
     const selfMade = new X509Certificate(site.read(`${CERT}.old`));
     assert.equal(await bothShow(host, selfMade.fingerprint256), real.fingerprint256);
     session.write("NOOP\r\n");
-    await eventually(() => /^250 /m.test(heard), { what: "an answer to NOOP", within: 20_000 });
+    await eventually(() => /^250 /m.test(heard), { what: "an answer to NOOP", within: 30_000 });
 
     // The host has the port and the settings of the moment: it does it for the command.
     changeSettings(site, { acme: { domains: ["a.example", "mail.a.example", "pop.a.example"] } });
@@ -73,7 +73,7 @@ test(
     const second = new X509Certificate(site.read(CERT));
     assert.equal(await bothShow(host, real.fingerprint256), second.fingerprint256);
     session.write("QUIT\r\n");
-    await eventually(() => /^221 /m.test(heard), { what: "an answer to QUIT", within: 20_000 });
+    await eventually(() => /^221 /m.test(heard), { what: "an answer to QUIT", within: 30_000 });
     assert.equal(await host.stop(), 0);
   },
 );

@@ -34,7 +34,7 @@ test("mail is kept for an absent target host, over a restart too, and goes when 
   await host.restart();
   const sink = await startSink("127.0.0.60", port);
   t.after(() => sink.close());
-  const [taken] = await sink.taken(1, 20_000);
+  const [taken] = await sink.taken(1, 30_000);
   assert.match(taken!.message.toString(), /^Subject: kept\r$/m);
   await eventually(async () => (await host.command("mailq", [])).stdout.includes("is empty"), {
     what: "an empty queue",

@@ -118,7 +118,7 @@ test("a host that stops does not wait for a program to its time limit, and tries
   );
   await send(host, "slow");
   await eventually(() => existsSync(host.path("started")), { what: "the program's start" });
-  assert.equal(await host.stop(25_000), 0);
+  assert.equal(await host.stop(), 0);
   assert.match(
     host.log(),
     /mailer=prog, .*stat=Deferred: prog mailer \(\/bin\/sh\) was ended: mailhost stops/,

@@ -13,7 +13,7 @@ export interface Endpoint {
 export interface ConnectOptions {
   /** Our own address: any of 127.0.0.0/8 makes another client of us. */
   readonly from?: string;
-  /** Milliseconds that each answer may take; 20 s when not given. */
+  /** Milliseconds that each answer may take; 60 s when not given. */
   readonly patience?: number;
 }
 
@@ -45,7 +45,7 @@ export class Connection {
 
   /** Connects; rejects when the other side refuses. */
   static open(to: Endpoint, options: ConnectOptions = {}): Promise<Connection> {
-    const { from, patience = 20_000 } = options;
+    const { from, patience = 60_000 } = options;
     return new Promise((resolve, reject) => {
       const socket = connect({
         host: to.host,

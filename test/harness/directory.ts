@@ -130,9 +130,9 @@ function configOf(folder: string, { tls, config = [] }: DirectoryOptions): strin
   ].join("\n");
 }
 
-/** False when it has ended; throws when it neither ends nor listens within 15 s. */
+/** False when it has ended; throws when it neither ends nor listens within 30 s. */
 async function comesUp(child: ChildProcess, port: number): Promise<boolean> {
-  for (const until = Date.now() + 15_000; Date.now() < until; await pause(20)) {
+  for (const until = Date.now() + 30_000; Date.now() < until; await pause(20)) {
     if (child.exitCode !== null || child.signalCode !== null) return false;
     if (await listens(port)) {
       await pause(20);

@@ -46,5 +46,5 @@ export function logIn(client: SmtpClient, user: string, password: string): Promi
 async function encrypted(socket: Socket): Promise<Connection> {
   const tls = tlsConnect({ socket, rejectUnauthorized: false });
   await once(tls, "secureConnect");
-  return Connection.over(tls, 20_000);
+  return Connection.over(tls, 60_000);
 }

@@ -4,7 +4,7 @@
 
 /** How long, and the words for the failure. */
 export interface EventuallyOptions {
-  /** Milliseconds; 10 s when not given. */
+  /** Milliseconds; 30 s when not given: only a failure takes that long, and a machine may be busy. */
   readonly within?: number;
   /** What was waited for; the end of the sentence "waited N s for …". */
   readonly what: string;
@@ -17,7 +17,7 @@ export interface EventuallyOptions {
  */
 export async function eventually<T>(
   probe: () => T | Promise<T>,
-  { within = 10_000, what }: EventuallyOptions,
+  { within = 30_000, what }: EventuallyOptions,
 ): Promise<Exclude<T, undefined | null | false>> {
   const end = Date.now() + within;
   let last: unknown;

@@ -68,7 +68,7 @@ export class HostProcess {
     );
     const ready = await eventually(
       () => /^mailhost ready (.*)$/m.exec(this.output)?.[1] ?? (over ? "" : undefined),
-      { within: 20_000, what: `the ready line; it printed\n${this.output}` },
+      { within: 60_000, what: `the ready line; it printed\n${this.output}` },
     ).catch((error: unknown) => {
       throw new Error(`no ready line; it printed\n${this.output}`, { cause: error });
     });
@@ -125,7 +125,7 @@ export class HostProcess {
         return [];
       }
     });
-    await this.stop(10_000).catch(() => this.#child?.kill("SIGKILL"));
+    await this.stop(20_000).catch(() => this.#child?.kill("SIGKILL"));
     for (const pid of pids) {
       if (isMailhost(pid)) process.kill(pid, "SIGKILL");
     }

@@ -190,7 +190,7 @@ function siteOver(root: string, dns: DnsServer): Site {
     command: (name, args, input = "") =>
       runProgram(process.execPath, [BIN[name], ...args], { input, env: { MAILHOST_ROOT: root } }),
     mailbox,
-    async arrived(user, count = 1, within = 15_000) {
+    async arrived(user, count = 1, within = 30_000) {
       await eventually(() => mailbox(user).length >= count, {
         within,
         what: `${count} messages for ${user}, who has ${mailbox(user).length}; the log ends\n${log().slice(-3000)}`,
@@ -198,7 +198,7 @@ function siteOver(root: string, dns: DnsServer): Site {
       return mailbox(user);
     },
     log,
-    async logged(pattern, within = 10_000) {
+    async logged(pattern, within = 30_000) {
       return eventually(
         () =>
           log()

@@ -38,7 +38,7 @@ export async function sendLoad(plan: LoadPlan): Promise<Acknowledged[]> {
         const mark = `${message}-${attempt}`;
         const recipient = plan.recipients[message % plan.recipients.length]!;
         try {
-          client ??= await openSmtp(plan.host.smtp, { patience: 15_000 });
+          client ??= await openSmtp(plan.host.smtp, { patience: 60_000 });
           const reply = await client.send(
             { from: `sender${number}@example.net`, to: recipient },
             markedMessage(mark, plan.random),

@@ -51,9 +51,9 @@ export async function startNameServer(t: TestContext, records: readonly string[]
   throw new Error(`dnsmasq did not come up:\n${wrote}`);
 }
 
-/** False when it has ended; throws when it neither ends nor answers within 15 s. */
+/** False when it has ended; throws when it neither ends nor answers within 30 s. */
 async function comesUp(child: ChildProcess, port: number): Promise<boolean> {
-  for (const until = Date.now() + 15_000; Date.now() < until; await pause(20)) {
+  for (const until = Date.now() + 30_000; Date.now() < until; await pause(20)) {
     if (child.exitCode !== null || child.signalCode !== null) return false;
     const resolver = new Resolver({ timeout: 500, tries: 1 });
     resolver.setServers([`127.0.0.1:${port}`]);

@@ -94,7 +94,7 @@ export async function startPebble(t: Scope, options: PebbleOptions): Promise<Peb
         if (child.exitCode !== null || child.signalCode !== null) return "ended";
         return (await fetched(directory, caFile)).includes("newOrder") ? "up" : undefined;
       },
-      { what: "pebble to answer", within: 20_000 },
+      { what: "pebble to answer", within: 60_000 },
     );
     if (up === "ended") continue;
     return {

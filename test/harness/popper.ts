@@ -38,7 +38,7 @@ export async function startPopper(t: Scope, root: string, args: readonly string[
   };
   cleanUpLater(t, stop);
   const port = await eventually(() => /^popper ready pop3s?=.*:(\d+)$/m.exec(output)?.[1], {
-    within: 20_000,
+    within: 60_000,
     what: "popper's ready line",
   }).catch((error: unknown) => {
     throw new Error(`popper printed\n${output}`, { cause: error });

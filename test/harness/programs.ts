@@ -110,7 +110,7 @@ export interface RunOptions {
   /** Added to the environment. */
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
-  /** Milliseconds; 30 s when not given. */
+  /** Milliseconds; 60 s when not given. */
   readonly within?: number;
 }
 
@@ -121,7 +121,7 @@ export interface RunOptions {
  * @throws when it cannot be started or takes too long (it is ended then)
  */
 export function runProgram(command: string, args: readonly string[], options: RunOptions = {}): Promise<Ran> {
-  const { within = 30_000 } = options;
+  const { within = 60_000 } = options;
   return new Promise((resolve, reject) => {
     const child = spawn(findProgram(command) ?? command, args, {
       cwd: options.cwd,

@@ -113,7 +113,7 @@ export async function startSink(host: string, port: number, behaviour: SinkBehav
     get connections() {
       return connections;
     },
-    async taken(count, within = 15_000) {
+    async taken(count, within = 30_000) {
       await eventually(() => messages.length >= count, {
         within,
         what: `${count} messages at ${behaviour.name ?? host}, which has ${messages.length}`,

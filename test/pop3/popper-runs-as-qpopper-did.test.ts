@@ -40,7 +40,7 @@ test("inetd's connection on descriptor 0: a session, its Stats line with the cli
   const site = await siteWithMail(t);
   const inetd = await startInetd(t, site.root, INETD_ARGS);
   await fetchOne(inetd.pop3);
-  await eventually(() => inetd.codes.length === 1, { within: 10_000, what: "the end of popper" });
+  await eventually(() => inetd.codes.length === 1, { within: 30_000, what: "the end of popper" });
   assert.deepEqual(inetd.codes, [0]);
   assert.equal(site.mailbox("wang").length, 2);
   assert.match(
@@ -55,7 +55,7 @@ test("a client that leaves without QUIT deletes nothing, and popper ends", async
   const client = await loggedIn(inetd.pop3, "wang", PASSWORD);
   await client.command("DELE 1");
   client.connection.socket.resetAndDestroy();
-  await eventually(() => inetd.codes.length === 1, { within: 10_000, what: "the end of popper" });
+  await eventually(() => inetd.codes.length === 1, { within: 30_000, what: "the end of popper" });
   assert.deepEqual(inetd.codes, [0]);
   assert.equal(site.mailbox("wang").length, 3);
   await site.logged(/wang at 127\.0\.0\.1 \(127\.0\.0\.1\): -ERR POP EOF or I\/O Error/);
@@ -111,7 +111,7 @@ test("under tcpserver", needs("tcpserver"), async (t) => {
         () => true,
         () => false,
       ),
-    { within: 20_000, what: "a session" },
+    { within: 30_000, what: "a session" },
   );
   assert.equal(site.mailbox("wang").length, 2);
 });
@@ -130,7 +130,7 @@ for (const each of ["each connection", "the listening socket"]) {
           () => true,
           () => false,
         ),
-      { within: 20_000, what: "a session" },
+      { within: 30_000, what: "a session" },
     );
     assert.equal(site.mailbox("wang").length, 2);
   });
@@ -152,7 +152,7 @@ test("standalone: a ready line, SIGHUP reads the configuration file again, SIGTE
   await fetchOne(server.pop3);
   const trace = site.path("var/log/pop.trace");
   await eventually(() => readFileSync(trace, "utf8").includes("-- end"), {
-    within: 10_000,
+    within: 30_000,
     what: "the trace",
   });
   const traced = readFileSync(trace, "utf8");

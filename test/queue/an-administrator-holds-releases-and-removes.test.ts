@@ -41,7 +41,7 @@ test("a message is held, released and removed, and commands work while the host 
   assert.notEqual(unknown.code, 0);
   assert.match(`${unknown.stdout}${unknown.stderr}`, /nosuchid/);
   await host.start();
-  await sink.taken(2, 20_000);
+  await sink.taken(2, 30_000);
 
   await sink.close();
   const reply = await sendMail(
@@ -65,7 +65,7 @@ test("`sendmail` hands a message over with the daemon down, and it goes when the
   );
   assert.equal(sent.code, 0, sent.stderr);
   await host.start();
-  const [entry] = await host.arrived("wang", 1, 20_000);
+  const [entry] = await host.arrived("wang", 1, 30_000);
   assert.match(entry!.message.toString(), /\n\n\.\nhello\n/);
   const up = await host.command(
     "sendmail",

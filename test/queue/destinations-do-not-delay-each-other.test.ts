@@ -48,8 +48,8 @@ test("a destination that hangs delays neither another nor local mail", async (t)
     { from: "wang@linuxaid.com.cn", to: ["a@dead.example", "b@example.net", "wang@linuxaid.com.cn"] },
     mailText("mixed"),
   );
-  await sink.taken(1, 5000);
-  await host.arrived("wang", 1, 5000);
-  assert.ok(Date.now() - began < 5000);
+  await sink.taken(1, 60_000);
+  await host.arrived("wang", 1, 60_000);
+  assert.ok(Date.now() - began < 60_000, "long before the dead one is given up");
   assert.ok(dead.connections <= 20, "and the dead one is not stormed");
 });

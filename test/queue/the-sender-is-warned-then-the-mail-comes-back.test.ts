@@ -26,7 +26,7 @@ test("the sender is warned once, then the mail comes back", async (t) => {
   assert.match(warning!.message.toString(), /^Action: delayed$/m);
   assert.match(warning!.message.toString(), /^Will-Retry-Until: /m);
   const attempts = sink.commands.filter((c) => c.includes("RCPT")).length;
-  const [, report] = await host.arrived("wang", 2, 20_000);
+  const [, report] = await host.arrived("wang", 2, 30_000);
   assert.equal(fieldValues(report!, "Subject")[0], "Returned mail: see transcript for details");
   assert.match(report!.message.toString(), /^Action: failed$/m);
   assert.match(report!.message.toString(), /^Status: [45]\.4\.7$/m);

@@ -195,11 +195,11 @@ export class RealSendmail {
         if (daemon.exitCode !== null) throw new Error(`sendmail ended: ${output} ${this.log().slice(from)}`);
         return this.log().slice(from).includes("starting daemon");
       },
-      { within: 20_000, what: `a Sendmail that starts; it printed ${output}` },
+      { within: 60_000, what: `a Sendmail that starts; it printed ${output}` },
     );
     // It says so before it listens.
     await eventually(async () => (await Connection.open(this.smtp6)).close() === undefined, {
-      within: 20_000,
+      within: 60_000,
       what: "a Sendmail that listens",
     });
   }

@@ -86,7 +86,7 @@ async function refusalLines(side: Side, from: number): Promise<string[]> {
  * @throws after 10 s
  */
 export async function soon(there: () => boolean, what: string): Promise<void> {
-  for (const end = Date.now() + 10_000; !there(); ) {
+  for (const end = Date.now() + 30_000; !there(); ) {
     if (Date.now() > end) throw new Error(`waited 10 s for ${what}`);
     await new Promise((resume) => setTimeout(resume, 1));
   }
@@ -124,7 +124,7 @@ async function converse(side: Side, one: SmtpCase, number: number): Promise<Raw[
   try {
     connection = await Connection.open(isIPv6(client) ? side.smtp6 : side.smtp, {
       from: client,
-      patience: 15_000,
+      patience: 60_000,
     });
   } catch (error) {
     return [{ to: "connect", reply: String(error) }];

@@ -39,7 +39,7 @@ async function handshake(plain: Connection): Promise<{ socket: TLSSocket; lines:
       .once("error", reject)
       .once("close", () => reject(new Error("closed")));
   });
-  return { socket, lines: Connection.over(socket, 20_000) };
+  return { socket, lines: Connection.over(socket, 60_000) };
 }
 
 /** The session behind the handshake is a new one: no name, no transaction, and the next reply is to its own command. */

@@ -109,5 +109,5 @@ export async function encrypted(
     socket.once("secureConnect", resolve).once("error", reject);
   });
   const names = socket.getPeerCertificate().subjectaltname ?? "";
-  return { socket, lines: Connection.over(socket, 20_000), names };
+  return { socket, lines: Connection.over(socket, 60_000), names };
 }

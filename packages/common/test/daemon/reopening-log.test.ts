@@ -22,7 +22,7 @@ test("after logrotate has moved the file away, a reload begins a new one in the 
       return "";
     }
   };
-  while (!text(site.logFile).includes("before") && Date.now() - started < 5000)
+  while (!text(site.logFile).includes("before") && Date.now() - started < 30_000)
     await new Promise(setImmediate);
   renameSync(site.logFile, `${site.logFile}.1`);
   log.reopen(parseSettings("log: { format: json }", "f"));

@@ -41,3 +41,36 @@ test("as many at once as there may be, and no turn is lost", async () => {
   await one();
   assert.deepEqual([most, running], [3, 0]);
 });
+
+test("those who have failed lately take some places alone, and the others find one", async () => {
+  const turns = new LoginTurns(4, 2);
+  const running = new Set<string>();
+  const ends: (() => void)[] = [];
+  const come = (standing: LoginStanding, label: string) =>
+    seated({ standing, network: label }, async () => {
+      await turns.take();
+      running.add(label);
+      await new Promise<void>((end) => ends.push(end));
+      running.delete(label);
+      turns.leave();
+    });
+  const settled = () => new Promise(setImmediate);
+  const all = ["guess 1", "guess 2", "guess 3"].map((label) => come("failed", label));
+  await settled();
+  assert.deepEqual([...running], ["guess 1", "guess 2"]);
+  all.push(come("clean", "new"), come("known", "owner"));
+  await settled();
+  assert.deepEqual([...running], ["guess 1", "guess 2", "new", "owner"]);
+  ends[2]?.();
+  await settled();
+  assert.equal(running.has("guess 3"), false, "a place that others left is not for it");
+  ends[0]?.();
+  await settled();
+  assert.equal(running.has("guess 3"), true);
+  for (let n = 0; n < 6; n++) {
+    for (const end of ends.splice(0)) end();
+    await settled();
+  }
+  await Promise.all(all);
+  assert.equal(running.size, 0);
+});

@@ -4,9 +4,9 @@ import { readTargetList } from "../../src/tables/alias-targets.ts";
 
 test("no line of a user's list takes long, whatever is in it", () => {
   for (const sign of ["<", ">", "(", ")", '"', "\\", "|", "/", "@", ":include:"]) {
-    const began = performance.now();
+    const began = process.cpuUsage();
     readTargetList(sign.repeat(512 * 1024));
-    assert.ok(performance.now() - began < 5000, sign);
+    assert.ok(process.cpuUsage(began).user < 5_000_000, sign);
   }
 });
 

@@ -225,7 +225,7 @@ export async function settled(): Promise<void> {
 
 /** Lets the event loop turn until something is so. */
 export async function until(condition: () => boolean): Promise<void> {
-  const end = Date.now() + 10_000;
+  const end = Date.now() + 30_000;
   while (!condition()) {
     if (Date.now() > end) throw new Error(`never came true: ${String(condition)}`);
     await new Promise(setImmediate);

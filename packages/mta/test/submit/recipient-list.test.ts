@@ -79,9 +79,9 @@ test("what was written as a list is found in it", () => {
 test("no text takes long", () => {
   for (const sign of [" ", "\t", "\r\n ", "<", '"', "(", "\\", "a "]) {
     for (const start of ["", "<", '"', "("]) {
-      const began = performance.now();
+      const began = process.cpuUsage();
       listedAddresses(start + sign.repeat(65_536));
-      assert.ok(performance.now() - began < 3000, JSON.stringify(start + sign));
+      assert.ok(process.cpuUsage(began).user < 3_000_000, JSON.stringify(start + sign));
     }
   }
 });

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 
 /** Resolves once `condition` holds; fails after ten seconds. */
 export async function until(condition: () => boolean, what: string): Promise<void> {
-  const deadline = Date.now() + 10_000;
+  const deadline = Date.now() + 30_000;
   while (!condition()) {
     assert.ok(Date.now() < deadline, `waited in vain for ${what}`);
     await new Promise(setImmediate);

@@ -32,9 +32,9 @@ test("hostile nesting ends, and soon", () => {
   );
   const many = `Content-Type: multipart/mixed; boundary=b\n\n${"--b\n\nx\n".repeat(100_000)}`;
   const tags = `Content-Type: text/html\n\n${"<script".repeat(100_000)}${"<".repeat(100_000)}`;
-  const before = performance.now();
+  const before = process.cpuUsage();
   for (const text of [nested.join(""), many, tags]) mangledMessage(Buffer.from(text), 10, { text: "plain" });
-  assert.ok(performance.now() - before < 5000);
+  assert.ok(process.cpuUsage(before).user < 5_000_000);
 });
 
 test("no bytes make it fail, and its header has one empty line", () => {

@@ -101,7 +101,7 @@ test("the surrogate of anything is ASCII and ends in one empty line", () => {
 });
 
 test("a hostile header takes no time", () => {
-  const before = performance.now();
+  const before = process.cpuUsage();
   for (const piece of ['\\"', '"', "(", "<", "王,", "<王@", '";']) {
     const header = Buffer.from(
       `From: 王@王, ${piece.repeat(60_000)}\nContent-Type: 王${piece.repeat(20_000)}\n\n`,
@@ -109,5 +109,5 @@ test("a hostile header takes no time", () => {
     needsUtf8(header);
     surrogateHeader(header);
   }
-  assert.ok(performance.now() - before < 5000);
+  assert.ok(process.cpuUsage(before).user < 5_000_000);
 });
