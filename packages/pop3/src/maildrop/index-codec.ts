@@ -18,10 +18,14 @@ export interface IndexHead {
   readonly naming: Naming;
   /** {@link GENERATION} bytes of chance: two heads are equal only when they are of the same writing. */
   readonly generation: Buffer;
+  /** Of {@link OLD_MAGIC}. */
+  readonly outdated?: true;
 }
 
 /** `MHX` and the version of this form; another one is foreign. */
 const MAGIC = 0x4d485804;
+/** The version before, which counted a stored CR LF as three octets: what it says of sizes is not true any more, of ids it is. */
+const OLD_MAGIC = 0x4d485803;
 /** Bytes that tell one writing from another. */
 export const GENERATION = 8;
 /** Their places are stored. */
@@ -54,7 +58,8 @@ export function encodeHead({ identity, fingerprint, count, naming, generation }:
 /** Decodes the head; undefined when it is none of ours or damaged. */
 export function decodeHead(bytes: Buffer): IndexHead | undefined {
   if (bytes.length !== HEAD_LENGTH || bytes.readUInt32BE(0) !== crc32(bytes.subarray(CRC))) return undefined;
-  if (bytes.readUInt32BE(CRC) !== MAGIC) return undefined;
+  const magic = bytes.readUInt32BE(CRC);
+  if (magic !== MAGIC && magic !== OLD_MAGIC) return undefined;
   const word = (i: number) => bytes.readBigUInt64BE(CRC + 4 + 8 * i);
   const identity = {
     dev: word(0),
@@ -73,5 +78,6 @@ export function decodeHead(bytes: Buffer): IndexHead | undefined {
     fingerprint: Buffer.from(bytes.subarray(at + 4, behind)),
     naming: { format, uidValidity: bytes.readUInt32BE(behind + 1) },
     generation: Buffer.from(bytes.subarray(behind + 5)),
+    ...(magic === OLD_MAGIC && { outdated: true }),
   };
 }

@@ -193,6 +193,7 @@ async function readIndex(
     if (chunks.length % CHUNKS_A_TURN === 0) await setImmediate();
   }
   const index = { identity, fingerprint, messages: new MessageTable(chunks), naming };
+  if (head.outdated === true) return { ...index, outdated: true };
   held.hold(name, head, index);
   return index;
 }

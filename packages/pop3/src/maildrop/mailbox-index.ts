@@ -48,6 +48,8 @@ export interface MailboxIndex {
   readonly messages: MessageTable;
   /** Absent: as in the store. */
   readonly naming?: Naming;
+  /** Stored by an older version, whose sizes and digests may be others: only what it calls its messages is believed. */
+  readonly outdated?: true;
 }
 
 /** The identity of an open file. */

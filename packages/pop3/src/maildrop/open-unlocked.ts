@@ -44,7 +44,8 @@ export async function openUnlocked(
   paths: MailboxPaths,
 ): Promise<OpenedUnlocked | undefined> {
   const index = await store.read(paths.name);
-  if (index === undefined || formatOf(index) !== uidFormat || !(await isQuiet(paths))) return undefined;
+  if (index === undefined || index.outdated === true || formatOf(index) !== uidFormat) return undefined;
+  if (!(await isQuiet(paths))) return undefined;
   const file = await openThere(paths.mbox);
   if (file === undefined) return undefined;
   let opened: OpenedUnlocked | undefined;

@@ -12,7 +12,8 @@ import { scanAll, scanMbox, TUNING } from "@mailhost/common/mbox/scan";
 import type { UidFormat } from "@mailhost/common/settings/pop3-settings";
 import { fingerprint } from "./fingerprint.ts";
 import { givenId } from "./given-ids.ts";
-import type { MailboxIndex, Naming } from "./mailbox-index.ts";
+import { type KnownNames, namesByPlace } from "./known-names.ts";
+import type { FileIdentity, MailboxIndex, Naming } from "./mailbox-index.ts";
 import { identityOf, isSameFile, isUntouched } from "./mailbox-index.ts";
 import { MessageTable, MessageTableBuilder } from "./message-table.ts";
 import { plainUids } from "./plain-uids.ts";
@@ -49,7 +50,7 @@ export async function refreshIndex(
 ): Promise<Refreshed> {
   const before = formatOf(last) === format ? last : undefined;
   const identity = await identityOf(file);
-  if (before !== undefined && isSameFile(before.identity, identity)) {
+  if (before !== undefined && before.outdated !== true && isSameFile(before.identity, identity)) {
     const { size } = before.identity;
     if (isUntouched(before.identity, identity) && (await isIntact(file, before))) {
       return { index: before, how: "kept", unchanged: before.messages.count };
@@ -63,10 +64,25 @@ export async function refreshIndex(
   const found = await scan(file, 0, identity.size, format);
   const naming: Naming = { format, uidValidity: found.others.get(0)?.uidValidity ?? 0 };
   const builder = new MessageTableBuilder();
-  await nameAll(builder, found, { naming, previous: before?.messages ?? MessageTable.EMPTY });
+  await nameAll(builder, found, { naming, previous: await knownNames(file, before, { identity, found }) });
   const messages = builder.build();
   const sum = await fingerprint(file, identity.size, messages);
   return { index: { identity, fingerprint: sum, messages, naming }, how: "scanned", unchanged: 0 };
+}
+
+/** Under which ids the messages were known before a scan. */
+async function knownNames(
+  file: FileHandle,
+  before: MailboxIndex | undefined,
+  { identity, found }: { readonly identity: FileIdentity; readonly found: FoundMessages },
+): Promise<KnownNames> {
+  if (before === undefined) return MessageTable.EMPTY;
+  const trusted =
+    before.outdated === true &&
+    isSameFile(before.identity, identity) &&
+    identity.size >= before.identity.size &&
+    (await isIntact(file, before));
+  return trusted ? namesByPlace(before.messages, found) : before.messages;
 }
 
 /** The index of a file that grew; undefined when what is behind the old end changes what was before it. */
@@ -120,7 +136,7 @@ function scan(file: FileHandle, from: number, to: number, format: UidFormat): Pr
 async function nameAll(
   builder: MessageTableBuilder,
   found: FoundMessages,
-  names: { naming: Naming; previous: MessageTable; beside?: MessageTable },
+  names: { naming: Naming; previous: KnownNames; beside?: MessageTable },
 ): Promise<void> {
   const uids = await uidsOf(found, names);
   for (let i = 0; i < found.count; i++) {
@@ -136,7 +152,7 @@ async function uidsOf(
     naming,
     previous,
     beside = MessageTable.EMPTY,
-  }: { naming: Naming; previous: MessageTable; beside?: MessageTable },
+  }: { naming: Naming; previous: KnownNames; beside?: MessageTable },
 ): Promise<(i: number) => string | undefined> {
   const given = new Map<number, string>();
   for (const [i, other] of found.others) {

@@ -346,7 +346,7 @@ function checkIndex(
     return;
   }
   // An older one is compared with the file before it is believed.
-  if (!isUntouched(index.identity, identity)) return;
+  if (index.outdated === true || !isUntouched(index.identity, identity)) return;
   const same =
     index.messages.count === spans.length &&
     spans.every(({ start, end, octets }, i) => {

@@ -19,11 +19,13 @@ import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import { crc32 } from "node:zlib";
 import { systemClock } from "@mailhost/common/clock";
 import { checkLmdbFile } from "@mailhost/common/lmdb-file";
 import type { Site } from "@mailhost/common/site";
 import { open as openEnvironment } from "lmdb";
 import { type IndexStore, indexFile, openIndexStore } from "../../src/maildrop/index-store.ts";
+import { MessageTableBuilder } from "../../src/maildrop/message-table.ts";
 import { refreshIndex } from "../../src/maildrop/refresh.ts";
 import { mboxText, memoryLog, temporarySite } from "../harness/server.ts";
 
@@ -69,6 +71,25 @@ function mailbox(t: TestContext, content: string): Mailbox {
   };
   t.after(() => box.store.close());
   return box;
+}
+
+/** Changes a stored value, or takes it out, and opens the store again. */
+async function changeStored(
+  box: Mailbox,
+  key: number,
+  change: (value: Buffer) => Buffer | undefined,
+): Promise<void> {
+  await box.store.close();
+  const env = openEnvironment<Buffer, [string, number]>({
+    path: indexFile(box.site),
+    noSubdir: true,
+    encoding: "binary",
+  });
+  const changed = change(Buffer.from(env.get(["wang", key])!));
+  if (changed === undefined) await env.remove(["wang", key]);
+  else await env.put(["wang", key], changed);
+  await env.close();
+  await box.reopen();
 }
 
 test("an untouched mailbox is not read again, after a restart neither", async (t) => {
@@ -118,13 +139,17 @@ test("an index of the version before keeps the ids, though its sizes and digests
   const { messages, ...rest } = (await box.store.read("wang"))!;
   const table = new MessageTableBuilder();
   for (const [i, message] of [...messages].entries())
-    table.add({ ...message, octets: message.octets + 9, digest: (i === 1 ? "b" : "a").repeat(32), uid: uids[i]! });
+    table.add({
+      ...message,
+      octets: message.octets + 9,
+      digest: (i === 1 ? "b" : "a").repeat(32),
+      uid: uids[i]!,
+    });
   await box.store.write("wang", { ...rest, messages: table.build() }, 0);
-  await withStored(box, async (env) => {
-    const head = Buffer.from(env.get(["wang", 0])!);
+  await changeStored(box, 0, (head) => {
     head.writeUInt32BE(0x4d485803, 4);
     head.writeUInt32BE(crc32(head.subarray(4)));
-    await env.put(["wang", 0], head);
+    return head;
   });
   assert.equal((await box.store.read("wang"))?.outdated, true);
   assert.deepEqual(await box.look(), { how: "scanned", uids });
@@ -201,17 +226,7 @@ test("damaged values are noticed, logged, and replaced", async (t) => {
     [1, (value: Buffer) => Buffer.from(value).fill(0xff, 20, 30)],
     [1, () => undefined],
   ] as const) {
-    await box.store.close();
-    const env = openEnvironment<Buffer, [string, number]>({
-      path: indexFile(box.site),
-      noSubdir: true,
-      encoding: "binary",
-    });
-    const changed = damage(env.get(["wang", key])!);
-    if (changed === undefined) await env.remove(["wang", key]);
-    else await env.put(["wang", key], changed);
-    await env.close();
-    box.store = openIndexStore(box.site, { log: memoryLog(box.logged), clock: systemClock });
+    await changeStored(box, key, damage);
     box.logged.length = 0;
     assert.deepEqual(await box.look(), first);
     assert.match(box.logged.join("\n"), /index of wang is damaged/);
