@@ -8,6 +8,7 @@ import { accessSync, constants, existsSync } from "node:fs";
 import { join } from "node:path";
 import type { Clock } from "../clock.ts";
 import type { ConfigError } from "../errors.ts";
+import { LoginTurns } from "../login/login-turns.ts";
 import type { SystemSettings } from "../settings/roaming-settings.ts";
 import type { Site } from "../site.ts";
 import { AccountsUnavailable } from "./account-errors.ts";
@@ -60,6 +61,18 @@ export function passwordsWay(site: Site, { passwords, pamService }: SystemSettin
   }
 }
 
+/**
+ * The same for a host that is started by somebody who is not root: no helper stays root for it, so a file that only root may
+ * read is nobody's to check by. Not said, a name that is not there would be answered otherwise than a wrong password, and
+ * guessing at names would cost nothing.
+ */
+export function passwordsWayWithoutRoot(site: Site, settings: SystemSettings): PasswordsWay {
+  const way = passwordsWay(site, settings);
+  return way.kind !== "shadow" || mayRead(way.file)
+    ? way
+    : { kind: "none", reason: `${way.file} is closed to who starts the host; start it as root` };
+}
+
 /** What is checked with. */
 export interface SystemPasswordsParts {
   readonly onFault: (fault: ConfigError) => void;
@@ -83,10 +96,10 @@ export function openSystemPasswords(
     process.getuid?.() !== 0 &&
     (way.kind === "shadow" ? !mayRead(way.file) : existsSync(site.passwordSocket));
   const ask = asksHelper
-    ? (name: string, password: string) => askPasswordHelper(site, name, password)
+    ? inTurn(turnsAtHelper(way.kind), (name, password) => askPasswordHelper(site, name, password))
     : way.kind === "shadow"
       ? shadowCheck(way.file, parts)
-      : pamCheck(way.service);
+      : inTurn(ownTurns(), pamCheck(way.service));
   return {
     async check(name, password) {
       const account = parts.accountOf(name);
@@ -94,6 +107,37 @@ export function openSystemPasswords(
       // The question is asked all the same: whether an account is there shows in no answer's time.
       return (await ask(name, password)) && mayLogIn;
     },
+  };
+}
+
+type Ask = (name: string, password: string) => Promise<boolean>;
+
+/** Threads that files and PAM share; libuv reads the same variable. */
+const THREADS = Math.max(1, Number(process.env.UV_THREADPOOL_SIZE ?? 4) || 4);
+
+/**
+ * Questions at once from one server to the helper: what it can work on when both ask, and few of those whose passwords will be
+ * wrong, as PAM waits two seconds behind each.
+ */
+function turnsAtHelper(kind: "pam" | "shadow"): LoginTurns {
+  return kind === "pam" ? new LoginTurns(8, 4) : new LoginTurns(4, 2);
+}
+
+/** PAM in our own threads: one is left to passwords of etc/mail/users, one to those who read mail. */
+function ownTurns(): LoginTurns {
+  const atOnce = Math.max(1, THREADS - 2);
+  return new LoginTurns(atOnce, Math.max(1, Math.floor(atOnce / 2)));
+}
+
+/** Who guesses waits behind others here too, and takes no more than some places. */
+function inTurn(turns: LoginTurns, ask: Ask): Ask {
+  return async (name, password) => {
+    await turns.take();
+    try {
+      return await ask(name, password);
+    } finally {
+      turns.leave();
+    }
   };
 }
 

@@ -32,13 +32,13 @@ const ROWS: readonly Option[] = [
     path: "smtp.submission",
     kind: "addresses",
     default: on(587),
-    doc: "Where our own people submit: AUTH or RELAY in access is needed.",
+    doc: "Where our own people submit: AUTH, or a RELAY network, is needed.",
   },
   {
     path: "smtp.smtps",
     kind: "addresses",
     default: on(465),
-    doc: "Submission with TLS from the first octet; needs tls.cert.",
+    doc: "Submission with TLS from the first octet (RFC 8314).",
   },
   {
     path: "smtp.maxMessageSize",
@@ -173,7 +173,7 @@ const ROWS: readonly Option[] = [
     path: "pop3.pop3s",
     kind: "addresses",
     default: on(995),
-    doc: "POP3 with TLS from the first octet; needs tls.cert.",
+    doc: "POP3 with TLS from the first octet (RFC 8314).",
   },
   {
     path: "pop3.stats",

@@ -142,7 +142,7 @@ function requestOf({
   const names = wantedNames(settings);
   if (names.length === 0)
     throw new UserError(
-      `acme.domains is empty: name the hosts that the certificate is for in ${site.settingsFile}, such as [${settings.hostname}]`,
+      `acme.domains is empty: name the hosts that the certificate is for in the settings, such as [${settings.hostname}] (\`mailhost check\` says where)`,
       EX_CONFIG,
     );
   if (!acme.agreeToTerms) throw new UserError(NO_AGREEMENT, EX_CONFIG);

@@ -26,6 +26,8 @@ export interface AcmeSurroundings {
   readonly ownAddresses: readonly string[];
   /** Whether an address, in any form, is one of them. */
   readonly isOwn: (address: string) => boolean;
+  /** The file that the settings were read from; absent: all defaults. */
+  readonly source?: string | undefined;
   /** ms since 1970. */
   readonly now: number;
 }
@@ -47,7 +49,7 @@ export async function checkAcme(
   }
   if (settings.acme.domains.length === 0)
     return now.origin === "none" || now.origin === "self-made"
-      ? [finding("ok", threeSteps(site, settings))]
+      ? [finding("ok", threeSteps(site, settings, around.source))]
       : [];
   return [
     ...checkStanding(now, settings, around.now),
@@ -61,8 +63,22 @@ function finding(level: Finding["level"], text: string): Finding {
   return { level, about: "acme", text };
 }
 
-function threeSteps(site: Site, { hostname }: Settings): string {
-  return `a real certificate takes three steps: (1) in ${site.settingsFile} say acme: { domains: [${hostname}], email: you@your.domain, agreeToTerms: true }; (2) let port 80 of ${hostname} reach this host; (3) \`mailhost certificate get\`. The host renews it by itself`;
+function threeSteps(site: Site, { hostname }: Settings, source: string | undefined): string {
+  const at = site.root === "/" ? "" : ` --root ${site.root}`;
+  return `a real certificate takes three steps: (1) ${saying(site, hostname, source)}; (2) let port 80 of ${hostname} reach this host; (3) \`mailhost certificate get${at}\`. The host renews it by itself`;
+}
+
+/** Beside a sendmail.cf no mailhost.yaml is to be made: it would rule, and nothing of the other would hold any more. */
+function saying(site: Site, hostname: string, source: string | undefined): string {
+  if (source === undefined || source === site.settingsFile)
+    return `in ${site.settingsFile} say acme: { domains: [${hostname}], email: you@your.domain, agreeToTerms: true }`;
+  const setting = (name: string, value: string) => `MAILHOST_SETTING(\`acme.${name}', \`${value}')dnl`;
+  const lines = [
+    setting("domains", `[${hostname}]`),
+    setting("email", "you@your.domain"),
+    setting("agreeToTerms", "true"),
+  ];
+  return `in the .mc of ${source} say ${lines.join(" ")}, each on a line, and build it anew`;
 }
 
 function checkStanding({ found, origin, due, state }: Standing, settings: Settings, now: number): Finding[] {

@@ -37,8 +37,9 @@ interface Folder {
 
 /** What is said of a root without settings and tables. */
 export function noSite(site: Site): UserError {
+  const at = site.root === "/" ? "" : ` --root ${site.root}`;
   return new UserError(
-    `there is no ${site.etcMail}; \`mailhost init --domain example.com --lan 192.168.1\` writes one`,
+    `there is no ${site.etcMail}; \`mailhost init --domain example.com --lan 192.168.1${at}\` writes one`,
     EX_CONFIG,
   );
 }

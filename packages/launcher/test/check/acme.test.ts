@@ -23,6 +23,7 @@ async function found(
     own?: string[];
     uid?: number;
     prepare?: (site: Site) => unknown;
+    source?: string;
   } = {},
 ): Promise<string[]> {
   const root = mkdtempSync(join(tmpdir(), "mailhost-check-acme-"));
@@ -42,6 +43,7 @@ async function found(
     resolver: { a: async (name) => of(name, false), aaaa: async (name) => of(name, true) },
     ownAddresses: own,
     isOwn: (address) => own.includes(address),
+    source: around.source,
     now: NOW,
   });
   return findings.map(({ level, about, text }) => {
@@ -62,12 +64,22 @@ const present =
     if (ours) await writeState(site, { ours: [fingerprintOf(chain)] }, undefined);
   };
 
+test("where a sendmail.cf rules, its .mc is named: a mailhost.yaml beside it would take its place", async (t) => {
+  const [steps] = await found(t, "", { source: "/etc/mail/sendmail.cf" });
+  assert.ok(
+    steps!.includes(
+      "in the .mc of /etc/mail/sendmail.cf say MAILHOST_SETTING(`acme.domains', `[mail.a.example]')dnl ",
+    ),
+  );
+  assert.ok(!steps!.includes("mailhost.yaml"));
+});
+
 test("without a real certificate the way to one is told, in three steps", async (t) => {
   const [steps, ...more] = await found(t, "");
   assert.deepEqual(more, []);
   assert.match(
     steps!,
-    /^ok .*three steps: \(1\) .*domains: \[mail\.a\.example\].*\(2\) .*port 80.*\(3\) `mailhost certificate get`/,
+    /^ok .*three steps: \(1\) .*domains: \[mail\.a\.example\].*\(2\) .*port 80.*\(3\) `mailhost certificate get --root \S+`/,
   );
   assert.deepEqual(
     await found(t, "", { prepare: present(["mail.a.example"], false) }),

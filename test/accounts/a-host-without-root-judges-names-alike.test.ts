@@ -1,0 +1,30 @@
+/**
+ * A host that somebody starts who is not root has nobody to check the system's passwords: a name that is not there, one of the
+ * system's and a wrong password are answered alike, and all of them count as guesses.
+ */
+import assert from "node:assert/strict";
+import test from "node:test";
+import { PASSWORD, prepareSite, startOn } from "../harness/host.ts";
+import { SOMEBODY } from "../harness/local-users.ts";
+import { openPop3 } from "../harness/pop3-client.ts";
+import { needs, runProgram } from "../harness/programs.ts";
+
+test(
+  "without root, names of nobody, of the system and of the file are refused alike",
+  needs("setpriv"),
+  async (t) => {
+    const site = await prepareSite(t, { users: ["alice"], settings: { accounts: ["file", "system"] } });
+    const isRoot = process.getuid?.() === 0;
+    if (isRoot) assert.equal((await runProgram("chown", ["-R", SOMEBODY, site.root])).code, 0);
+    const host = await startOn(t, site, isRoot ? ["setpriv", `--reuid=${SOMEBODY}`, "--clear-groups"] : []);
+    for (const name of ["alice", "nosuchname", "root"]) {
+      const client = await openPop3(host.pop3);
+      assert.match(await client.login(name, "guessed"), /^-ERR \[AUTH\]/, name);
+      client.close();
+      await host.logged(new RegExp(`\\[AUTH\\] Failed attempted login to ${name} from`));
+    }
+    const client = await openPop3(host.pop3);
+    assert.match(await client.login("alice", PASSWORD), /^\+OK/);
+    await client.quit();
+  },
+);
