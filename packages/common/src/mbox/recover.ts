@@ -43,7 +43,7 @@ export async function recoverAllMailboxes(
     await attempt(paths, () => replayLeftJournal(paths, parts));
   }
   for (const { path, domain } of site.mailboxFolders()) {
-    for (const user of await names(fileSystem, path, ".lock")) {
+    for (const user of await lockedIn(path, parts)) {
       const paths = mailboxPaths(site, joinMailboxName({ user, domain }));
       await attempt(paths, () => breakLeftLock(paths, parts));
     }
@@ -122,6 +122,16 @@ async function isForeignLock(fileSystem: FileSystem, path: string): Promise<bool
   } catch (error) {
     if (errnoOf(error) === "ENOENT") return false;
     throw error;
+  }
+}
+
+/** The files of a folder of the spool that have a lock. A folder that only looks like a domain's need not be ours to read. */
+async function lockedIn(folder: string, { fileSystem, log }: DotlockParts): Promise<string[]> {
+  try {
+    return await names(fileSystem, folder, ".lock");
+  } catch (error) {
+    log.write("warn", `${folder}: can not be looked through for locks that were left: ${messageOf(error)}`);
+    return [];
   }
 }
 

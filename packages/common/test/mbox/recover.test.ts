@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { existsSync, mkdirSync, rmdirSync, unlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { test } from "node:test";
 import type { FileSystem } from "../../src/fs/file-system.ts";
 import { nodeFileSystem } from "../../src/fs/file-system.ts";
@@ -120,4 +121,30 @@ test("a journal that is torn or nonsense is dropped, and the mbox left as it is"
     assert.equal(content(paths), "old mail");
     assert.equal(journalLength(paths), 0);
   }
+});
+
+test("a folder of the spool that is not ours to read keeps nobody from the rest", async (t) => {
+  const site = temporarySite(t);
+  const foreign = join(site.spoolDir, "backup.old");
+  const paths = mailbox(site, "user", "old mail");
+  mkdirSync(paths.lock);
+  const fileSystem: FileSystem = {
+    ...nodeFileSystem,
+    readdir: async (path) => {
+      if (path !== foreign) return await nodeFileSystem.readdir(path);
+      throw Object.assign(new Error("EACCES: permission denied"), { code: "EACCES" });
+    },
+  };
+  const folders = () => [
+    { path: foreign, domain: "backup.old" },
+    { path: site.spoolDir, domain: "" },
+  ];
+  const log = keptLog();
+  const clock = new ManualClock(Date.now() + 60_000);
+  assert.equal(
+    await recoverAllMailboxes({ ...site, mailboxFolders: folders }, { clock, log, fileSystem }),
+    1,
+  );
+  assert.equal(existsSync(paths.lock), false);
+  assert.match(log.lines.join("\n"), /backup\.old: can not be looked through/);
 });
