@@ -183,6 +183,8 @@ export class Maildrop {
     if (this.#closed) return;
     this.#closed = true;
     const closing = this.#file?.close();
+    // It is awaited behind the index, which may take long; a failure until then is not an unhandled one.
+    closing?.catch(() => undefined);
     try {
       await this.#written;
       await this.#lock.release();
