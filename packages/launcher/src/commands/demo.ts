@@ -26,7 +26,12 @@ export async function demoCommand(terminal: Terminal): Promise<number> {
     outside = await openOutsideWorld();
     const { smtpPort, dnsPort } = outside;
     host = await startDemoHost({ smtpPort, dnsPort, domain: DOMAIN, user: USER, password: PASSWORD });
-    say(terminal, "started", `SMTP on port ${host.smtpPort}, POP3 on port ${host.pop3Port}`, begun);
+    say(
+      terminal,
+      "started",
+      `SMTP on port ${host.smtpPort}, with TLS on ${host.smtpsPort}, POP3 on port ${host.pop3Port}`,
+      begun,
+    );
     await runSteps(terminal, host, outside);
   } catch (error) {
     failed = true;
@@ -53,6 +58,8 @@ export async function demoCommand(terminal: Terminal): Promise<number> {
 async function runSteps(terminal: Terminal, host: DemoHost, outside: OutsideWorld): Promise<void> {
   const parts: ScenarioParts = {
     smtpPort: host.smtpPort,
+    smtpsPort: host.smtpsPort,
+    certificate: host.certificate,
     pop3Port: host.pop3Port,
     domain: DOMAIN,
     user: USER,

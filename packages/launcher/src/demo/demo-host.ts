@@ -16,7 +16,10 @@ import type { Terminal } from "../terminal.ts";
 export interface DemoHost {
   readonly site: Site;
   readonly smtpPort: number;
+  readonly smtpsPort: number;
   readonly pop3Port: number;
+  /** The certificate (PEM) that its first start has made. */
+  readonly certificate: string;
   /** Stops it and removes its root; the exit code of the host. */
   close(): Promise<number | null>;
 }
@@ -59,7 +62,13 @@ export async function startDemoHost(parts: DemoHostParts): Promise<DemoHost> {
   };
   try {
     const ready = await readyLineOf(child, site);
-    return { site, smtpPort: portOf(ready, "smtp"), pop3Port: portOf(ready, "pop3"), close };
+    const [smtpPort, smtpsPort, pop3Port] = [
+      portOf(ready, "smtp"),
+      portOf(ready, "smtps"),
+      portOf(ready, "pop3"),
+    ];
+    const certificate = readFileSync(join(site.etcMail, "tls/cert.pem"), "utf8");
+    return { site, smtpPort, smtpsPort, pop3Port, certificate, close };
   } catch (error) {
     await close();
     throw error;
@@ -77,7 +86,7 @@ async function writeSite(site: Site, parts: DemoHostParts): Promise<void> {
   writeFileSync(
     site.settingsFile,
     `hostname: mail.${parts.domain}
-smtp: { listen: ["127.0.0.1:0"], submission: [], smtps: [] }
+smtp: { listen: ["127.0.0.1:0"], submission: [], smtps: ["127.0.0.1:0"] }
 pop3: { listen: ["127.0.0.1:0"], pop3s: [] }
 relay: { smartHost: "[127.0.0.1]:${parts.smtpPort}" }
 dns: { servers: ["127.0.0.1:${parts.dnsPort}"], timeout: 1s }

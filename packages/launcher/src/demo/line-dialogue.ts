@@ -3,6 +3,7 @@
  */
 import { connect, type Socket } from "node:net";
 import { createInterface } from "node:readline";
+import { connect as connectTls } from "node:tls";
 
 /** How long the other side may be silent (ms). */
 const SILENCE_LIMIT = 20_000;
@@ -17,17 +18,26 @@ export interface LineDialogue {
   close(): void;
 }
 
-/**
- * Connects to a server.
- *
- * @param from our own address: to whom the server believes it speaks
- */
-export function openDialogue(host: string, port: number, from: string): Promise<LineDialogue> {
+/** Where to, and from where. */
+export interface Way {
+  readonly host: string;
+  readonly port: number;
+  /** Our own address: to whom the server believes it speaks. */
+  readonly from: string;
+  /** TLS from the first octet: the server's name, and the certificate (PEM) that it must show. */
+  readonly tls?: { readonly name: string; readonly certificate: string };
+}
+
+/** Connects to a server. */
+export function openDialogue({ host, port, from, tls }: Way): Promise<LineDialogue> {
   return new Promise((resolve, reject) => {
-    const socket = connect({ host, port, localAddress: from });
+    const plain = connect({ host, port, localAddress: from });
+    const socket =
+      tls === undefined ? plain : connectTls({ socket: plain, servername: tls.name, ca: tls.certificate });
+    plain.once("error", reject);
     socket.setTimeout(SILENCE_LIMIT, () => socket.destroy(new Error(`${host}:${port} is silent`)));
     socket.once("error", reject);
-    socket.once("connect", () => {
+    socket.once(tls === undefined ? "connect" : "secureConnect", () => {
       socket.off("error", reject);
       resolve(dialogueOver(socket));
     });

@@ -1,14 +1,17 @@
 /**
  * The article's scenario, step by step. Each step says what it expects and what it saw.
  */
-import { type LineDialogue, openDialogue } from "./line-dialogue.ts";
+import { type LineDialogue, openDialogue, type Way } from "./line-dialogue.ts";
 import { fetchAll } from "./pop3-client.ts";
 import { type Reply, sendMail } from "./smtp-client.ts";
 
 /** Where the host is, and what is outside. */
 export interface ScenarioParts {
   readonly smtpPort: number;
+  readonly smtpsPort: number;
   readonly pop3Port: number;
+  /** The host's certificate, PEM. */
+  readonly certificate: string;
   readonly domain: string;
   readonly user: string;
   readonly password: string;
@@ -31,9 +34,10 @@ export class Deviation extends Error {
   }
 }
 
-/** A computer of the LAN, and one of the outside that is no neighbour of ours. */
+/** A computer of the LAN, one of the outside that is no neighbour of ours, and one that a user has with her on the road. */
 const INSIDE = "127.0.0.1";
 const OUTSIDE = "127.0.0.9";
+const ROAD = "127.0.0.8";
 const STRANGER = "someone@outside.example";
 
 /** How long a delivery may take (ms). */
@@ -45,9 +49,14 @@ export function scenario(parts: ScenarioParts): Step[] {
   const { domain, user } = parts;
   const home = `${user}@${domain}`;
   const send = (from: string, sender: string, to: string, subject: string) =>
-    conversation(parts.smtpPort, from, (d) =>
+    conversation({ port: parts.smtpPort, from }, (d) =>
       sendMail(d, { from: sender, to, lines: letter(sender, to, subject) }),
     );
+  const tls = { name: `mail.${domain}`, certificate: parts.certificate };
+  const sendOverTls = (login: { login?: { user: string; password: string } }) => {
+    const mail = { from: home, to: STRANGER, lines: letter(home, STRANGER, "with a password"), ...login };
+    return conversation({ port: parts.smtpsPort, from: ROAD, tls }, (d) => sendMail(d, mail));
+  };
   const expect = async (step: Promise<Reply>, code: number, pattern: RegExp, what: string) => {
     const reply = await step;
     if (reply.code !== code || !pattern.test(reply.text)) throw new Deviation(what, `"${reply.text}"`);
@@ -89,6 +98,23 @@ export function scenario(parts: ScenarioParts): Step[] {
       },
     },
     {
+      word: "refused",
+      run: async () => {
+        const what = '"530 5.7.0 Authentication required" without a password';
+        const text = await expect(sendOverTls({}), 530, /^530 5\.7\.0 /, what);
+        return `from ${ROAD}, ${user} on the road, over TLS and without her password: "${text}"`;
+      },
+    },
+    {
+      word: "relayed",
+      run: async () => {
+        const attempt = sendOverTls({ login: { user, password: parts.password } });
+        await expect(attempt, 250, /^250 2\./, "250 after AUTH over TLS");
+        await arrival(parts, "with a password");
+        return `from ${ROAD}, ${user} with her password (AUTH over TLS), to ${STRANGER}: it arrived there`;
+      },
+    },
+    {
       word: "fetched",
       run: async () => {
         const messages = await fetchBoth(parts);
@@ -100,9 +126,7 @@ export function scenario(parts: ScenarioParts): Step[] {
       run: async () => {
         const attempt = send(OUTSIDE, home, STRANGER, "from the road");
         await expect(attempt, 250, /^250 2\./, "250 after fetching (POP before SMTP)");
-        const arrived = await withLimit(parts.nextOutside(), "the message outside");
-        if (!arrived.includes("Subject: from the road"))
-          throw new Deviation("the same message outside", arrived.join("\n"));
+        await arrival(parts, "from the road");
         return `from ${OUTSIDE}, which has just fetched mail, to ${STRANGER}: it arrived there`;
       },
     },
@@ -125,12 +149,18 @@ function letter(from: string, to: string, subject: string): string[] {
   ];
 }
 
+/** Waits for the message outside. */
+async function arrival(parts: ScenarioParts, subject: string): Promise<void> {
+  const arrived = await withLimit(parts.nextOutside(), "the message outside");
+  if (!arrived.includes(`Subject: ${subject}`))
+    throw new Deviation("the same message outside", arrived.join("\n"));
+}
+
 async function conversation<T>(
-  port: number,
-  from: string,
+  way: Omit<Way, "host">,
   talk: (dialogue: LineDialogue) => Promise<T>,
 ): Promise<T> {
-  const dialogue = await openDialogue("127.0.0.1", port, from);
+  const dialogue = await openDialogue({ host: "127.0.0.1", ...way });
   try {
     return await talk(dialogue);
   } finally {
@@ -144,7 +174,7 @@ async function fetchBoth(parts: ScenarioParts): Promise<number> {
   const end = Date.now() + DELIVERY_LIMIT;
   for (;;) {
     const fetch = (d: LineDialogue) => fetchAll(d, parts.user, parts.password);
-    const messages = await conversation(parts.pop3Port, OUTSIDE, fetch);
+    const messages = await conversation({ port: parts.pop3Port, from: OUTSIDE }, fetch);
     if (wanted.every((line) => messages.some((m) => m.includes(line)))) {
       const body = letter("", "", "").slice(-3).join("\n");
       const broken = messages.find((m) => m.slice(-3).join("\n") !== body);

@@ -16,6 +16,8 @@ export interface Mail {
   readonly to: string;
   /** Lines of header and body. */
   readonly lines: readonly string[];
+  /** Logs in with AUTH PLAIN (RFC 4616). */
+  readonly login?: { readonly user: string; readonly password: string };
 }
 
 /** Reads a reply of one or more lines (RFC 5321 section 4.2.1). */
@@ -38,10 +40,12 @@ export async function sendMail(dialogue: LineDialogue, mail: Mail): Promise<Repl
     dialogue.send(line);
     return readReply(dialogue);
   };
+  const { login } = mail;
   const data = mail.lines.map((line) => (line.startsWith(".") ? `.${line}` : line));
   const steps: (() => Promise<Reply>)[] = [
     () => readReply(dialogue),
     () => say("EHLO demo.example"),
+    ...(login === undefined ? [] : [() => say(`AUTH PLAIN ${initialResponse(login)}`)]),
     () => say(`MAIL FROM:<${mail.from}>`),
     () => say(`RCPT TO:<${mail.to}>`),
     () => say("DATA"),
@@ -54,4 +58,8 @@ export async function sendMail(dialogue: LineDialogue, mail: Mail): Promise<Repl
   }
   await say("QUIT");
   return reply;
+}
+
+function initialResponse({ user, password }: NonNullable<Mail["login"]>): string {
+  return Buffer.from(`\0${user}\0${password}`).toString("base64");
 }

@@ -8,7 +8,7 @@ import { sendMail } from "../../src/demo/smtp-client.ts";
 test("the outside host takes what the demonstration's client sends, dots and all", async () => {
   const world = await openOutsideWorld();
   try {
-    const dialogue = await openDialogue("127.0.0.1", world.smtpPort, "127.0.0.1");
+    const dialogue = await openDialogue({ host: "127.0.0.1", port: world.smtpPort, from: "127.0.0.1" });
     const lines = ["Subject: x", "", ".", "..dots", "end"];
     const reply = await sendMail(dialogue, { from: "a@b.example", to: "c@d.example", lines });
     dialogue.close();
