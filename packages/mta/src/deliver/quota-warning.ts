@@ -8,6 +8,7 @@
 import { randomBytes } from "node:crypto";
 import { constants } from "node:fs";
 import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
 import type { Clock } from "@mailhost/common/clock";
 import { errnoOf, messageOf } from "@mailhost/common/errors";
 import { syncFolder } from "@mailhost/common/fs/whole-io";
@@ -61,8 +62,9 @@ export async function warnOwner(box: LockedMailbox, limit: number, parts: Warnin
     if (await isThere(box, mark)) return;
     const now = clock.now();
     const text = warningText({ name, hostname: quota.hostname, action: quota.action, size, limit, now });
+    const remember = await readyToRemember(box, site, mark);
     await appendMessages(box, [{ sender: "", receivedAt: now, stream: () => once(text) }]);
-    await remember(box, site, mark);
+    await remember();
     box.log.write(
       "info",
       `quota: ${name}: ${percentOf(size, limit)}% of ${limit} octets: the owner was warned`,
@@ -82,17 +84,24 @@ async function isThere({ fileSystem }: LockedMailbox, mark: string): Promise<boo
   }
 }
 
-/** Behind the warning: whoever dies in between warns twice, and not never. */
-async function remember(
-  { fileSystem }: LockedMailbox,
+/**
+ * Makes the mark under another name. Where that fails nobody is warned: it would come again with every delivery. It gets its name
+ * behind the warning: whoever dies in between warns twice, and not never.
+ */
+async function readyToRemember(
+  { fileSystem, paths }: LockedMailbox,
   site: Pick<Site, "stateDir">,
   mark: string,
-): Promise<void> {
+): Promise<() => Promise<void>> {
   const folder = warnedFolder(site);
   await mkdir(folder, { recursive: true, mode: 0o750 });
   const { O_WRONLY, O_CREAT, O_NOFOLLOW } = constants;
-  await (await fileSystem.open(mark, O_WRONLY | O_CREAT | O_NOFOLLOW, 0o600)).close();
-  await syncFolder(fileSystem, folder);
+  const unnamed = join(folder, `.${paths.name}`);
+  await (await fileSystem.open(unnamed, O_WRONLY | O_CREAT | O_NOFOLLOW, 0o600)).close();
+  return async () => {
+    await fileSystem.rename(unnamed, mark);
+    await syncFolder(fileSystem, folder);
+  };
 }
 
 async function* once(text: string): AsyncGenerator<Buffer> {

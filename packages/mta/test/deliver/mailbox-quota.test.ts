@@ -1,6 +1,6 @@
 /** Limits of mailboxes at delivery: to the octet, one message after another, and the owner is told once. */
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { readFile, stat, truncate } from "node:fs/promises";
 import { join } from "node:path";
 import test, { type TestContext } from "node:test";
@@ -127,6 +127,7 @@ test("the owner is warned once, and again only after the mailbox was well below"
   assert.equal(await warnings(), 1);
   assert.match(await m.read(), /^Return-Path: <>$/m);
   assert.ok(existsSync(join(m.site.stateDir, "quota-warned/bob")));
+  assert.deepEqual(readdirSync(join(m.site.stateDir, "quota-warned")), ["bob"]);
   assert.equal(m.log.lines.length, 1);
   assert.match(m.log.lines[0]!, /^quota: bob: 50% of \d+ octets: the owner was warned$/);
   await m.send("Subject: y\r\n\r\n");
@@ -140,6 +141,14 @@ test("the owner is warned once, and again only after the mailbox was well below"
   assert.equal(await warnings(), 0);
   await m.send(TEXT);
   assert.equal(await warnings(), 1);
+});
+
+test("where it can not be remembered that the owner was warned, there is no warning, and not one with each delivery", async (t) => {
+  const m = await mailer(t, { limit: 4 * (await sizeOf(TEXT)), warnAt: 50 });
+  writeFileSync(join(m.site.stateDir, "quota-warned"), "in the way");
+  for (let i = 0; i < 3; i++) assert.equal(await m.send(TEXT), SENT);
+  assert.doesNotMatch(await m.read(), /Your mailbox is/);
+  assert.match(m.log.lines.join("\n"), /quota: bob can not be warned/);
 });
 
 test("a full mailbox takes its warning all the same, though it takes nothing else", async (t) => {
