@@ -9,6 +9,7 @@ import { randomBytes } from "node:crypto";
 import type { Entry } from "ldapts";
 import type { Clock, Timer } from "../clock.ts";
 import { ConfigError, messageOf } from "../errors.ts";
+import { LoginTurns } from "../login/login-turns.ts";
 import type { LdapSettings } from "../settings/roaming-settings.ts";
 import type { Site } from "../site.ts";
 import { AccountsUnavailable } from "./account-errors.ts";
@@ -45,7 +46,7 @@ const IDLE = 60_000;
 /** ms without a try after the first failure in a row, and at most. */
 const FIRST_PAUSE = 500;
 const LONGEST_PAUSE = 30_000;
-/** Passwords checked at once; further ones wait. */
+/** Passwords checked at once, half as many of those who have failed lately; further ones wait. */
 const BINDS = 16;
 /** Longest name that is asked for. */
 const LONGEST_NAME = 320;
@@ -91,8 +92,7 @@ class LdapDirectory implements Directory {
   #failures = 0;
   #nextTry = 0;
   #failure = "";
-  #binds = 0;
-  readonly #waiting: (() => void)[] = [];
+  readonly #binds = new LoginTurns(BINDS, BINDS / 2);
 
   constructor(parts: LdapParts, around: { onFault: (fault: ConfigError) => void; lasting: boolean }) {
     this.#parts = parts;
@@ -250,14 +250,11 @@ class LdapDirectory implements Directory {
   }
 
   async #bindInTurn(dn: string, password: string): Promise<boolean> {
-    if (this.#binds >= BINDS) await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    else this.#binds++;
+    await this.#binds.take();
     try {
       return await this.#bind(dn, password);
     } finally {
-      const next = this.#waiting.shift();
-      if (next === undefined) this.#binds--;
-      else next();
+      this.#binds.leave();
     }
   }
 

@@ -85,4 +85,4 @@ const THREADS = Math.max(1, Number(process.env.UV_THREADPOOL_SIZE ?? 4) || 4);
 /** Hashes at once: whoever guesses passwords must leave a thread to those who read mail. */
 const AT_ONCE = Math.max(1, THREADS - 1);
 /** Who has to wait does so in an order that guessing does not profit from. */
-const turns = new LoginTurns(AT_ONCE);
+const turns = new LoginTurns(AT_ONCE, Math.max(1, AT_ONCE - 1));

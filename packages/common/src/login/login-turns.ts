@@ -19,8 +19,12 @@ export interface LoginSeat {
 const seats = new AsyncLocalStorage<LoginSeat>();
 
 /** Does some work, whose password hashes take their turn at this seat. */
-export function seated<T>(seat: LoginSeat, work: () => Promise<T>): Promise<T> {
-  return seats.run(seat, work);
+export function seated<T>(at: LoginSeat, work: () => Promise<T>): Promise<T> {
+  return seats.run(at, work);
+}
+
+function seat(): LoginSeat {
+  return seats.getStore() ?? { standing: "known", network: "" };
 }
 
 const ORDER: readonly LoginStanding[] = ["known", "clean", "failed"];
@@ -28,7 +32,9 @@ const ORDER: readonly LoginStanding[] = ["known", "clean", "failed"];
 /** Those who wait, in the order in which they come up. */
 export class LoginTurns {
   readonly #atOnce: number;
+  readonly #failedAtOnce: number;
   #running = 0;
+  #failedRunning = 0;
   /** By standing, then by network; the network that comes up next is the first. */
   readonly #waiting: Readonly<Record<LoginStanding, Map<string, (() => void)[]>>> = {
     known: new Map(),
@@ -36,40 +42,52 @@ export class LoginTurns {
     failed: new Map(),
   };
 
-  constructor(atOnce: number) {
+  /** @param failedAtOnce so many of those that have failed lately: where a wrong password takes long, others find a place */
+  constructor(atOnce: number, failedAtOnce: number = atOnce) {
     this.#atOnce = atOnce;
+    this.#failedAtOnce = failedAtOnce;
   }
 
   /** Resolves when it is this caller's turn, which {@link leave} ends. Without a seat one is as good as known. */
   take(): Promise<void> {
-    if (this.#running < this.#atOnce) {
-      this.#running++;
-      return Promise.resolve();
-    }
-    const { standing, network }: LoginSeat = seats.getStore() ?? { standing: "known", network: "" };
+    const { standing, network } = seat();
     const queues = this.#waiting[standing];
     return new Promise((resolve) => {
       const queue = queues.get(network);
       if (queue === undefined) queues.set(network, [resolve]);
       else queue.push(resolve);
+      this.#go();
     });
   }
 
+  /** Ends a turn, at the same seat. */
   leave(): void {
-    const next = this.#next();
-    if (next === undefined) this.#running--;
-    else next();
+    this.#running--;
+    if (seat().standing === "failed") this.#failedRunning--;
+    this.#go();
+  }
+
+  #go(): void {
+    while (this.#running < this.#atOnce) {
+      const next = this.#next();
+      if (next === undefined) return;
+      this.#running++;
+      next();
+    }
   }
 
   #next(): (() => void) | undefined {
     for (const standing of ORDER) {
+      if (standing === "failed" && this.#failedRunning >= this.#failedAtOnce) continue;
       const queues = this.#waiting[standing];
       for (const [network, queue] of queues) {
         const next = queue.shift();
         queues.delete(network);
         // Behind everybody else of its kind.
         if (queue.length > 0) queues.set(network, queue);
-        if (next !== undefined) return next;
+        if (next === undefined) continue;
+        if (standing === "failed") this.#failedRunning++;
+        return next;
       }
     }
     return undefined;
