@@ -163,7 +163,7 @@ export async function start(parts: DaemonParts): Promise<Daemon> {
   const awaited = openAwaitedDrops(drop);
   const drops = startDropCollector({ ...drop, awaited });
   let certificates = parts.certificates;
-  const served = serveCertificates(certificates, settings.tls, clock);
+  const served = serveCertificates(certificates, settings.tls, { clock });
   const rpc = await startDrac(parts.listeners, {
     settings: () => settings,
     table: () => drac,

@@ -61,7 +61,7 @@ export function openServer(
   const { site, log, clock } = parts;
   let settings = parts.settings;
   let certificates = parts.certificates;
-  const served = serveCertificates(certificates, settings.tls, clock);
+  const served = serveCertificates(certificates, settings.tls, { clock });
   let accounts = open(parts, settings);
   const tables = openSiteTables(site, { log, settings: parts.settings });
   const store = openIndexStore(site, { log, clock });

@@ -3,7 +3,9 @@
  * exchanged at any time: handshakes from then on get the new ones, sessions that are open keep what they have.
  */
 import { createPrivateKey } from "node:crypto";
-import { createSecureContext, type SecureContext, type SecureContextOptions, type TLSSocket } from "node:tls";
+import type { Socket } from "node:net";
+import { Duplex } from "node:stream";
+import { createSecureContext, type SecureContext, type SecureContextOptions, TLSSocket } from "node:tls";
 import type { Clock, Timer } from "../clock.ts";
 import type { TlsSettings } from "../settings/roaming-settings.ts";
 import type { Certificate } from "./certificate.ts";
@@ -36,20 +38,27 @@ export const NO_CERTIFICATES: Pick<ServedCertificates, "any" | "contextFor"> = {
   contextFor: () => undefined,
 };
 
+/** What {@link serveCertificates} needs besides. */
+export interface ServeParts {
+  readonly clock: Clock;
+  /** Whether {@link askForCertificate} works with this Node; it is found out when not given. */
+  readonly canAsk?: () => boolean;
+}
+
 /** Makes them ready. The first certificate is the one for whoever asks for no name. */
 export function serveCertificates(
   first: readonly Certificate[],
   spokenFirst: Spoken,
-  clock: Clock,
+  { clock, canAsk = nodeAsks }: ServeParts,
 ): ServedCertificates {
   let certificates = first;
   let spoken = spokenFirst;
-  let contexts: Contexts = contextsOf(certificates, spoken);
+  let contexts: Contexts = contextsOf(certificates, spoken, canAsk);
   let timer: Timer | undefined;
   // A new context has new keys for tickets; clients with an old one do a full handshake, and notice nothing.
   const renewLater = () => {
     timer = clock.after(TICKET_KEYS_LAST, () => {
-      contexts = contextsOf(certificates, spoken);
+      contexts = contextsOf(certificates, spoken, canAsk);
       renewLater();
     });
   };
@@ -58,7 +67,7 @@ export function serveCertificates(
     any: () => certificates.length > 0,
     contextFor: (serverName) => choose(contexts, serverName),
     replace(nextCertificates, nextSpoken) {
-      contexts = contextsOf(nextCertificates, nextSpoken);
+      contexts = contextsOf(nextCertificates, nextSpoken, canAsk);
       certificates = nextCertificates;
       spoken = nextSpoken;
     },
@@ -74,7 +83,7 @@ interface Contexts {
   readonly byName: ReadonlyMap<string, SecureContext>;
 }
 
-function contextsOf(certificates: readonly Certificate[], spoken: Spoken): Contexts {
+function contextsOf(certificates: readonly Certificate[], spoken: Spoken, canAsk: () => boolean): Contexts {
   const options = contextOptions(spoken);
   const byName = new Map<string, SecureContext>();
   let main: SecureContext | undefined;
@@ -85,7 +94,7 @@ function contextsOf(certificates: readonly Certificate[], spoken: Spoken): Conte
     main ??= context;
     for (const name of names) if (!byName.has(name)) byName.set(name, context);
   }
-  return { main, byName, first: kinds.size > 1 ? bareContext(options) : main };
+  return { main, byName, first: kinds.size > 1 && canAsk() ? bareContext(options) : main };
 }
 
 const bare = new WeakSet<SecureContext>();
@@ -102,17 +111,35 @@ function bareContext(options: SecureContextOptions): SecureContext {
 
 /**
  * Has a server's socket ask for the certificate also when the client names no host, which Node leaves away, where its context has none
- * of its own. It takes a property of Node's own, `oncertcb`, that has been there since version 0.12.
+ * of its own. It takes a property of Node's own, `oncertcb`, that has been there since version 0.12. In a Node without it no context
+ * is without a certificate: each client gets one that works, though with keys of two kinds it may be that of another name.
  */
 export function askForCertificate(socket: TLSSocket, context: SecureContext | undefined): void {
   if (context === undefined || !bare.has(context)) return;
-  const handle = (socket as unknown as { _handle?: { oncertcb?: (this: unknown, hello: Hello) => unknown } })
-    ._handle;
+  const handle = handleOf(socket);
   const asked = handle?.oncertcb;
-  if (handle === undefined || asked === undefined) return;
+  if (handle === undefined || handle === null || asked === undefined) return;
   handle.oncertcb = function (hello) {
     return asked.call(this, { ...hello, servername: hello.servername || NO_NAME });
   };
+}
+
+/** Node's own side of a socket. */
+function handleOf(
+  socket: TLSSocket,
+): { oncertcb?: (this: unknown, hello: Hello) => unknown } | null | undefined {
+  return (socket as unknown as { _handle?: { oncertcb?: (this: unknown, hello: Hello) => unknown } | null })
+    ._handle;
+}
+
+/** Whether this Node has what {@link askForCertificate} takes: a socket that is connected to nothing shows it. */
+export function nodeAsks(): boolean {
+  const nowhere = new Duplex({ read: () => undefined, write: (_chunk, _encoding, done) => done() });
+  const options = { isServer: true, SNICallback: () => undefined };
+  const socket = new TLSSocket(nowhere as unknown as Socket, options).on("error", () => undefined);
+  const asks = typeof handleOf(socket)?.oncertcb === "function";
+  socket.destroy();
+  return asks;
 }
 
 /** What a client says at first, as Node tells it. */

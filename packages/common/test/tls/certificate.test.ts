@@ -4,6 +4,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { type Certificate, dateFault, isFault, isForHost, judgePem } from "../../src/tls/certificate.ts";
 import { signedByItself } from "../../src/tls/self-signed.ts";
+import { issue } from "./authority.ts";
 
 const DAY = 86_400_000;
 const NOW = Date.UTC(2026, 0, 1);
@@ -75,6 +76,19 @@ test("a key that everybody can read is served, and named; certificates of others
   assert.deepEqual(more.names, ["a.example"]);
   assert.equal(more.chain, one.cert);
   assert.match(more.oddities[0]!, /do not belong to its chain/);
+});
+
+test("a chain is sent in its order, whatever that of the file is, and a wrong one is named", async () => {
+  const { own, issuer, key } = await issue("a.example");
+  const right = good(judgePem({ ...at, cert: own + issuer, key, keyMode: 0o600 }));
+  assert.equal(right.chain, own + issuer);
+  assert.deepEqual(right.oddities, []);
+  const wrong = good(judgePem({ ...at, cert: issuer + own, key, keyMode: 0o600 }));
+  assert.equal(wrong.chain, own + issuer);
+  assert.deepEqual(wrong.names, ["a.example"]);
+  assert.deepEqual(wrong.oddities, [
+    "/c.pem: its certificates are in the wrong order, the host's own comes first; they are sent in the right one",
+  ]);
 });
 
 test("no text in the files makes the judge throw", async () => {

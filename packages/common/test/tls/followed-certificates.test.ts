@@ -94,7 +94,7 @@ test("a further certificate that is broken costs no other; its name is served by
   await followed.refresh(tls);
   assert.deepEqual(names(followed.current()), ["one.example", "more.example"]);
   const later = new ManualClock(NOW);
-  const served = serveCertificates(followed.current(), tls, later);
+  const served = serveCertificates(followed.current(), tls, { clock: later });
   assert.notEqual(served.contextFor("more.example"), served.contextFor());
   assert.equal(served.contextFor("one.example"), served.contextFor());
   assert.equal(served.contextFor("elsewhere.example"), served.contextFor());
