@@ -9,6 +9,7 @@ import { UserError } from "@mailhost/common/errors";
 import { placeMailboxes } from "@mailhost/common/mbox/mailbox-layout";
 import { mailboxNameFault } from "@mailhost/common/mbox/mailboxes";
 import { loadSettings } from "@mailhost/common/settings/load";
+import type { Settings } from "@mailhost/common/settings/settings";
 import type { Site } from "@mailhost/common/site";
 import { EX_OK, EX_USAGE } from "@mailhost/common/sysexits";
 import type { Terminal } from "../terminal.ts";
@@ -75,17 +76,22 @@ async function removeUser(site: Site, name: string, purged: boolean, terminal: T
     giveToDaemons(site);
     await removeSecret(site, name);
     const there = { ...placed, mailboxFile: () => mbox };
-    if (purged) await purge(there, name, settings.lockTimeout, terminal);
-    else await sayWhatStays(there, name, terminal);
-    return;
+    if (!purged) return await sayWhatStays(there, name, terminal);
+    await requireNoAccount(site, settings, name);
+    return await purge(there, name, settings.lockTimeout, terminal);
   }
   // The account went before, and its mail is to follow; not that of an account that the system or a directory has.
   const fault = mailboxNameFault(name);
   if (fault !== undefined) throw new UserError(`${fault} is no account: ${name}`, EX_USAGE);
+  await requireNoAccount(site, settings, name);
+  await purge(placed, name, settings.lockTimeout, terminal);
+}
+
+/** An account of the system's or a directory's, which may have had a password in etc/mail/users besides, goes on getting mail. */
+async function requireNoAccount(site: Site, settings: Settings, name: string): Promise<void> {
   const { isAccount } = await import("./is-account.ts");
   if (await isAccount(site, settings, name))
-    throw new UserError(`${name} is an account of the system: its mail stays`, EX_USAGE);
-  await purge(placed, name, settings.lockTimeout, terminal);
+    throw new UserError(`${name} is an account of the system or a directory: its mail stays`, EX_USAGE);
 }
 
 /** Somebody who gets the name later must not be let in by the secret of who had it before. */

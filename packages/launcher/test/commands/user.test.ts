@@ -96,6 +96,15 @@ test("the mail of an account that is removed stays, is named, and goes when that
   assert.deepEqual(gone(), []);
   await user("add", "bob");
   fill();
+  // Of the system too: what goes is the password.
+  writeFileSync(join(root, "etc/passwd"), "bob:x:1000:1000::/home/bob:/bin/sh\n");
+  const stays = await user("remove", "bob", "--purge");
+  assert.equal(stays.code, 64);
+  assert.match(stays.err, /bob is an account of the system or a directory: its mail stays/);
+  assert.equal((await user("list")).out, "");
+  assert.ok(existsSync(mbox) && existsSync(folder));
+  rmSync(join(root, "etc/passwd"));
+  await user("add", "bob");
   assert.equal((await user("remove", "bob", "--purge")).code, 0);
   assert.deepEqual(gone(), []);
   assert.equal((await user("list")).out, "");
