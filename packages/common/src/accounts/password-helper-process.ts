@@ -28,7 +28,9 @@ export interface PasswordHelper {
   stop(): void;
 }
 
-const KEEP_RUNNING = 'while kill -0 $PPID 2>/dev/null; do "$@" && exit 0; sleep 1; done';
+// In a container root may have no right to signal other users' processes: /proc tells then.
+const KEEP_RUNNING =
+  'while kill -0 $PPID 2>/dev/null || test -e /proc/$PPID; do "$@" && exit 0; sleep 1; done';
 /** ms to wait for it at the start; the host starts without it then. */
 const READY_WITHIN = 15_000;
 /** Threads for modules that wait behind wrong passwords. */
