@@ -1,6 +1,6 @@
 /**
- * Clients that connect where TLS is spoken from the first octet and say nothing: they have no session, they are let go after half a
- * minute, they hold nobody up, and one address gets only so many of them.
+ * Clients that connect where TLS is spoken from the first octet and say nothing: they have no session, they hold nobody up, and one
+ * address gets only so many of them. That they are let go after half a minute is shown by a clock in the tests of either server.
  */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
@@ -19,38 +19,30 @@ function residentKiB(pid: number): number {
   return Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, "latin1"))?.[1]);
 }
 
-test(
-  "hundreds of silent clients on 465 and 995 hold nobody up, and are let go",
-  needs("openssl"),
-  async (t) => {
-    const authority = makeAuthority(t);
-    const host = await tlsHost(t, authority.issue({ names: ["mail.linuxaid.com.cn"] }), { users: ["wang"] });
-    for (const way of IMPLICIT) {
-      const pid = host.pid(way.port === "smtps" ? "mta" : "pop3");
-      const before = residentKiB(pid);
-      const silent = await Promise.all(
-        Array.from({ length: SILENT }, () => Connection.open(endpointOf(host, way), { patience: 90_000 })),
-      );
-      const { socket, lines } = await encrypted(host, way);
-      assert.match(await lines.readText(), /^(220 |\+OK)/);
-      if (way.port === "pop3s") {
-        await lines.write(`USER wang\r\nPASS ${PASSWORD}\r\n`);
-        for (let n = 0; n < 2; n++) assert.match(await lines.readText(), /^\+OK/);
-      }
-      // Far above what is seen, which is 30 to 60 KiB; a session with its buffers would be more.
-      const each = (residentKiB(pid) - before) / SILENT;
-      assert.ok(each < 400, `${each} KiB for each silent client on ${way.port}`);
-      t.diagnostic(`${way.port}: ${each.toFixed(0)} KiB for each silent client`);
-      for (const connection of silent) assert.equal((await connection.readToEnd()).length, 0);
-      socket.destroy();
-    }
-    await host.logged(
-      /sendmail.*STARTTLS=server, error: accept failed=-1, reason=no handshake within 30 s, relay=\[127/,
-      60_000,
+test("hundreds of silent clients on 465 and 995 hold nobody up", needs("openssl"), async (t) => {
+  const authority = makeAuthority(t);
+  const host = await tlsHost(t, authority.issue({ names: ["mail.linuxaid.com.cn"] }), { users: ["wang"] });
+  for (const way of IMPLICIT) {
+    const pid = host.pid(way.port === "smtps" ? "mta" : "pop3");
+    const before = residentKiB(pid);
+    const silent = await Promise.all(
+      Array.from({ length: SILENT }, () => Connection.open(endpointOf(host, way))),
     );
-    await host.logged(/popper.*TLS\/SSL Handshake failed: no handshake within 30 s; client at 127/, 60_000);
-  },
-);
+    const { socket, lines } = await encrypted(host, way);
+    assert.match(await lines.readText(), /^(220 |\+OK)/);
+    if (way.port === "pop3s") {
+      await lines.write(`USER wang\r\nPASS ${PASSWORD}\r\n`);
+      for (let n = 0; n < 2; n++) assert.match(await lines.readText(), /^\+OK/);
+    }
+    // Far above what is seen, which is 30 to 60 KiB; a session with its buffers would be more.
+    const each = (residentKiB(pid) - before) / SILENT;
+    assert.ok(each < 400, `${each} KiB for each silent client on ${way.port}`);
+    t.diagnostic(`${way.port}: ${each.toFixed(0)} KiB for each silent client`);
+    for (const connection of silent) connection.close();
+    socket.destroy();
+    (await encrypted(host, way)).socket.destroy();
+  }
+});
 
 test("one address has only so many handshakes under way", needs("openssl"), async (t) => {
   const authority = makeAuthority(t);
