@@ -32,7 +32,7 @@ export type Due = { readonly due: true; readonly why: string } | { readonly due:
  * @param now ms since 1970
  */
 export function certificateDue(found: CertificateFacts | undefined, wanted: Wanted, now: number): Due {
-  if (found === undefined) return { due: true, why: "there is no certificate" };
+  if (found === undefined) return { due: true, why: "there is no certificate from an authority" };
   const lacking = wanted.names.filter((name) => !found.names.includes(name));
   if (lacking.length > 0) return { due: true, why: `the certificate does not name ${lacking.join(", ")}` };
   const at = found.notAfter - Math.min(wanted.renewBefore, (found.notAfter - found.notBefore) / 3);

@@ -11,7 +11,10 @@ const wanted = { names: ["mail.a.example", "a.example"], renewBefore: 30 * DAY }
 const certificate = { names: ["a.example", "mail.a.example"], notBefore: 0, notAfter: 90 * DAY };
 
 test("a certificate is due when it is missing, lacks a name, or ends within renewBefore", () => {
-  assert.deepEqual(certificateDue(undefined, wanted, 0), { due: true, why: "there is no certificate" });
+  assert.deepEqual(certificateDue(undefined, wanted, 0), {
+    due: true,
+    why: "there is no certificate from an authority",
+  });
   assert.deepEqual(certificateDue(certificate, wanted, 0), { due: false, at: 60 * DAY });
   assert.equal(certificateDue(certificate, wanted, 60 * DAY - 1).due, false);
   const ending = certificateDue(certificate, wanted, 60 * DAY);

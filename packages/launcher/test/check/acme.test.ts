@@ -89,7 +89,10 @@ test("without a real certificate the way to one is told, in three steps", async 
 });
 
 test("what the last attempt came to, and what is next", async (t) => {
-  assert.match((await found(t, ACME))[0]!, /^warning there is no certificate; `mailhost certificate get`/);
+  assert.match(
+    (await found(t, ACME))[0]!,
+    /^warning there is no certificate from an authority; `mailhost certificate get`/,
+  );
   const good = await found(t, ACME, { prepare: present(["mail.a.example"], true) });
   assert.deepEqual(good.length, 1);
   assert.match(good[0]!, /^ok certificate for mail\.a\.example, until .*; renewed on 20/);
