@@ -99,6 +99,49 @@ test("no product file imports what is for tests", () => {
   }
 });
 
+/** What only some hosts need, or only a first start: whoever needs it imports it then. */
+const LAZY = ["@peculiar/x509", "acme-client", "ldapts", "koffi", "bcrypt"];
+/** Libraries of passwords: a command that asks nobody for one does not load them. */
+const OF_PASSWORDS = ["@node-rs/argon2", "unixcrypt"];
+
+/** What a file loads with itself: neither types nor what it imports later. */
+function loads(text: string): string[] {
+  const found = text.matchAll(/^(?:import|export)\s(?!type\b)(?:[^"'`;]*?\sfrom\s)?["']([^"']+)["']/gm);
+  return [...found].map((match) => match[1]!);
+}
+
+/** The source of a module that another imports; undefined: a library's. */
+function sourceOf(module: string, from: string): string | undefined {
+  if (module.startsWith(".")) return relative(root, join(root, from, "..", module));
+  const [, name, path] = /^@mailhost\/(\w+)\/(.+)$/.exec(module) ?? [];
+  return name === undefined ? undefined : `packages/${name}/src/${path}.ts`;
+}
+
+test("libraries that few need are imported when they are needed", () => {
+  for (const file of sources) {
+    for (const module of loads(read(file))) assert.ok(!LAZY.includes(module), `${file} loads ${module}`);
+  }
+  const mains = packages
+    .filter((name) => existsSync(join(root, `packages/${name}/bin`)))
+    .flatMap((name) => filesBelow(`packages/${name}/bin`))
+    .flatMap((file) => loads(read(file)).flatMap((module) => sourceOf(module, file) ?? []))
+    .map((file) => file.replace("/dist/", "/src/").replace(/\.js$/, ".ts"))
+    .filter((file) => !file.includes("/bin/"));
+  assert.ok(mains.length >= 8 && mains.every((file) => sources.includes(file)), mains.join("\n"));
+  const seen = new Set<string>();
+  const follow = (file: string, by: string) => {
+    if (seen.has(file)) return;
+    seen.add(file);
+    for (const module of loads(read(file))) {
+      assert.ok(!OF_PASSWORDS.includes(module), `${by} > ${file} loads ${module}`);
+      const next = sourceOf(module, file);
+      if (next !== undefined) follow(next, `${by} > ${file}`);
+    }
+  };
+  for (const main of mains) follow(main, "");
+  assert.ok(seen.size > 50, `${seen.size} files were followed`);
+});
+
 test("only the store touches the queue's tables, and only a few folders lock files", () => {
   for (const file of sources) {
     const used = imports(read(file));

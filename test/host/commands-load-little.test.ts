@@ -8,16 +8,21 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { pathToFileURL } from "node:url";
+import { makeAuthority } from "../harness/authority.ts";
 import { eventually } from "../harness/eventually.ts";
-import { prepareSite, startOn } from "../harness/host.ts";
+import { PASSWORD, prepareSite, startOn } from "../harness/host.ts";
 import { asUser, SENDMAIL } from "../harness/local-users.ts";
 import { needs, runProgram } from "../harness/programs.ts";
+import { encrypted, tlsSite, WAYS } from "../tls/tls-rig.ts";
 
 /** What no program that sends a message should wait for. */
 const SLOW = /\/(yargs|winston|smtp-server|mailparser|nodemailer|@node-rs|proper-lockfile|yaml)(@[^/]*)?\//;
 
 /** Queue and tables: what takes a message in has them. */
 const DAEMONS_OWN = /\/lmdb|\/tables\/|\/settings\/|\/queue\//;
+
+/** What only a first start, another kind of account or an authority's certificate asks for. */
+const SELDOM = /\/(@peculiar|asn1js|acme-client|axios|ldapts|koffi|bcrypt)(@[^/]*)?\//;
 
 /** Options of Node that note every module in a file. */
 function noting(t: TestContext): { readonly options: string[]; readonly modules: () => string[] } {
@@ -99,3 +104,30 @@ test("a user's message", needs("setpriv"), async (t) => {
     [],
   );
 });
+
+test(
+  "a host that has its certificate and its users in files, with a client that logs in over TLS",
+  needs("openssl"),
+  async (t) => {
+    const authority = makeAuthority(t);
+    const site = await tlsSite(t, authority.issue({ names: ["mail.linuxaid.com.cn"] }), { users: ["wang"] });
+    const { options, modules } = noting(t);
+    const host = await startOn(t, site, ["env", `NODE_OPTIONS=${options.join(" ")}`]);
+    const pop3s = WAYS.find(({ port }) => port === "pop3s")!;
+    const { socket, lines } = await encrypted(host, pop3s);
+    assert.match(await lines.readText(), /^\+OK/);
+    await lines.write(`USER wang\r\nPASS ${PASSWORD}\r\n`);
+    for (let n = 0; n < 2; n++) assert.match(await lines.readText(), /^\+OK/);
+    socket.destroy();
+    const loaded = modules();
+    for (const own of ["/launcher/dist/start/start.js", "/mta/dist/daemon.js", "/pop3/dist/daemon.js"])
+      assert.ok(
+        loaded.some((url) => url.endsWith(own)),
+        own,
+      );
+    assert.deepEqual(
+      loaded.filter((url) => SELDOM.test(url)),
+      [],
+    );
+  },
+);
