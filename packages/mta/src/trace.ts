@@ -40,7 +40,7 @@ import {
   decideSender,
   type PolicyFacts,
 } from "./policy/relay-decision.ts";
-import { formatReply, replyAbout } from "./policy/reply.ts";
+import { formatReply, reply, replyAbout } from "./policy/reply.ts";
 import { domainToResolve } from "./policy/sender-decision.ts";
 import { policyWarnings } from "./policy/warnings.ts";
 import { targetName } from "./queue/queue-entry.ts";
@@ -227,11 +227,15 @@ class Tracer {
     for (const target of resolved.recipients) this.#add("delivery", await this.#destination(target));
   }
 
-  /** Whoever has logged in, and whether the sender is one of its addresses. @returns false when it is not */
+  /** Whoever has logged in, and whether the sender is one of its addresses. @returns false when nobody is, or it is not */
   async #login(account: string, sender: string | undefined): Promise<boolean> {
     const known = await this.#parts.accounts().lookUp(account);
     this.#add("auth", known === undefined ? `there is no account ${account}` : `logged in as ${account}`);
-    if (known === undefined || sender === undefined || !this.#settings.auth.checkSender) return true;
+    if (known === undefined) {
+      this.reply = reply(535, "5.7.0", "authentication failed");
+      return false;
+    }
+    if (sender === undefined || !this.#settings.auth.checkSender) return true;
     const owns = await ownsSender(account, sender, ownershipParts(this.#parts));
     const refusal = ownershipRefusal(account, sender, owns);
     this.#add(

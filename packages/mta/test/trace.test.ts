@@ -53,6 +53,11 @@ test("whoever has logged in relays, under its own addresses", async () => {
     );
     assert.ok(own.lines.includes("recipient <x@far.example>: accepted, authenticated as joe"));
     assert.equal(own.lines.at(-1), "verdict: 250 2.1.5 <x@far.example>... Recipient ok");
+    const nobody = await trace(site, { ...asked, auth: "nosuch" });
+    assert.deepEqual(nobody.lines.slice(-2), [
+      "auth: there is no account nosuch",
+      "verdict: 535 5.7.0 authentication failed",
+    ]);
     const foreign = await trace(site, { ...asked, mailFrom: "someone@far.example" });
     assert.match(
       foreign.lines.at(-1) ?? "",
