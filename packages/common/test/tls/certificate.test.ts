@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { test } from "node:test";
 import fc from "fast-check";
+import { issue } from "../../src/testing/issued-certificate.ts";
 import { type Certificate, dateFault, isFault, isForHost, judgePem } from "../../src/tls/certificate.ts";
 import { signedByItself } from "../../src/tls/self-signed.ts";
-import { issue } from "./authority.ts";
 
 const DAY = 86_400_000;
 const NOW = Date.UTC(2026, 0, 1);

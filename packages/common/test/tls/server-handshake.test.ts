@@ -4,12 +4,12 @@ import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { type TestContext, test } from "node:test";
 import { type ConnectionOptions, connect as connectTls } from "node:tls";
 import { type Clock, systemClock } from "../../src/clock.ts";
+import { issue } from "../../src/testing/issued-certificate.ts";
 import { ManualClock } from "../../src/testing/manual-clock.ts";
 import { type Certificate, isFault, judgePem } from "../../src/tls/certificate.ts";
 import { signedByItself } from "../../src/tls/self-signed.ts";
 import { nodeAsks, type ServedCertificates, serveCertificates } from "../../src/tls/served-certificates.ts";
 import { beginHandshake, HANDSHAKE_LIMIT, type Handshake } from "../../src/tls/server-handshake.ts";
-import { issue } from "./authority.ts";
 
 const SPOKEN = { minVersion: "1.2", ciphers: "" } as const;
 

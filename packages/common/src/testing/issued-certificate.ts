@@ -1,6 +1,5 @@
 /** Certificates of a test's own authority, with the library that the host makes its self-signed ones with. */
 import { webcrypto } from "node:crypto";
-import * as x509 from "@peculiar/x509";
 
 const EC = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" } as const;
 const RSA = {
@@ -22,6 +21,7 @@ export interface IssuedPair {
 
 /** A certificate for a name, signed by an intermediate authority. */
 export async function issue(name: string, kind: "ec" | "rsa" = "ec"): Promise<IssuedPair> {
+  const x509 = await import("@peculiar/x509");
   const { subtle } = webcrypto;
   const [rootKeys, issuerKeys] = [
     await subtle.generateKey(EC, true, ["sign", "verify"]),
