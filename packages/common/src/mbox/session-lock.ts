@@ -56,6 +56,10 @@ function openOrMake(path: string): number {
     if (errnoOf(error) !== "ENOENT") throw error;
   }
   const folder = dirname(path);
+  const stateDir = dirname(folder);
+  // What is above is for everybody to pass.
+  mkdirSync(dirname(stateDir), { recursive: true, mode: 0o755 });
+  mkdirSync(stateDir, { recursive: true, mode: 0o750 });
   const made = mkdirSync(folder, { recursive: true, mode: 0o750 });
   if (made !== undefined) giveToOwnerAbove(folder);
   try {

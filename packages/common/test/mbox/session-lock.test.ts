@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { chownSync, mkdirSync, statSync } from "node:fs";
+import { chownSync, mkdirSync, rmSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { test } from "node:test";
 import { lockSession } from "../../src/mbox/session-lock.ts";
@@ -34,4 +34,14 @@ test("what root makes for it belongs to whoever has the folder: the servers are 
     assert.deepEqual([made.uid, made.gid], [uid, gid], path);
   }
   await session.release();
+});
+
+test("where nothing is there yet, what is above the servers' folder is for everybody to pass", async (t) => {
+  const site = temporarySite(t);
+  rmSync(dirname(dirname(site.stateDir)), { recursive: true });
+  const session = await lockSession(mailbox(site, "user"));
+  assert.ok(session);
+  await session.release();
+  assert.equal(statSync(dirname(site.stateDir)).mode & 0o777, 0o777 & ~process.umask() & 0o755);
+  assert.equal(statSync(site.stateDir).mode & 0o077, 0o050);
 });
