@@ -62,9 +62,16 @@ export function truth(path: string): Effect {
   return ({ value, origin }, draft) => draft.set(path, readTruth(value), origin);
 }
 
+/** A text, which may be empty: no fallback, no report, the ciphers that are usual here. */
 export function text(path: string): Effect {
-  return ({ value, origin }, draft) =>
-    draft.set(path, value.trim() === "" ? undefined : value.trim(), origin);
+  return ({ value, origin }, draft) => draft.set(path, value.trim(), origin);
+}
+
+/** A text that says nothing when it is empty. */
+export function name(path: string): Effect {
+  return ({ value, origin }, draft) => {
+    if (value.trim() !== "") draft.set(path, value.trim(), origin);
+  };
 }
 
 /** ServerSSLOptions: nothing before TLS 1.2 is spoken anyway, compression never is, and the order of ciphers is ours. */

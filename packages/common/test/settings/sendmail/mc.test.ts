@@ -98,6 +98,44 @@ test("SMTP AUTH: what is offered must be in AuthMechanisms and in TRUST_AUTH_MEC
   }
 });
 
+test("TLS: the ciphers and what ServerSSLOptions leaves of the versions", () => {
+  const of = (text: string) => {
+    const reading = fromMc(`OSTYPE(\`linux')\n${text}MAILER(\`smtp')\n`);
+    const built = fromBuilt(`OSTYPE(\`linux')\n${text}MAILER(\`smtp')\n`).settings.tls;
+    const { ciphers, minVersion } = reading.settings.tls;
+    assert.deepEqual([built.ciphers, built.minVersion], [ciphers, minVersion], text);
+    return [ciphers, minVersion, ...reading.notes.map((note) => note.text)];
+  };
+  const options = (value: string) => of(`define(\`confSERVER_SSL_OPTIONS', \`${value}')\n`);
+  assert.deepEqual(of(""), ["", "1.2"]);
+  assert.deepEqual(of("define(`confCIPHER_LIST', `HIGH:!aNULL')\n"), ["HIGH:!aNULL", "1.2"]);
+  assert.deepEqual(of("define(`confCIPHER_LIST', `')\n"), ["", "1.2"]);
+  // What everybody writes is so anyhow.
+  assert.deepEqual(options("+SSL_OP_NO_SSLv2 +SSL_OP_NO_SSLv3 +SSL_OP_CIPHER_SERVER_PREFERENCE"), [
+    "",
+    "1.2",
+  ]);
+  assert.deepEqual(options("+SSL_OP_NO_TLSv1 +SSL_OP_NO_TLSv1_1 +SSL_OP_NO_TLSv1_2"), ["", "1.3"]);
+  assert.deepEqual(options("SSL_OP_NO_TLSv1_2"), ["", "1.3"]);
+  assert.deepEqual(options("+SSL_OP_NO_TLSv1_1 -SSL_OP_NO_TLSv1_2"), ["", "1.2"]);
+  assert.deepEqual(options("+SSL_OP_NO_TLSv1_3"), [
+    "",
+    "1.2",
+    "TLS 1.3 is spoken, whatever ServerSSLOptions says",
+  ]);
+});
+
+test("an option without a value is an empty text, or the usual one", () => {
+  const { queue, local, routing } = settingsOf(
+    ["DOUBLE_BOUNCE_ADDRESS", "DEF_USER_ID", "FALLBACK_MX"]
+      .map((name) => `define(\`conf${name}', \`')`)
+      .join("\n"),
+  );
+  assert.equal(queue.doubleBounceAddress, "", "nobody gets them");
+  assert.equal(local.defaultUser, "daemon");
+  assert.equal(routing.fallbackMx, "");
+});
+
 describe("what a config.mc says", () => {
   test("every setting knows its line", () => {
     const { origins } = fromMc("OSTYPE(`linux')\ndefine(`confMAX_HOP', `17')\nMAILER(`smtp')\n");
