@@ -56,6 +56,8 @@ export async function checkTls(site: Site, settings: Settings, around: TlsSurrou
   }
   const names = certificates.flatMap((one) => one.names);
   if (names.length > 0) findings.push(...checkNames(names, settings.hostname));
+  if (certificates.length > 0 || settings.tls.selfSigned)
+    findings.push(...clearPasswords(site, settings, around));
   // Nobody checks the names of a certificate that is signed by itself.
   if (certificates.some((one) => !one.selfSigned))
     findings.push(...(await checkExchangers(names, localDomains(site, settings), around)));
@@ -72,8 +74,22 @@ function absent({ certFile, keyFile }: PemFiles, { tls }: Settings, isMain: bool
     "warning",
     tls.selfSigned
       ? `no ${certFile}: the next \`mailhost start\` makes a self-signed one, about which mail programs warn their users`
-      : `no ${certFile}, no ${keyFile}: neither STARTTLS, smtps nor pop3s`,
+      : `no ${certFile}, no ${keyFile}: neither STARTTLS, smtps nor pop3s, and POP3 takes passwords in clear from everywhere`,
   );
+}
+
+/** What mail programs without TLS will meet, and whoever comes from Qpopper or Sendmail does not expect. */
+function clearPasswords(site: Site, { tls, pop3 }: Settings, { source }: TlsSurroundings): Finding[] {
+  if (tls.allowPlaintextAuth) {
+    // Of a sendmail.cf it has been said with its line.
+    const text =
+      "passwords are taken without TLS from everywhere (tls.allowPlaintextAuth): whoever listens on the way can log in with them";
+    return source === site.settingsFile ? [finding("warning", text)] : [];
+  }
+  if (pop3.clearTextPassword !== "default") return [];
+  const text =
+    "passwords without TLS are taken from this host and RELAY networks only; tls.allowPlaintextAuth takes them from everywhere";
+  return [finding("ok", text)];
 }
 
 function checkOne(one: Certificate, now: number): Finding[] {

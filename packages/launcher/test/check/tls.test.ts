@@ -13,21 +13,25 @@ import { checkTls } from "../../src/check/tls.ts";
 const OWN = "203.0.113.5";
 
 /** A site whose certificate is for mail.a.example, and whose mail is for a.example and b.example. */
-function siteWith(t: TestContext, { cert, key }: { cert: string; key: string }) {
+function siteWith(
+  t: TestContext,
+  { cert, key }: { cert: string; key: string },
+  { yaml = "", source = "mailhost.yaml" } = {},
+) {
   const root = mkdtempSync(join(tmpdir(), "check-tls-"));
   t.after(() => rmSync(root, { recursive: true, force: true }));
   mkdirSync(join(root, "etc/mail/tls"), { recursive: true });
   writeFileSync(join(root, "etc/mail/tls/cert.pem"), cert);
   writeFileSync(join(root, "etc/mail/tls/key.pem"), key, { mode: 0o600 });
   writeFileSync(join(root, "etc/mail/local-host-names"), "a.example\nB.example\n");
-  const settings = parseSettings("hostname: mail.a.example\n", "mailhost.yaml");
+  const settings = parseSettings(`hostname: mail.a.example\n${yaml}`, "mailhost.yaml");
   /** What check says, by the exchangers of the domains and the addresses of names. */
   return async (
     exchangers: Readonly<Record<string, string>>,
     addresses: Readonly<Record<string, string>>,
   ) => {
     const findings = await checkTls(siteAt(root), settings, {
-      source: "mailhost.yaml",
+      source: join(root, "etc/mail", source),
       isOwn: (address) => address === OWN,
       now: Date.now(),
       resolver: {
@@ -75,4 +79,16 @@ test("of a self-signed certificate nobody checks the name; a chain in the wrong 
   const { own, issuer, key } = await issue("mail.a.example");
   const said = await siteWith(t, { cert: issuer + own, key })(exchangers, addresses);
   assert.equal(said.filter((text) => /^warning: .*cert\.pem: .* in the wrong order/.test(text)).length, 1);
+});
+
+test("who may log in without TLS is said, as it is news to those who come from Qpopper", async (t) => {
+  const pair = await signedByItself("mail.a.example", Date.now());
+  const of = async (yaml: string, source?: string) =>
+    (await siteWith(t, pair, { yaml, ...(source === undefined ? {} : { source }) })({}, {})).filter((text) =>
+      text.includes("passwords"),
+    );
+  assert.match((await of("")).join(), /^ok: passwords without TLS .* this host and RELAY networks only/);
+  const open = "tls: { allowPlaintextAuth: true }\n";
+  assert.match((await of(open)).join(), /^warning: passwords are taken without TLS from everywhere/);
+  assert.deepEqual(await of(open, "sendmail.cf"), [], "told with the line of the sendmail.cf");
 });
