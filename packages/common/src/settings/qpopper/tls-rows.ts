@@ -20,7 +20,7 @@ export const TLS_OPTIONS: readonly QpopperOption[] = [
         );
       if (word === "none" || word === "default")
         effects.note(
-          "tls-support: STLS and the pop3s port are offered wherever tls.cert and tls.key are there; leave these files away to be without TLS",
+          "tls-support: STLS and the pop3s port are offered wherever tls.cert and tls.key are there; to be without TLS leave these files away and say tls.selfSigned: false",
           "harmless",
         );
     },
