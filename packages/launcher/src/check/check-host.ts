@@ -55,7 +55,7 @@ export async function checkHost(givenSite: Site): Promise<Finding[]> {
     ...checkSource(loaded),
     ...checkNames(settings, loaded.source ?? site.settingsFile),
     ...(await checkTables(site, settings, accounts)),
-    ...(await checkPasswords(site, settings)),
+    ...(await checkPasswords(site, settings, loaded.source)),
     ...checkPermissions(site, settings, { identity, source: loaded.source }),
     ...checkWaitingMessages(site),
     ...checkHomes(settings, identity),

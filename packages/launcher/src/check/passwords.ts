@@ -1,6 +1,6 @@
 /**
  * What `mailhost check` says of passwords: lines of etc/mail/users that can not be used, who checks the system's accounts,
- * and whether a directory answers.
+ * whether a directory answers, and whether a sendmail.cf lets anybody log in to send.
  */
 import { existsSync } from "node:fs";
 import { AccountsUnavailable, openAccounts } from "@mailhost/common/accounts/accounts";
@@ -15,9 +15,23 @@ import { type Finding, findingOf } from "./finding.ts";
 /** A name that nobody has: only whether there is an answer matters. */
 const NOBODY = "mailhost-check-asks";
 
-/** Looks at every source of accounts that the settings name. */
-export async function checkPasswords(site: Site, settings: Settings): Promise<Finding[]> {
+/** What is said of a sendmail.cf without AuthMechanisms: with Sendmail's own defaults nobody could log in with a password either. */
+const NO_AUTH =
+  "nobody logs in to send, as no mechanism is named: people on the road send after fetching only (DRAC). In the .mc: define(`confAUTH_MECHANISMS', `PLAIN LOGIN') TRUST_AUTH_MECH(`PLAIN LOGIN') define(`confAUTH_OPTIONS', `A p')";
+
+/**
+ * Looks at every source of accounts that the settings name.
+ *
+ * @param source the file that the settings are from
+ */
+export async function checkPasswords(
+  site: Site,
+  settings: Settings,
+  source: string | undefined,
+): Promise<Finding[]> {
   const findings: Finding[] = [];
+  if (settings.auth.mechanisms.length === 0 && source === site.sendmailCf)
+    findings.push({ level: "ok", about: "accounts", text: NO_AUTH });
   for (const source of settings.accounts) {
     if (source === "file") findings.push(...checkFile(site));
     else if (source === "system") findings.push(checkSystem(site, settings));
