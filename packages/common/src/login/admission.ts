@@ -52,11 +52,11 @@ export function openAdmission({
     return names.current();
   };
   return {
-    refusal({ name, source, uid }) {
-      const { authFile, nonauthFile, blockUid } = settings().pop3;
-      if (source === "system" && uid !== undefined && uid <= blockUid) {
-        return { kind: "blocked-uid", below: blockUid, reason: `user id ${uid}` };
-      }
+    refusal(account) {
+      const { name } = account;
+      const { authFile, nonauthFile } = settings().pop3;
+      const blocked = uidAdmission(settings).refusal(account);
+      if (blocked !== undefined) return blocked;
       for (const [path, wanted] of [
         [authFile, true],
         [nonauthFile, false],
@@ -67,6 +67,18 @@ export function openAdmission({
         if (names.has(name) !== wanted) return { kind: "denied", reason: path };
       }
       return undefined;
+    },
+  };
+}
+
+/** What of it is about system accounts by their number alone (BLOCK_UID): for sending, where the files say nothing. */
+export function uidAdmission(settings: () => Pick<Settings, "pop3">): Admission {
+  return {
+    refusal({ source, uid }) {
+      const { blockUid } = settings().pop3;
+      return source === "system" && uid !== undefined && uid <= blockUid
+        ? { kind: "blocked-uid", below: blockUid, reason: `user id ${uid}` }
+        : undefined;
     },
   };
 }

@@ -5,6 +5,7 @@
  * tls.allowPlaintextAuth. That holds for CRAM-MD5 too, although it sends no password: whoever reads its exchange along can
  * guess at the secret at leisure, and whoever sits between can take over what was authenticated.
  */
+import { uidAdmission } from "@mailhost/common/login/admission";
 import { hasSecrets, type LoginParts } from "@mailhost/common/login/judge";
 import type { SaslMechanism } from "@mailhost/common/sasl/mechanism";
 import { SASL_MECHANISMS } from "@mailhost/common/sasl/mechanisms";
@@ -14,7 +15,9 @@ import type { SmtpSession } from "./smtp-session.ts";
 
 /** What logins are judged by, here as in POP3; undefined where nobody logs in. */
 export function loginParts({ settings, accounts, tables, popauth }: InboundParts): LoginParts | undefined {
-  return popauth === undefined ? undefined : { settings, accounts, tables, popauth };
+  return popauth === undefined
+    ? undefined
+    : { settings, accounts, tables, popauth, admission: uidAdmission(settings) };
 }
 
 /** `none`: there is nothing to log in with. `needs TLS`: there will be, once the connection is encrypted. */

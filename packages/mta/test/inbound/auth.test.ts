@@ -83,6 +83,22 @@ test("each way to say it comes to the same", async () => {
   await server.stop();
 });
 
+test("the system's own accounts log in no more than they fetch mail (pop3.blockUid)", async () => {
+  const passwords = { root: PASSWORD, bin: PASSWORD, joe: PASSWORD };
+  const server = await startInbound({ passwords, uids: { root: 0, bin: 10, joe: 1000 } });
+  for (const [name, answer] of [
+    ["root", "535 5.7.0 authentication failed"],
+    ["bin", "535 5.7.0 authentication failed"],
+    ["joe", "235 2.0.0 OK Authenticated"],
+  ]) {
+    const client = await server.client();
+    await client.say("EHLO client");
+    assert.equal(await client.say(`AUTH PLAIN ${base64(`\0${name}\0${PASSWORD}`)}`), answer, name);
+    client.end();
+  }
+  await server.stop();
+});
+
 test("what is wrong is said in Sendmail's words, and the session goes on", async () => {
   const server = await startInbound(HOST);
   const client = await server.client();
@@ -307,7 +323,10 @@ test("AUTH= of MAIL is kept of whoever has logged in, and of nobody else; what i
   assert.equal(await send("joe+2"), "501 5.5.4 Syntax error in AUTH parameter value");
   assert.equal(await send(""), "501 5.5.4 Syntax error in AUTH parameter value");
   await client.say(`AUTH PLAIN ${PLAIN}`);
-  assert.equal(await send("joe+2Bx@far.example"), "joe+x@far.example");
+  assert.equal(await send("joe+2Bx@linuxaid.com.cn"), "joe+x@linuxaid.com.cn");
+  assert.equal(await send("joe"), "joe");
+  assert.equal(await send("ann@linuxaid.com.cn"), "", "not its own: nobody knows");
+  assert.equal(await send("joe+2Bx@far.example"), "");
   assert.equal(await send("<>"), "");
   client.end();
   await server.stop();

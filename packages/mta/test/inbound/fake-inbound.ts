@@ -36,6 +36,8 @@ export interface InboundHost {
   readonly accounts?: readonly string[];
   /** Passwords of accounts; with them or {@link secrets} AUTH is there. */
   readonly passwords?: Readonly<Record<string, string>>;
+  /** User ids of those of them that are the system's. */
+  readonly uids?: Readonly<Record<string, number>>;
   /** Secrets of CRAM-MD5. */
   readonly secrets?: Readonly<Record<string, string>>;
   readonly guard?: LoginGuard;
@@ -128,7 +130,9 @@ export async function startInbound(host: InboundHost = {}): Promise<InboundFixtu
         ),
       verify: (name, password) => {
         const right = host.passwords?.[name] === password;
-        return Promise.resolve(right ? { name, source: "file" as const } : undefined);
+        const uid = host.uids?.[name];
+        const account = uid === undefined ? { source: "file" as const } : { source: "system" as const, uid };
+        return Promise.resolve(right ? { name, ...account } : undefined);
       },
       names: () => [...accounts],
       hasDomain: () => false,
