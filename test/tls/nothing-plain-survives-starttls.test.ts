@@ -152,7 +152,7 @@ test(
     const [message] = await host.arrived("wang");
     assert.match(
       message!.message.toString("latin1"),
-      /^Received: from secure\.example \(.*\)\n\t\(version=TLSv1\.3 cipher=TLS_AES_256_GCM_SHA384 bits=256 verify=NO\)\n\tby mail\.linuxaid\.com\.cn \(mailhost\) with ESMTPS id /m,
+      /^Received: from secure\.example \(.*\)\n\tby mail\.linuxaid\.com\.cn \(mailhost\) with ESMTPS id \S+\n\t\(version=TLSv1\.3 cipher=TLS_AES_256_GCM_SHA384 bits=256 verify=NO\)\n/m,
     );
     socket.destroy();
   },

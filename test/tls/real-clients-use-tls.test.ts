@@ -67,7 +67,7 @@ test("Python's smtplib and poplib, with the certificate checked", needs("python3
   for (const { message } of messages.slice(1))
     assert.match(
       message.toString("latin1"),
-      /\(version=TLSv1\.3 cipher=\S+ bits=256 verify=NO\)\n\tby .* with ESMTPS id/,
+      /\n\tby .* with ESMTPS id \S+\n\t\(version=TLSv1\.3 cipher=\S+ bits=256 verify=NO\)\n\tfor </,
     );
 });
 

@@ -75,7 +75,7 @@ export async function mailFrom(session: SmtpSession, argument: string): Promise<
     session.logSetAside("check_mail", `<${address}>`, verdict);
   const transaction: Transaction = {
     sender: qualified(session, address),
-    parameters: client.auth === undefined ? unauthenticated(read.value) : read.value,
+    parameters: await withTrustedSource(session, read.value),
     recipients: new Map(),
   };
   for (const v of [connect, verdict]) if (v !== undefined) setAside(transaction, v);
@@ -84,10 +84,18 @@ export async function mailFrom(session: SmtpSession, argument: string): Promise<
   session.reply(replyAbout(address, 250, "2.1.0", "Sender ok"));
 }
 
-/** RFC 4954 section 5: whoever is not trusted to say who sent it first is taken to have said nothing. */
-function unauthenticated(parameters: MailParameters): MailParameters {
+/**
+ * AUTH= (RFC 4954 section 5), as Sendmail's trust_auth has it: without a login it says nothing, and whoever has logged in is trusted
+ * to name itself. Anybody else that it names as the source is taken for `<>`.
+ */
+async function withTrustedSource(
+  { auth, inbound }: SmtpSession,
+  parameters: MailParameters,
+): Promise<MailParameters> {
   const { authSender, ...others } = parameters;
-  return authSender === undefined ? parameters : others;
+  if (authSender === undefined || auth === undefined) return others;
+  const owns = await ownsSender(auth.account, authSender, ownershipParts(inbound));
+  return typeof owns === "object" ? parameters : { ...others, authSender: "" };
 }
 
 /** Whoever has logged in sends under addresses of its own (auth.checkSender): the refusal of others. */

@@ -31,17 +31,14 @@ export function receivedHeader(facts: ReceivedFacts): string {
   const from = facts.hidesClient === true ? "" : `from ${heloText(facts.helo)} (${facts.client})`;
   const authenticated = facts.authenticated === true ? "(authenticated bits=0)" : "";
   const [first = "", ...more] = [from, authenticated].filter((part) => part !== "");
-  const lines = [`Received: ${first}`, ...more];
+  // In Sendmail's order, which those who read Received fields by patterns know: what says how it was encrypted follows the id.
+  const lines = [`Received: ${first}`, ...more, by];
   if (facts.tls !== undefined) {
     const { version, cipher, bits } = facts.tls;
     lines.push(`(version=${version} cipher=${cipher} bits=${bits} verify=NO)`);
   }
-  if (facts.recipient === undefined) {
-    lines.push(`${by};`);
-  } else {
-    lines.push(by, `for <${facts.recipient}>;`);
-  }
-  lines.push(mailDate(facts.now));
+  if (facts.recipient !== undefined) lines.push(`for <${facts.recipient}>`);
+  lines.push(`${lines.pop()};`, mailDate(facts.now));
   return `${lines.join("\r\n\t")}\r\n`;
 }
 

@@ -584,7 +584,7 @@ test("STARTTLS: what was pipelined behind it is dropped, the session begins anew
     assert.match(await say("\r\nbody\r\n."), /^250/);
     assert.match(
       fixture.stored[0]!.text,
-      /\(version=TLSv1\.[23] cipher=[A-Z0-9_-]+ bits=(128|256) verify=NO\)\r\n\tby .* with ESMTPS id Q1/,
+      /\r\n\tby .* with ESMTPS id Q1\r\n\t\(version=TLSv1\.[23] cipher=[A-Z0-9_-]+ bits=(128|256) verify=NO\)\r\n\tfor <joe@/,
     );
     secure.destroy();
   });
