@@ -2,7 +2,9 @@
  * Accounts out of another program's file: shadow(5), a Dovecot passwd-file, or htpasswd's. Hashes come over as they are, so
  * that nobody needs a new password; one in clear is hashed.
  */
+import { splitMailboxName } from "../mbox/mailbox-name.ts";
 import { accountNameFault } from "./account-name.ts";
+import { domainsOf } from "./own-domains.ts";
 import { hashPassword, passwordFault, preparedPassword } from "./password.ts";
 import { parsePassword } from "./password-format.ts";
 import { parseUser } from "./users-reading.ts";
@@ -41,13 +43,15 @@ export function planImport(text: string, there: ReadonlySet<string>): ImportPlan
   const taken: TakenUser[] = [];
   const left: LeftLine[] = [];
   const names = new Set(there);
+  const domains = new Set(domainsOf(there));
   for (const [index, line] of text.split(/\r?\n/).entries()) {
     if (line.trim() === "" || line.startsWith("#")) continue;
     const name = line.split(":", 1)[0]!.trim().toLowerCase();
-    const found = line.includes(":") ? takenUser(name, line, names) : "no line of name:hash";
+    const found = line.includes(":") ? takenUser(name, line, { names, domains }) : "no line of name:hash";
     if (typeof found === "string") left.push({ line: index + 1, name, reason: found });
     else {
       names.add(name);
+      domains.add(splitMailboxName(name).domain);
       taken.push(found);
     }
   }
@@ -59,12 +63,19 @@ export async function importedLine({ name, line, clear }: TakenUser): Promise<st
   return clear === undefined ? line : `${name}:${await hashPassword(preparedPassword(clear))}`;
 }
 
-function takenUser(name: string, line: string, names: ReadonlySet<string>): TakenUser | string {
+function takenUser(
+  name: string,
+  line: string,
+  { names, domains }: { readonly names: ReadonlySet<string>; readonly domains: ReadonlySet<string> },
+): TakenUser | string {
   const fields = line.split(":").map((field) => field.trim());
   const [, password = ""] = fields;
   const fault = accountNameFault(name);
   if (fault !== undefined) return fault;
   if (names.has(name)) return "is there already";
+  // A file and a folder of the spool would have one name.
+  if (names.has(splitMailboxName(name).domain)) return "an account is called as its domain is";
+  if (domains.has(name)) return "is a domain with users of its own";
   const isShadow = fields.length === SHADOW_FIELDS;
   if (name === "root" && isShadow) return "the machine's password is not for mail";
   const stored = parsePassword(password);

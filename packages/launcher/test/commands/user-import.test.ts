@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { openAccounts } from "@mailhost/common/accounts/accounts";
+import { planImport } from "@mailhost/common/accounts/users-import";
 import { siteAt } from "@mailhost/common/site";
 import { run } from "../../src/main.ts";
 import { recordedTerminal } from "../fixtures/recorded-terminal.ts";
@@ -83,4 +84,20 @@ test("mailhost user import takes over hashes, and says what it leaves and why", 
   assert.equal(said.left.find(({ line }) => line === 4)?.reason, "is there already");
   const missing = recordedTerminal("");
   assert.equal(await run(["user", "import", join(root, "none"), "--root", root], missing), 66);
+});
+
+test("no account is taken whose mailbox and another's folder would have one name", () => {
+  const lines = ["a.example", "bob@b.example", "alice@a.example", "b.example", "carol@c.example"];
+  const plan = planImport(
+    lines.map((name) => `${name}:{PLAIN}open sesame`).join("\n"),
+    new Set(["x@d.example"]),
+  );
+  assert.deepEqual(
+    plan.left.map(({ name, reason }) => `${name}: ${reason}`),
+    [
+      "alice@a.example: an account is called as its domain is",
+      "b.example: is a domain with users of its own",
+    ],
+  );
+  assert.deepEqual(planImport("d.example:{PLAIN}open sesame", new Set(["x@d.example"])).taken, []);
 });
