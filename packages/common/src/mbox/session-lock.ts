@@ -69,7 +69,7 @@ function openOrMake(path: string): number {
   } catch (error) {
     // Another process was faster.
     if (errnoOf(error) !== "EEXIST") throw error;
-    return openSync(path, flags);
+    return openSync(path, flags | O_CREAT, 0o600);
   }
 }
 
