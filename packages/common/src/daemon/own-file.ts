@@ -4,7 +4,7 @@
 import { closeSync, constants, fchownSync, openSync } from "node:fs";
 import type { Identity } from "./identity.ts";
 
-const { O_WRONLY, O_CREAT, O_EXCL } = constants;
+const { O_RDONLY, O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW, O_DIRECTORY } = constants;
 
 /**
  * Makes an empty file for the identity that we are about to take. One that is there already, a link included, is left as it is.
@@ -26,4 +26,18 @@ export function makeOwnFile(path: string, mode: number, identity: Identity | und
     closeSync(fd);
   }
   return true;
+}
+
+/**
+ * Gives a folder to somebody. One that is a link is not: whoever may write beside it could have made it lead anywhere.
+ *
+ * @throws errors of the file system, ELOOP or ENOTDIR for what is no folder
+ */
+export function giveFolder(path: string, { uid, gid }: Pick<Identity, "uid" | "gid">): void {
+  const fd = openSync(path, O_RDONLY | O_NOFOLLOW | O_DIRECTORY);
+  try {
+    fchownSync(fd, uid, gid);
+  } finally {
+    closeSync(fd);
+  }
 }

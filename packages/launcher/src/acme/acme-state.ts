@@ -6,6 +6,7 @@ import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { replaceFile } from "@mailhost/common/atomic-file";
+import { giveFolder } from "@mailhost/common/daemon/own-file";
 import { errnoOf, UserError } from "@mailhost/common/errors";
 import type { AcmeSettings } from "@mailhost/common/settings/roaming-settings";
 import type { Site } from "@mailhost/common/site";
@@ -107,12 +108,18 @@ function isFailure(value: unknown): value is Failure {
 
 /** Remembers; on stable storage when it resolves. */
 export async function writeState(site: Site, state: AcmeState, owner: Owner | undefined): Promise<void> {
-  mkdirSync(acmeFolder(site), { recursive: true, mode: 0o700 });
+  makeFolder(acmeFolder(site), owner);
   const kept = { ...state, ours: state.ours.slice(-REMEMBERED) };
   await replaceFile(stateFile(site), `${JSON.stringify(kept, undefined, 2)}\n`, {
     mode: 0o600,
     ...(owner === undefined ? {} : { owner }),
   });
+}
+
+/** Root makes it for whoever the host runs as, in whose folder it is: what leads elsewhere is not written to. */
+function makeFolder(folder: string, owner: Owner | undefined): void {
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  if (owner !== undefined && process.getuid?.() === 0) giveFolder(folder, owner);
 }
 
 /** Where the account's key for an authority lies; each has its own. */
@@ -131,7 +138,8 @@ export async function accountKey(site: Site, directory: string, owner: Owner | u
     if (errnoOf(error) !== "ENOENT") throw error;
   }
   const key = newKey();
-  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+  makeFolder(acmeFolder(site), owner);
+  makeFolder(dirname(file), owner);
   await replaceFile(file, key, { mode: 0o600, ...(owner === undefined ? {} : { owner }) });
   return key;
 }

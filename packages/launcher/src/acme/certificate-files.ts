@@ -135,8 +135,9 @@ export async function installPair(
   const keyFile = (old: Present | undefined) => ({ mode: 0o600, owner: owner ?? old });
   const certFile = { mode: 0o644, owner: owner ?? oldCert };
   if (oldKey !== undefined && oldCert !== undefined && fits(oldKey.text, oldCert.text)) {
-    await writeFile(fileSystem, `${paths.key}.old`, { text: oldKey.text, ...keyFile(oldKey) });
-    await writeFile(fileSystem, `${paths.cert}.old`, { text: oldCert.text, ...certFile });
+    // Nobody gets to read by it what was somebody else's: the old key may have been a link to another program's.
+    await writeFile(fileSystem, `${paths.key}.old`, { text: oldKey.text, mode: 0o600, owner: oldKey });
+    await writeFile(fileSystem, `${paths.cert}.old`, { text: oldCert.text, mode: 0o644, owner: oldCert });
   }
   await writeFile(fileSystem, `${paths.key}.new`, { text: pair.key, ...keyFile(oldKey) });
   await writeFile(fileSystem, `${paths.cert}.new`, { text: pair.chain, ...certFile });

@@ -2,9 +2,10 @@
  * One attempt: looks at the certificate that is there, gets a new one when there is cause to, puts it in its place, and remembers
  * what became of it. The command and the running host do the same, here.
  */
-import { chownSync, mkdirSync, readFileSync } from "node:fs";
+import { mkdirSync, readFileSync } from "node:fs";
 import { dirname } from "node:path";
 import type { Clock } from "@mailhost/common/clock";
+import { giveFolder } from "@mailhost/common/daemon/own-file";
 import { messageOf, UserError } from "@mailhost/common/errors";
 import type { Settings } from "@mailhost/common/settings/settings";
 import { type Site, sitePath } from "@mailhost/common/site";
@@ -121,7 +122,7 @@ export async function getCertificate(parts: AttemptParts, force: boolean): Promi
 function makeFolders({ key, cert }: PairPaths, owner: Owner | undefined): void {
   for (const folder of [dirname(key), dirname(cert)]) {
     const made = mkdirSync(folder, { recursive: true, mode: 0o755 });
-    if (made !== undefined && owner !== undefined) chownSync(folder, owner.uid, owner.gid);
+    if (made !== undefined && owner !== undefined) giveFolder(folder, owner);
   }
 }
 

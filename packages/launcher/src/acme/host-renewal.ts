@@ -5,12 +5,13 @@
  * world, is not to be. So ports below 1024 are bound before root is given up, and `etc/mail/tls` is given to whoever the host
  * becomes. A folder elsewhere stays whose it is, and the log says what to do.
  */
-import { chownSync, mkdirSync, statSync } from "node:fs";
+import { lstatSync, mkdirSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { systemClock } from "@mailhost/common/clock";
 import { addressesOf, type BoundPort, bindPort } from "@mailhost/common/daemon/bound-port";
 import type { ControlAnswer } from "@mailhost/common/daemon/control";
 import type { Identity } from "@mailhost/common/daemon/identity";
+import { giveFolder } from "@mailhost/common/daemon/own-file";
 import { messageOf } from "@mailhost/common/errors";
 import type { Log } from "@mailhost/common/log/log";
 import type { Settings } from "@mailhost/common/settings/settings";
@@ -110,12 +111,17 @@ function lookAfter(parts: HostRenewalParts, held: readonly BoundPort[]): HostRen
 }
 
 /** Gives the folder of the certificates to whoever we become, if it is ours to give: `etc/mail/tls`, or one that we make. */
-function handOverFolders({ site, settings, log }: HostRenewalParts, identity: Identity): void {
+export function handOverFolders(
+  { site, settings, log }: Pick<HostRenewalParts, "site" | "settings" | "log">,
+  identity: Identity,
+): void {
   const { key, cert } = pairPaths(site, settings);
   for (const folder of new Set([dirname(key), dirname(cert), acmeFolder(site)])) {
     try {
       const made = mkdirSync(folder, { recursive: true, mode: 0o755 }) !== undefined;
-      if (made || isOurs(site, folder)) chownSync(folder, identity.uid, identity.gid);
+      // A link was made by somebody: an administrator, or whoever may write beside it.
+      const isLink = lstatSync(folder).isSymbolicLink();
+      if (!isLink && (made || isOurs(site, folder))) giveFolder(folder, identity);
       else if (statSync(folder).uid !== identity.uid)
         log.write("warn", `acme: ${cannotWrite(folder, identity)}`);
     } catch (error) {

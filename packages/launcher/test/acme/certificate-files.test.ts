@@ -8,6 +8,7 @@ import {
   readFileSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
@@ -75,6 +76,20 @@ test("what can not be used is named", async (t) => {
   assert.match(await why(), /there is no .*key\.pem/);
   rmSync(paths.cert);
   assert.equal(await why(), "missing");
+});
+
+test("the key before stays its owner's, whoever gets the new one", async (t) => {
+  const paths = pathsFor(t);
+  // Somebody else's pair, which root can read.
+  const theirs = pathsFor(t);
+  const other = { key: join(paths.key, "..", "link.pem"), cert: paths.cert };
+  symlinkSync(theirs.key, other.key);
+  const uid = process.getuid?.() ?? 0;
+  const owner = uid === 0 ? { uid: 12_345, gid: 12_345 } : { uid, gid: process.getgid?.() ?? 0 };
+  await installPair(other, NEW, { owner });
+  assert.equal(statSync(other.key).uid, owner.uid);
+  assert.equal(statSync(`${other.key}.old`).uid, statSync(theirs.key).uid);
+  assert.equal(text(theirs.key), OLD.key);
 });
 
 test("a new pair takes the place of the old, which stays as .old", async (t) => {
