@@ -55,6 +55,11 @@ export async function makeFolder(fileSystem: FileSystem, path: string): Promise<
     if (errnoOf(error) !== "ENOENT") throw error;
   }
   await makeFolder(fileSystem, dirname(path));
-  await fileSystem.mkdir(path);
+  try {
+    await fileSystem.mkdir(path);
+  } catch (error) {
+    // Somebody else was faster, and may not have come so far as to sync it.
+    if (errnoOf(error) !== "EEXIST") throw error;
+  }
   await syncFolder(fileSystem, dirname(path));
 }

@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
 import { open } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { nodeFileSystem } from "../../src/fs/file-system.ts";
-import { readWhole, syncFolder, writeWhole } from "../../src/fs/whole-io.ts";
+import { makeFolder, readWhole, syncFolder, writeWhole } from "../../src/fs/whole-io.ts";
 
 /** A handle that moves at most `most` bytes a call. */
 function miserly(file: FileHandle, most: number): FileHandle {
@@ -35,4 +35,12 @@ test("all bytes are written and read, however few the system takes at a time", a
   await file.close();
   await syncFolder(nodeFileSystem, folder);
   await assert.rejects(syncFolder(nodeFileSystem, path), { code: "ENOTDIR" });
+});
+
+test("a folder may be made by several at once", async (t) => {
+  const top = mkdtempSync(join(tmpdir(), "mailhost-fs-"));
+  t.after(() => rmSync(top, { recursive: true, force: true }));
+  const made = ["a", "b", "c"].map((name) => makeFolder(nodeFileSystem, join(top, "state/journal", name)));
+  await Promise.all(made);
+  assert.deepEqual(readdirSync(join(top, "state/journal")).sort(), ["a", "b", "c"]);
 });
