@@ -128,7 +128,7 @@ async function queueIsEmpty(host: MailHost): Promise<void> {
   );
 }
 
-test("2,000 messages, 20 kills: nothing acknowledged is lost", { timeout: 170_000 }, async (t) => {
+test("2,000 messages, 20 kills: nothing acknowledged is lost", { timeout: 280_000 }, async (t) => {
   const host = await loadedHost(t);
   const none = new Set<string>();
   const { acknowledged, deaths } = await campaign(host, {

@@ -90,7 +90,7 @@ function copiesOf(messages: readonly Buffer[]): Map<string, string[]> {
 }
 
 test("lists of mailboxes, programs and files through 6 kills", {
-  timeout: 200_000,
+  timeout: 230_000,
   ...needs("setpriv"),
 }, async (t) => {
   const host = await listHost(t);
