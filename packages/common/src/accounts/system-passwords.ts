@@ -10,6 +10,7 @@ import type { Clock } from "../clock.ts";
 import type { ConfigError } from "../errors.ts";
 import { LoginTurns } from "../login/login-turns.ts";
 import type { SystemSettings } from "../settings/roaming-settings.ts";
+import type { Settings } from "../settings/settings.ts";
 import type { Site } from "../site.ts";
 import { AccountsUnavailable } from "./account-errors.ts";
 import type { Account } from "./accounts.ts";
@@ -71,6 +72,16 @@ export function passwordsWayWithoutRoot(site: Site, settings: SystemSettings): P
   return way.kind !== "shadow" || mayRead(way.file)
     ? way
     : { kind: "none", reason: `${way.file} is closed to who starts the host; start it as root` };
+}
+
+/** Settings by which nobody is asked who could not answer, for a server that is started by somebody who is not root. */
+export function settingsWithoutRoot<S extends Pick<Settings, "accounts" | "system">>(
+  site: Site,
+  settings: S,
+): S {
+  const { kind } = passwordsWayWithoutRoot(site, settings.system);
+  if (kind !== "none" || !settings.accounts.includes("system")) return settings;
+  return { ...settings, system: { ...settings.system, passwords: "none" } };
 }
 
 /** What is checked with. */

@@ -6,7 +6,7 @@
  */
 import type { Server } from "node:net";
 import { type PasswordHelper, startPasswordHelper } from "@mailhost/common/accounts/password-helper-process";
-import { passwordsWayWithoutRoot } from "@mailhost/common/accounts/system-passwords";
+import { settingsWithoutRoot } from "@mailhost/common/accounts/system-passwords";
 import { systemClock } from "@mailhost/common/clock";
 import type { BoundPort } from "@mailhost/common/daemon/bound-port";
 import { STOP_LIMIT } from "@mailhost/common/daemon/child";
@@ -78,7 +78,8 @@ export async function startHost(
 ): Promise<number> {
   const loaded = loadSettingsWithNotes(givenSite);
   const uid = process.getuid?.() ?? 0;
-  const changed: SettingsChange = (given) => fitForUser(givenSite, change(given), uid);
+  const changed: SettingsChange =
+    uid === 0 ? change : (given) => settingsWithoutRoot(givenSite, change(given));
   const settings = changed(loaded.settings);
   requireKnownCiphers(loaded.source ?? givenSite.settingsFile, settings.tls);
   const site = placeMailboxes(givenSite, settings);
@@ -253,13 +254,6 @@ function catchSignals(host: Host): { readonly stopped: Promise<void>; release():
       process.off("SIGTERM", onStop).off("SIGINT", onStop).off("SIGHUP", onHangUp);
     },
   };
-}
-
-/** Without root nobody may check passwords that only root can. */
-function fitForUser(site: Site, settings: Settings, uid: number): Settings {
-  if (uid === 0 || !settings.accounts.includes("system")) return settings;
-  const { kind } = passwordsWayWithoutRoot(site, settings.system);
-  return kind === "none" ? { ...settings, system: { ...settings.system, passwords: "none" } } : settings;
 }
 
 /** Reads the settings again; broken ones are named in the log and the old stay in force. Returns the fault, if any. */
