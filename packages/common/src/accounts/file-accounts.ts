@@ -72,18 +72,24 @@ async function fits(hash: string | undefined, password: string): Promise<boolean
   return await verifyPassword(hash, password);
 }
 
+type Users = ReadonlyMap<string, { readonly hash: string | undefined }>;
+
 /**
  * Whose hash stands in for the one of a name that is not there. Kinds of hashes differ in what they cost: with each unknown
  * name standing for one of the users, and for the same each time, the time of an answer does not tell which names exist.
  */
 export class Decoys {
   readonly #key = randomBytes(32);
+  /** By the users they are of: whoever guesses names must not have thousands of users gone through each time. */
+  readonly #hashes = new WeakMap<Users, readonly string[]>();
 
-  hashFor(
-    name: string,
-    users: ReadonlyMap<string, { readonly hash: string | undefined }>,
-  ): string | undefined {
-    const hashes = [...users.values()].map((user) => user.hash).filter((hash) => hash !== undefined);
+  /** @param users a map that does not change any more */
+  hashFor(name: string, users: Users): string | undefined {
+    let hashes = this.#hashes.get(users);
+    if (hashes === undefined) {
+      hashes = [...users.values()].map((user) => user.hash).filter((hash) => hash !== undefined);
+      this.#hashes.set(users, hashes);
+    }
     return hashes[this.pick(name, hashes.length)];
   }
 
