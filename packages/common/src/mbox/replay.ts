@@ -47,8 +47,8 @@ export type Replayed =
   | string
   /** The mbox is to lose bytes between others: a removal of its own, which takes the journal's place. */
   | { readonly removal: Omit<RemoveRecord, "step">; readonly outcome: string }
-  /** It speaks of a file that has this inode. */
-  | { readonly about: number };
+  /** It speaks of a file that has this inode, and was made at this time; 0: not known. */
+  | { readonly about: number; readonly born: number };
 
 /**
  * Mends the mbox, if there is something to mend: its journal, or one that was put aside while this file was away.
@@ -81,7 +81,7 @@ export async function replayJournal(box: ReplayedMailbox): Promise<void> {
     try {
       const replayed = await replay(box, journal);
       if (typeof replayed === "object" && "about" in replayed) {
-        await putAside(box, journal, replayed.about);
+        await putAside(box, journal, replayed);
         return;
       }
       if (typeof replayed === "object") await removeInstead(box, replayed.removal);
@@ -106,7 +106,7 @@ async function replay(box: ReplayedMailbox, journal: FileHandle): Promise<Replay
   const sameBoot = record.boot !== "" && record.boot === bootId();
   if (append !== undefined && !sameBoot)
     return "the system went down during or after an append, left as it is";
-  if (!speaksOf(record, stat)) return { about: record.inode };
+  if (!speaksOf(record, stat)) return { about: record.inode, born: record.born ?? 0 };
   if (append !== undefined) return await undoAppend(box.file, journal, append, stat.size);
   if (record.kind === "replace") return await replayReplacement(box.file, journal, record);
   return await redoRemoval(box.file, journal, record as RemoveRecord, framed!.length);
@@ -121,10 +121,18 @@ function journalAside({ journal }: MailboxPaths, inode: number): string {
   return join(dirname(journal), Buffer.byteLength(name) > LONGEST_NAME ? `.${inode}` : name);
 }
 
-/** Keeps the journal of another file; of one that had the inode of this one, and so is gone for good, it is emptied. */
-async function putAside(box: ReplayedMailbox, journal: FileHandle, inode: number): Promise<void> {
+/**
+ * Keeps the journal of another file; of one that had the inode of this one, and so is gone for good, it is emptied. So it is where
+ * the file system does not say when files were made: programs that replace an mbox by a new file soon come to an inode again, and
+ * the change would be made to a file that it is not for.
+ */
+async function putAside(
+  box: ReplayedMailbox,
+  journal: FileHandle,
+  { about: inode, born }: { readonly about: number; readonly born: number },
+): Promise<void> {
   const { fileSystem, paths, log } = box;
-  if (inode === (await box.file.stat()).ino) {
+  if (born === 0 || inode === (await box.file.stat()).ino) {
     await journal.truncate(0);
     await journal.sync();
     log.write("warn", `${paths.mbox}: has been replaced since a change began, left as it is`);

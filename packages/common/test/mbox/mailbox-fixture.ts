@@ -82,13 +82,14 @@ export function writeJournal(paths: MailboxPaths, bytes: Buffer): void {
  * Leaves what a process leaves that dies while it appends to an mbox of `length` bytes: a journal that announces the
  * bytes behind that length, or those given.
  */
-export function leaveAppend(paths: MailboxPaths, length: number, ours?: Buffer): void {
+export function leaveAppend(paths: MailboxPaths, length: number, ours?: Buffer, born?: number): void {
   const { dev: device, ino: inode } = statSync(paths.mbox);
   const bytes = ours ?? readFileSync(paths.mbox).subarray(length);
   const record = frame({
     kind: "append",
     device,
     inode,
+    ...(born !== undefined && { born }),
     length,
     separator: 0,
     start: length,
