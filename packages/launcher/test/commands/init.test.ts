@@ -61,7 +61,8 @@ describe("mailhost init", () => {
     for (const { path, default: standard } of OPTIONS) {
       const [group = "", name] = path.split(".");
       const value = name === undefined ? settings[group] : settings[group]?.[name];
-      if (/^(hostname|smtp\.listen|smtp\.smtps|pop3\.listen|pop3\.pop3s|relay\.smartHost|run\.)/.test(path)) continue;
+      if (/^(hostname|smtp\.listen|smtp\.smtps|pop3\.listen|pop3\.pop3s|relay\.smartHost|run\.)/.test(path))
+        continue;
       assert.deepEqual(value, standard(), path);
     }
   });
