@@ -4,13 +4,14 @@
  * Its own are: its name at every domain of ours; every address whose aliases and virtusertable entries lead to its mailbox,
  * `:include:` lists too; the address that genericstable and masquerading show it under; what etc/mail/senders grants. A
  * `.forward` is not looked at: where somebody has mail sent to makes nobody the owner of the name. An entry of virtusertable
- * or the aliases for one address at one domain says whose that address is, whatever the account of the name.
+ * or the aliases for one address at one domain says whose that address is, with any `+detail`, whatever the account of the name.
  */
 import { domainKey, joinAddress, localPartKey, splitAddress } from "@mailhost/common/address";
 import type { RewriteSettings } from "@mailhost/common/settings/sendmail-settings";
 import { findGenericSender } from "@mailhost/common/tables/generic-senders";
 import { findSenderGrant } from "@mailhost/common/tables/senders";
 import type { Table } from "@mailhost/common/tables/table";
+import { findVirtualUser } from "@mailhost/common/tables/virtual-users";
 import { findDomainAccount, type RecipientParts, takesPlainAccounts } from "./recipient-parts.ts";
 import { resolveRecipient } from "./resolve.ts";
 
@@ -54,13 +55,16 @@ function ownName(account: string, address: string, parts: OwnershipParts): strin
   const key = domainKey(domain);
   if (!parts.isLocalDomain(key)) return undefined;
   const name = localPartKey(localPart);
-  const exact = `${name}@${key}`;
-  if (parts.virtusertable?.get(exact) !== undefined || parts.aliases.get(exact) !== undefined)
-    return undefined;
-  const own = findDomainAccount(parts, { name, domain: key });
-  if (own !== undefined) return own.name === account ? `${account} is itself` : undefined;
   const plus = parts.local?.preservePlusDetail === true ? -1 : name.indexOf("+");
   const bare = plus > 0 ? name.slice(0, plus) : name;
+  const { virtusertable, aliases } = parts;
+  const virtual = virtusertable && findVirtualUser(virtusertable, localPart, key);
+  if (virtual !== undefined && !/^[@+]/.test(virtual.key)) return undefined;
+  // What an entry says of an address, it says of every `+detail` of it.
+  const forms = plus > 0 ? [name, `${bare}+*`, bare] : [name];
+  if (forms.some((form) => aliases.get(`${form}@${key}`) !== undefined)) return undefined;
+  const own = findDomainAccount(parts, { name, domain: key });
+  if (own !== undefined) return own.name === account ? `${account} is itself` : undefined;
   const isPlain = takesPlainAccounts(parts, key) && (name === account || bare === account);
   return isPlain ? `${account} at a domain of ours` : undefined;
 }

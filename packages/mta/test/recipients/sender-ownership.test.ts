@@ -87,6 +87,14 @@ test("every alias and virtusertable entry that leads to its mailbox, lists too",
     ["wang", "li@c.test", true],
     ["wang", "wang@c.test", false],
     ["li", "wang@c.test", true],
+    // With a detail as without.
+    ["li", "li+x@c.test", false],
+    ["wang", "li+x@c.test", true],
+    ["li", '"li+x"@C.Test', false],
+    ["wang", "wang+x@c.test", false],
+    ["li", "wang+x@c.test", true],
+    ["li", "li+x@a.test", false],
+    ["li", "li+x@ours.test", true],
   ] as const) {
     assert.equal(await owns(account, address), own, `${account} as ${address}`);
   }
