@@ -36,6 +36,11 @@ export type PasswordsWay =
 /** Shells of accounts that may not log in, as Debian, Red Hat and the BSDs have them. */
 const NO_LOGIN = /\/(?:nologin|false)$/;
 
+/** Whether an account may log in as far as its shell says; those of etc/mail/users and of directories need none. */
+export function hasLogin({ source, shell = "" }: Account): boolean {
+  return source !== "system" || !NO_LOGIN.test(shell);
+}
+
 /** Decides by what is there. */
 export function passwordsWay(site: Site, { passwords, pamService }: SystemSettings): PasswordsWay {
   const own = existsSync(join(site.root, "etc/passwd"));
@@ -114,9 +119,8 @@ export function openSystemPasswords(
   return {
     async check(name, password) {
       const account = parts.accountOf(name);
-      const mayLogIn = account !== undefined && !NO_LOGIN.test(account.shell ?? "");
       // The question is asked all the same: whether an account is there shows in no answer's time.
-      return (await ask(name, password)) && mayLogIn;
+      return (await ask(name, password)) && account !== undefined && hasLogin(account);
     },
   };
 }

@@ -8,6 +8,7 @@ import { isAscii, isUtf8 } from "node:buffer";
 import { AccountsUnavailable } from "../accounts/account-errors.ts";
 import type { Account, Accounts } from "../accounts/accounts.ts";
 import type { PopauthSecrets } from "../accounts/popauth-secrets.ts";
+import { hasLogin } from "../accounts/system-passwords.ts";
 import { saslPrep } from "../sasl/saslprep.ts";
 import type { Admission, Refusal } from "./admission.ts";
 import { type LoginName, type LoginNameParts, loginName } from "./login-name.ts";
@@ -130,7 +131,8 @@ async function digestVerdict(parts: LoginParts, given: GivenDigest): Promise<Ver
   // Both, whatever the first says: the secret as it is stored, and as SASLprep makes it.
   const asStored = given.proves(secret);
   const right = (form === undefined ? false : given.proves(form)) || asStored;
-  if (!right || account === undefined || name === "") return { kind: "wrong" };
+  // As with a password: an account that was shut must not go on by its secret.
+  if (!right || account === undefined || name === "" || !hasLogin(account)) return { kind: "wrong" };
   return admitted(parts, account, noMime);
 }
 

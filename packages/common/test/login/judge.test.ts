@@ -11,6 +11,7 @@ const PEOPLE: readonly Account[] = [
   { name: "wang", source: "file" },
   { name: "denied", source: "file" },
   { name: "secretless", source: "file" },
+  { name: "shut", source: "system", shell: "/usr/sbin/nologin" },
 ];
 
 /** Parts that count the work that is done with them. */
@@ -29,7 +30,7 @@ function countingParts() {
   };
   const popauth: PopauthSecrets = {
     state: () => ({ kind: "ready", count: 2 }),
-    find: (name) => (name === "wang" || name === "denied" || name === "gone" ? Buffer.from("s") : undefined),
+    find: (name) => (["wang", "denied", "gone", "shut"].includes(name) ? Buffer.from("s") : undefined),
     faults: () => [],
   };
   const admission: Admission = {
@@ -82,4 +83,5 @@ test("a digest is computed once for each name, with a secret or without", async 
     "wrong",
     "a secret without an account",
   );
+  assert.equal((await judgeDigest(parts, { user: "shut", proves })).kind, "wrong", "no login shell");
 });
