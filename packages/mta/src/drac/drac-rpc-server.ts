@@ -141,9 +141,15 @@ async function listenUdp(
     });
   });
   socket.on("error", (error) => log.write("error", `[drac]: ${messageOf(error)}`));
+  let open = true;
+  socket.on("close", () => {
+    open = false;
+  });
   socket.on("message", (message, from) => {
+    // Port 0 is that of a sender who wants no answer (RFC 768), and Node throws where one is sent there.
+    if (from.port === 0) return;
     void answer(message, from.address).then((reply) => {
-      if (reply !== undefined) socket.send(reply, from.port, from.address, () => undefined);
+      if (reply !== undefined && open) socket.send(reply, from.port, from.address, () => undefined);
     });
   });
   return socket;

@@ -1,7 +1,8 @@
 /** DRAC's remote procedure calls: every reply of the protocol, every cut of a message, and nothing that ends the server. */
 import assert from "node:assert/strict";
-import { createSocket, type Socket } from "node:dgram";
+import dgram, { createSocket, type Socket } from "node:dgram";
 import { once } from "node:events";
+import { syncBuiltinESMExports } from "node:module";
 import { connect } from "node:net";
 import { type TestContext, test } from "node:test";
 import { delay, systemClock } from "@mailhost/common/clock";
@@ -231,4 +232,47 @@ test("who does not read the answers is not read from, and gets them all in the e
   }
   assert.equal(got, calls * 32);
   assert.equal(asked, calls);
+});
+
+test("a datagram that can not be answered, and one whose answer comes too late, end nothing", async (t) => {
+  let reached = 0;
+  let answerNow = () => {};
+  const late = new Promise<void>((done) => {
+    answerNow = done;
+  });
+  const { parts } = program({
+    table: () => ({
+      record: () => {
+        reached++;
+        return late;
+      },
+      permits: () => undefined,
+      list: () => [],
+      remove: () => Promise.resolve(false),
+      close: () => Promise.resolve(),
+    }),
+  });
+  const mapper = await portmapper(t);
+  const udp = bindPort("dracudp", { host: "127.0.0.1", port: 0 });
+  const sockets: Socket[] = [];
+  const made = dgram.createSocket;
+  t.mock.method(dgram, "createSocket", (...args: Parameters<typeof made>) => {
+    const socket = made(...args);
+    sockets.push(socket);
+    return socket;
+  });
+  syncBuiltinESMExports();
+  const rpc = await startDrac({ dracudp: [udp.fd] }, { ...parts, clock: systemClock, portmapper: mapper.at });
+  await rpc!.registered;
+  t.mock.restoreAll();
+  syncBuiltinESMExports();
+  const server = sockets.find((socket) => socket.eventNames().includes("message"))!;
+  const from = { address: "127.0.0.1", family: "IPv4", size: 40 };
+  server.emit("message", callOf(ADD, [IP]), { ...from, port: 0 });
+  server.emit("message", callOf(ADD, [IP]), { ...from, port: udp.address.port });
+  await rpc!.stop();
+  answerNow();
+  // Whatever is thrown behind a promise ends the test here.
+  await new Promise((done) => setImmediate(done));
+  assert.equal(reached, 1, "port 0 wants no answer");
 });
