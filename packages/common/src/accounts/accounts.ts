@@ -27,6 +27,8 @@ export interface Account {
   readonly home?: string;
   /** The login shell as passwd(5) has it; empty or absent: /bin/sh. */
   readonly shell?: string;
+  /** The account or its password has expired, by its line of etc/mail/users: mail comes in, nobody logs in. */
+  readonly expired?: true;
 }
 
 /** All accounts of a site, always current. */
@@ -117,7 +119,10 @@ export function openAccounts(
   };
 
   const known = (source: AccountSource, key: string): Account | undefined => {
-    if (source === "file") return file?.has(key) === true ? { name: key, source } : undefined;
+    if (source === "file") {
+      const user = file?.find(key);
+      return user && { name: key, source, ...(user.expired ? { expired: true as const } : {}) };
+    }
     return source === "system" ? system?.current().get(key) : undefined;
   };
   const whole = (account: Account | undefined): Account | undefined =>

@@ -14,7 +14,8 @@ import { VerifiedPasswords } from "./verified-passwords.ts";
 
 /** The file's accounts, always current. */
 export interface FileAccounts {
-  has(name: string): boolean;
+  /** What there is of a name: whether the account, or its password, has expired. */
+  find(name: string): { readonly expired: boolean } | undefined;
   names(): string[];
   /** Whether a domain has users here. */
   hasDomain(domain: string): boolean;
@@ -41,7 +42,10 @@ export function openFileAccounts(
   const verified = new VerifiedPasswords(clock);
   const decoys = new Decoys();
   return {
-    has: (name) => file.current().has(name),
+    find(name) {
+      const user = file.current().get(name);
+      return user && { expired: expiry(user.limits, clock.now()) !== undefined };
+    },
     names: () => [...file.current().keys()],
     hasDomain: (domain) => ownDomains(file.current()).has(domainKey(domain)),
     async check(name, password) {

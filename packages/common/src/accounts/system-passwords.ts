@@ -36,9 +36,12 @@ export type PasswordsWay =
 /** Shells of accounts that may not log in, as Debian, Red Hat and the BSDs have them. */
 const NO_LOGIN = /\/(?:nologin|false)$/;
 
-/** Whether an account may log in as far as its shell says; those of etc/mail/users and of directories need none. */
-export function hasLogin({ source, shell = "" }: Account): boolean {
-  return source !== "system" || !NO_LOGIN.test(shell);
+/**
+ * Whether an account may log in, by whatever proof, as far as its shell and its dates say. Those of etc/mail/users and of
+ * directories need no shell.
+ */
+export function hasLogin({ source, shell = "", expired }: Account): boolean {
+  return expired !== true && (source !== "system" || !NO_LOGIN.test(shell));
 }
 
 /** Decides by what is there. */

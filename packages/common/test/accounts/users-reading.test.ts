@@ -60,6 +60,14 @@ test("an account or a password that has expired lets nobody in", async (t) => {
   assert.deepEqual([await works("end"), await works("old"), await works("new")], [true, true, false]);
   await clock.advance(5 * DAY);
   assert.deepEqual([await works("end"), await works("old")], [false, true]);
+  // Mail comes in; secrets of APOP and CRAM-MD5 are no way around it.
+  assert.deepEqual(
+    [accounts.find("end"), accounts.find("old")],
+    [
+      { name: "end", source: "file", expired: true },
+      { name: "old", source: "file" },
+    ],
+  );
   await clock.advance(26 * DAY);
   assert.equal(await works("old"), false);
 });

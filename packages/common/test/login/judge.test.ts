@@ -12,6 +12,7 @@ const PEOPLE: readonly Account[] = [
   { name: "denied", source: "file" },
   { name: "secretless", source: "file" },
   { name: "shut", source: "system", shell: "/usr/sbin/nologin" },
+  { name: "over", source: "file", expired: true },
 ];
 
 /** Parts that count the work that is done with them. */
@@ -30,7 +31,8 @@ function countingParts() {
   };
   const popauth: PopauthSecrets = {
     state: () => ({ kind: "ready", count: 2 }),
-    find: (name) => (["wang", "denied", "gone", "shut"].includes(name) ? Buffer.from("s") : undefined),
+    find: (name) =>
+      ["wang", "denied", "gone", "shut", "over"].includes(name) ? Buffer.from("s") : undefined,
     faults: () => [],
   };
   const admission: Admission = {
@@ -84,4 +86,5 @@ test("a digest is computed once for each name, with a secret or without", async 
     "a secret without an account",
   );
   assert.equal((await judgeDigest(parts, { user: "shut", proves })).kind, "wrong", "no login shell");
+  assert.equal((await judgeDigest(parts, { user: "over", proves })).kind, "wrong", "expired");
 });
