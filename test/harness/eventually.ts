@@ -6,8 +6,8 @@
 export interface EventuallyOptions {
   /** Milliseconds; 30 s when not given: only a failure takes that long, and a machine may be busy. */
   readonly within?: number;
-  /** What was waited for; the end of the sentence "waited N s for …". */
-  readonly what: string;
+  /** What was waited for; the end of the sentence "waited N s for …". A function tells how it stands when the time is over. */
+  readonly what: string | (() => string);
 }
 
 /**
@@ -31,7 +31,10 @@ export async function eventually<T>(
     } catch (error) {
       last = error;
     }
-    if (Date.now() > end) throw new Error(`waited ${within / 1000} s for ${what}`, { cause: last });
+    if (Date.now() > end) {
+      const missing = typeof what === "string" ? what : what();
+      throw new Error(`waited ${within / 1000} s for ${missing}`, { cause: last });
+    }
     await new Promise((resume) => setTimeout(resume, 20));
   }
 }

@@ -193,7 +193,8 @@ function siteOver(root: string, dns: DnsServer): Site {
     async arrived(user, count = 1, within = 30_000) {
       await eventually(() => mailbox(user).length >= count, {
         within,
-        what: `${count} messages for ${user}, who has ${mailbox(user).length}; the log ends\n${log().slice(-3000)}`,
+        what: () =>
+          `${count} messages for ${user}, who has ${mailbox(user).length}; the log ends\n${log().slice(-3000)}`,
       });
       return mailbox(user);
     },
