@@ -71,6 +71,10 @@ function ask(
       if (result !== undefined && result.length >= 4) settle(result.readUInt32BE(0));
     });
     // Connected, so that a host without a port mapper says so at once, and nobody else answers.
-    socket.connect(port, host, () => socket.send(call));
+    socket.connect(port, host, (error?: Error) => {
+      // No route to it, not even to ourselves: nobody can be asked, and sending would throw.
+      if (error === undefined) socket.send(call);
+      else settle(undefined);
+    });
   });
 }

@@ -12,6 +12,7 @@ import { silentLog } from "@mailhost/common/log/log";
 import fc from "fast-check";
 import { answerDrac, type DracProgramParts } from "../../src/drac/drac-program.ts";
 import { startDrac } from "../../src/drac/drac-rpc.ts";
+import { register } from "../../src/drac/portmapper.ts";
 import { marked, RecordReader } from "../../src/drac/record-marking.ts";
 import { callOf, LONGEST_CALL, readResult, words } from "../../src/drac/rpc-message.ts";
 
@@ -275,4 +276,10 @@ test("a datagram that can not be answered, and one whose answer comes too late, 
   // Whatever is thrown behind a promise ends the test here.
   await new Promise((done) => setImmediate(done));
   assert.equal(reached, 1, "port 0 wants no answer");
+});
+
+test("a port mapper that no way leads to has not registered anything", async () => {
+  // Broadcasts are for those who ask for them: connecting fails at once.
+  const mapper = { host: "255.255.255.255", port: 111, clock: systemClock };
+  assert.equal(await register(mapper, { program: PROGRAM, version: 1, protocol: "udp", port: 1 }), false);
 });
