@@ -7,6 +7,7 @@ import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, rmSync } fro
 import { test } from "node:test";
 import Pop3Command from "node-pop3";
 import { eventually } from "../harness/eventually.ts";
+import { runGetmail } from "../harness/getmail.ts";
 import { type MailHost, PASSWORD, startHost } from "../harness/host.ts";
 import { IS_ROOT, SOMEBODY } from "../harness/local-users.ts";
 import { mailText } from "../harness/mail.ts";
@@ -157,8 +158,7 @@ async function getmail(host: MailHost): Promise<() => Promise<Ran>> {
       `[destination]\ntype = Mboxrd\npath = ${host.path("getmail.fetched")}\n${IS_ROOT ? `user = ${SOMEBODY}\n` : ""}` +
       "[options]\nverbose = 0\nreceived = false\ndelivered_to = false\nread_all = false\n",
   );
-  return () =>
-    runProgram("getmail", ["-g", host.path("getmail")], { env: { HOME: host.root }, within: WITHIN });
+  return () => runGetmail(["-g", host.path("getmail")], { env: { HOME: host.root }, within: WITHIN });
 }
 
 const POPLIB = `

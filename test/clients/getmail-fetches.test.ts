@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { chmodSync, chownSync, mkdirSync } from "node:fs";
 import { test } from "node:test";
 import { AWKWARD_BODIES, hostWithMail } from "../harness/filled-mailbox.ts";
+import { runGetmail } from "../harness/getmail.ts";
 import { PASSWORD } from "../harness/host.ts";
 import { IS_ROOT, SOMEBODY } from "../harness/local-users.ts";
 import { mailText } from "../harness/mail.ts";
@@ -29,7 +30,7 @@ test("getmail keeps, fetches each message once, deletes and sorts", needs("getma
         `[destination]\ntype = Mboxrd\npath = ${host.path("fetched")}\n${asWhom}` +
         `[options]\nverbose = 0\nreceived = false\ndelivered_to = false\n${options}\n`,
     );
-    const ran = await runProgram("getmail", ["-g", host.path("getmail")], { env: { HOME: host.root } });
+    const ran = await runGetmail(["-g", host.path("getmail")], { env: { HOME: host.root } });
     assert.equal(ran.code, 0, `${ran.stdout}\n${ran.stderr}`);
     return readMbox(host.path("fetched"));
   };

@@ -7,6 +7,7 @@ import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync } from "node:
 import { type TestContext, test } from "node:test";
 import { makeAuthority } from "../harness/authority.ts";
 import { AWKWARD_BODIES } from "../harness/filled-mailbox.ts";
+import { runGetmail } from "../harness/getmail.ts";
 import { type MailHost, OUTSIDE, PASSWORD } from "../harness/host.ts";
 import { IS_ROOT, SOMEBODY } from "../harness/local-users.ts";
 import { mailText } from "../harness/mail.ts";
@@ -295,7 +296,7 @@ async function getmail({ host, caFile, port }: Roaming, file: string): Promise<v
       `ca_certs = ${host.path("getmail/ca.pem")}\n[destination]\ntype = Mboxrd\npath = ${host.path(file)}\n${IS_ROOT ? `user = ${SOMEBODY}\n` : ""}` +
       "[options]\nverbose = 0\nreceived = false\ndelivered_to = false\nread_all = true\ndelete = false\n",
   );
-  const ran = await runProgram("getmail", ["-g", host.path("getmail")], { env: { HOME: host.root } });
+  const ran = await runGetmail(["-g", host.path("getmail")], { env: { HOME: host.root } });
   assert.equal(ran.code, 0, `${ran.stdout}\n${ran.stderr}`);
   assertFetched(readFileSync(host.path(file), "latin1"), "getmail");
 }
