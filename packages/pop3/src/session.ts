@@ -10,11 +10,12 @@ import { messageOf } from "@mailhost/common/errors";
 import { newChallenge } from "@mailhost/common/sasl/challenge";
 import { NO_CERTIFICATES, type ServedCertificates } from "@mailhost/common/tls/served-certificates";
 import { beginHandshake } from "@mailhost/common/tls/server-handshake";
-import { type Client, hostOf } from "./connection/client.ts";
+import type { Client } from "./connection/client.ts";
 import { IdleTimer } from "./connection/idle-timer.ts";
 import { Input, type MessageSink, type MessageTaken } from "./connection/input.ts";
 import { ClientGone, isConnectionError, Output } from "./connection/output.ts";
 import { PenaltyPause } from "./connection/penalty-pause.ts";
+import { RelayRenewal } from "./connection/relay-renewal.ts";
 import { SessionTrace } from "./connection/session-trace.ts";
 import type { Maildrop } from "./maildrop/maildrop.ts";
 import { ReadAhead, ReadAheadMemory } from "./maildrop/read-ahead.ts";
@@ -38,9 +39,6 @@ import {
 } from "./verbs/session-log.ts";
 import { VERBS, type Verb } from "./verbs/table.ts";
 import type { SessionOptions, Turn } from "./verbs/turn.ts";
-
-/** A fetch renews the relay permission at most this often, ms, or four times in its lifetime: each is a write to disk. */
-const RENEWAL = 60_000;
 
 /** Commands of a pipelined batch that are carried out before others get their turn. */
 const COMMANDS_A_TURN = 100;
@@ -76,7 +74,7 @@ export class Session implements Turn {
   #state: SessionState = { kind: "authorization" };
   #failures = 0;
   readonly #penalty: PenaltyPause;
-  #renewedAt = Number.NEGATIVE_INFINITY;
+  readonly #relay: RelayRenewal;
   #abort: AbortCause = "left";
   /** What the parts of the session took so far, ms, and when the password was found right. */
   readonly #times = { auth: 0, init: 0, clean: 0 };
@@ -92,6 +90,7 @@ export class Session implements Turn {
     this.#client = client;
     this.#certificates = certificates;
     this.#penalty = new PenaltyPause(services.clock);
+    this.#relay = new RelayRenewal(services);
     this.#idle = new IdleTimer(services.clock, services.settings().pop3.timeout, this.#timedOut);
     this.output = new Output(stream, this.#idle);
     this.#input = new Input(stream, this.#idle);
@@ -331,17 +330,7 @@ export class Session implements Turn {
   }
 
   renewRelay(user: string): void {
-    const { clock, log, settings } = this.services;
-    const { ip, hidden } = this.#client;
-    const drac = this.services.drac();
-    // A hidden address may be everybody's.
-    const often = Math.min(RENEWAL, settings().drac.lifetime / 4);
-    if (drac === undefined || hidden || clock.now() - this.#renewedAt < often) return;
-    this.#renewedAt = clock.now();
-    drac.record(ip, user).then(
-      () => log.write("debug", `[drac]: login by ${user} from host ${hostOf(this.#client)} (${ip})`),
-      (error: unknown) => log.write("warn", `[drac]: ${ip} of ${user} was not recorded: ${messageOf(error)}`),
-    );
+    this.#relay.renew(this.#client, user);
   }
 
   readonly #timedOut = (): void => {
