@@ -15,7 +15,9 @@ const base64 = (text: string) => Buffer.from(text).toString("base64");
 async function popLogin({ pop3 }: MailHost, from: string, user: string, password: string): Promise<string> {
   const client = await openPop3(pop3, { from });
   const reply = await client.login(user, password);
-  client.close();
+  // Only its QUIT gives the mailbox back before the next login.
+  if (reply.startsWith("+OK")) await client.quit();
+  else client.close();
   return reply;
 }
 
