@@ -34,6 +34,11 @@ export interface DfWriter {
   discard(): Promise<void>;
 }
 
+/** The df file of a message. */
+export function dfPath(dir: string, id: string): string {
+  return join(dir, id);
+}
+
 /**
  * Makes the df file of a message.
  *
@@ -93,6 +98,7 @@ async function attempt<T>(path: string, act: () => Promise<T>): Promise<T> {
 /** Streams a df file from an offset on. Throws when it does not hold the octets that it should. */
 export async function* readDf(dir: string, id: string, size: number, start: number): AsyncGenerator<Buffer> {
   const path = join(dir, id);
+  if (start >= size) return;
   const handle = await open(path, "r");
   try {
     for (let at = start; at < size; ) {

@@ -9,7 +9,7 @@ import type { Database } from "lmdb";
 import { copyOf, dueNow, force } from "./entry-changes.ts";
 import { decodeEntry, encodeEntry } from "./entry-codec.ts";
 import { type Environment, openEnvironment } from "./environment.ts";
-import { type DfFileSystem, dfFault, nodeDfFileSystem, readDf, removeDf, sweepDf } from "./large-body.ts";
+import { type DfFileSystem, nodeDfFileSystem, removeDf, sweepDf } from "./large-body.ts";
 import { writerLives } from "./living-process.ts";
 import { createMessageWriter, newEntry, SMALL_MESSAGE } from "./message-writer.ts";
 import { isKeptBack, type QueueEntry } from "./queue-entry.ts";
@@ -23,6 +23,8 @@ import {
   type QueueChange,
   type QueueStore,
 } from "./queue-store.ts";
+import { RecentBodies } from "./recent-bodies.ts";
+import { type BodyPlaces, bodyFault, storedBody } from "./stored-body.ts";
 
 /** The store, and the table in which host status is kept. */
 export interface OpenQueue {
@@ -64,6 +66,8 @@ class LmdbStore implements QueueStore {
   readonly #log: Log;
   readonly #fs: DfFileSystem;
   readonly #nextId: QueueIdSource;
+  readonly #recent = new RecentBodies();
+  readonly #places: BodyPlaces;
 
   constructor(env: Environment, options: QueueOptions) {
     this.#env = env;
@@ -71,6 +75,7 @@ class LmdbStore implements QueueStore {
     this.#log = options.log;
     this.#fs = options.fileSystem ?? nodeDfFileSystem;
     this.#nextId = queueIdSource(options.clock);
+    this.#places = { recent: this.#recent, bodies: env.bodies, large: env.paths.large };
   }
 
   /** Removes what a crash left half written. What a process that opened the queue before us is writing stays. */
@@ -122,6 +127,7 @@ class LmdbStore implements QueueStore {
         `queue id ${entry.id} is taken${note === undefined ? "" : `, or ${note} is queued already`}`,
         "EEXIST",
       );
+    if (body !== undefined && !isKeptBack(entry)) this.#recent.keep(entry.id, body);
   }
 
   queuedDrop(name: string): string | undefined {
@@ -161,26 +167,11 @@ class LmdbStore implements QueueStore {
   }
 
   body(entry: QueueEntry): MessageBody {
-    const { bodies, paths } = this.#env;
-    const { id, size } = entry;
-    return {
-      size,
-      async *stream(start = 0) {
-        if (start >= size) return;
-        if (size > SMALL_MESSAGE) {
-          yield* readDf(paths.large, id, size, start);
-          return;
-        }
-        const bytes = bodies.get(id);
-        if (bytes?.length !== size) throw new Error(`the message of ${id} is not in the queue`);
-        yield start === 0 ? bytes : bytes.subarray(start);
-      },
-    };
+    return storedBody(entry, this.#places);
   }
 
-  async bodyFault(entry: QueueEntry): Promise<string | undefined> {
-    if (entry.size > SMALL_MESSAGE) return dfFault(this.#env.paths.large, entry.id, entry.size);
-    return this.#env.bodies.doesExist(entry.id) ? undefined : "the message is missing in the queue";
+  bodyFault(entry: QueueEntry): Promise<string | undefined> {
+    return bodyFault(entry, this.#places);
   }
 
   *list(): Iterable<QueueEntry> {
@@ -238,6 +229,7 @@ class LmdbStore implements QueueStore {
       return true;
     });
     const found = await committed(commit, paths.dir);
+    this.#recent.drop(id);
     if (found) await this.#dropDf(id);
     return found;
   }
@@ -297,6 +289,9 @@ class LmdbStore implements QueueStore {
       }
     });
     await committed(commit, paths.dir);
+    // What waits for its next attempt does not take the room of what comes in.
+    for (const id of change.remove ?? []) this.#recent.drop(id);
+    for (const { id } of updates) this.#recent.drop(id);
     for (const id of large) await this.#dropDf(id);
     return added.map(({ entry }) => entry);
   }

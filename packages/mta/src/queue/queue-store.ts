@@ -19,6 +19,13 @@ export interface MessageBody {
   readonly size: number;
   /** Streams the message in pieces of at most 64 KiB from an offset on. Throws when the stored bytes cannot be read. */
   stream(start?: number): AsyncIterable<Buffer>;
+  /**
+   * The message in one piece, which stays valid and which nobody may change. Undefined when it is over 64 KiB, is missing
+   * in the queue or has the wrong size.
+   */
+  whole(): Buffer | undefined;
+  /** The file that holds these very octets, for a message over 64 KiB: a thread may read it by itself. */
+  readonly file?: string;
 }
 
 /** A message on its way in. Bytes go to memory up to 64 KiB and to a `df` file beyond. */

@@ -162,7 +162,7 @@ async function readableOr(body: MessageBody, log: Log, id: string): Promise<Mess
     return body;
   } catch (error) {
     log.write("error", `${id}: SYSERR(report): message cannot be read: ${messageOf(error)}`);
-    return { size: 0, stream: () => (async function* () {})() };
+    return { size: 0, whole: () => undefined, stream: () => (async function* () {})() };
   }
 }
 

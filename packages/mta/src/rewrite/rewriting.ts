@@ -102,7 +102,11 @@ async function rewrittenBody(
 ): Promise<MessageBody> {
   const grown = await growth(body, new HeaderRewriter(replace));
   if (grown === undefined) return body;
-  return { size: body.size + grown, stream: (start = 0) => skipping(rewriteStream(body, replace), start) };
+  return {
+    size: body.size + grown,
+    whole: () => wholeRewritten(body, replace),
+    stream: (start = 0) => skipping(rewriteStream(body, replace), start),
+  };
 }
 
 /** By how many octets the header grows; undefined when it stays as it is. Reads no further than the header. */
@@ -120,6 +124,16 @@ async function growth(body: MessageBody, rewriter: HeaderRewriter): Promise<numb
 
 function lengthOf(pieces: readonly Buffer[]): number {
   return pieces.reduce((sum, piece) => sum + piece.length, 0);
+}
+
+function wholeRewritten(
+  body: MessageBody,
+  replace: ConstructorParameters<typeof HeaderRewriter>[0],
+): Buffer | undefined {
+  const bytes = body.whole();
+  if (bytes === undefined) return undefined;
+  const rewriter = new HeaderRewriter(replace);
+  return Buffer.concat([...rewriter.push(bytes), ...rewriter.finish()]);
 }
 
 async function* rewriteStream(

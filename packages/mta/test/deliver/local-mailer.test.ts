@@ -119,6 +119,7 @@ test("a message that cannot be read does not keep its batch out", async (t) => {
   const m = await mailer(t);
   const broken: MessageBody = {
     size: 10,
+    whole: () => undefined,
     stream: () =>
       (async function* () {
         yield Buffer.from("half");

@@ -206,6 +206,7 @@ test("a message that cannot be read to its end is not delivered, whatever the pr
   const out = join(site.root, "out");
   const body: MessageBody = {
     size: 1000,
+    whole: () => undefined,
     async *stream() {
       yield Buffer.from("Subject: x\r\n");
       throw new Error("disk gone");

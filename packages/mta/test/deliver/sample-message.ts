@@ -7,6 +7,7 @@ export function bodyOf(text: string, piece = 1000): MessageBody {
   const bytes = Buffer.from(text, "latin1");
   return {
     size: bytes.length,
+    whole: () => bytes,
     async *stream(start = 0) {
       for (let at = start; at < bytes.length; at += piece) yield bytes.subarray(at, at + piece);
     },

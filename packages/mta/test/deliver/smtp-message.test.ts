@@ -101,11 +101,12 @@ test("a server that stops reading in the middle is given three minutes", async (
 });
 
 test("a message that cannot be read to its end is never finished on the wire", async () => {
-  const cut = { size: 1000, stream: () => bodyOf("Subject: x\r\n\r\nhalf").stream() };
+  const cut = { size: 1000, whole: () => undefined, stream: () => bodyOf("Subject: x\r\n\r\nhalf").stream() };
   const short = await send({}, { ...message(), body: cut });
   assert.deepEqual(shown(short), ["deferred 451"]);
   const broken = {
     size: 1000,
+    whole: () => undefined,
     async *stream(): AsyncGenerator<Buffer> {
       yield Buffer.from("Subject: x\r\n");
       throw new Error("EIO");

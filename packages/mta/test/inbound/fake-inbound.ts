@@ -154,7 +154,7 @@ export async function startInbound(host: InboundHost = {}): Promise<InboundFixtu
         return memoryWriter(id, host, state, stored, clock);
       },
       get: () => undefined,
-      body: () => ({ size: 0, stream: async function* () {} }),
+      body: () => ({ size: 0, whole: () => undefined, stream: async function* () {} }),
       list: () => [],
       count: () => stored.length,
       due: () => [],

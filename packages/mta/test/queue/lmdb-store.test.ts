@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 
-import { existsSync, readdirSync, statSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { rm, truncate, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import test from "node:test";
@@ -10,6 +10,7 @@ import { type DfFileSystem, nodeDfFileSystem } from "../../src/queue/large-body.
 import { openQueue } from "../../src/queue/lmdb-store.ts";
 import type { QueueEntry } from "../../src/queue/queue-entry.ts";
 import { dueRowsOf } from "../../src/queue/queue-store.ts";
+import { RecentBodies } from "../../src/queue/recent-bodies.ts";
 import {
   enqueue,
   entryOf,
@@ -303,4 +304,37 @@ test("space of removed messages is used again", async (t) => {
     await store.change({ remove: [entry.id] });
   }
   assert.ok(statSync(queuePaths(site).environment).size < 4 * 1024 * 1024);
+});
+
+test("a message in one piece: kept from its commit to its end, then read from the table, and valid ever after", async (t) => {
+  const { store, site, clock } = await temporaryQueue(t);
+  const entry = await enqueue(store, {}, HEADER);
+  const kept = store.body(entry).whole();
+  assert.equal(store.body(entry).whole(), kept, "nothing is read");
+  await store.change({ update: [{ ...entry, attempts: 1 }] });
+  const read = store.body(entry).whole();
+  assert.notEqual(read, kept);
+  const others = await openQueue(site, { clock, log: listLog() });
+  await store.change({ remove: [entry.id] });
+  for (let i = 0; i < 20; i++) await enqueue(store, {}, "x".repeat(HEADER.length));
+  assert.deepEqual([String(kept), String(read)], [HEADER, HEADER]);
+  assert.equal(store.body(entry).whole(), undefined);
+  const large = await enqueue(store, {}, "y".repeat(70_000));
+  const body = store.body(large);
+  assert.equal(body.whole(), undefined);
+  assert.equal(readFileSync(body.file!, "utf8"), "y".repeat(70_000));
+  assert.equal(others.store.body(large).file, body.file);
+  await others.store.close();
+});
+
+test("the memory for what was just committed is bounded: the oldest go", () => {
+  const recent = new RecentBodies(100);
+  for (let i = 0; i < 50; i++) recent.keep(`id${i}`, Buffer.alloc(30));
+  assert.equal(recent.octets, 90);
+  assert.deepEqual(
+    [46, 47, 49].map((i) => recent.get(`id${i}`)?.length),
+    [undefined, 30, 30],
+  );
+  for (let i = 0; i < 50; i++) recent.drop(`id${i}`);
+  assert.equal(recent.octets, 0);
 });

@@ -57,6 +57,7 @@ export function bodyOf(text: string | Uint8Array): MessageBody {
   const bytes = Buffer.from(text);
   return {
     size: bytes.length,
+    whole: () => (bytes.length > 65_536 ? undefined : bytes),
     async *stream(start = 0) {
       for (let at = start; at < bytes.length; at += 65_536) yield bytes.subarray(at, at + 65_536);
     },

@@ -26,6 +26,7 @@ test("what a mailer is given is the rewritten message with its own size, from an
   const expected = TEXT.replace("joe@mail.", "joe@");
   assert.equal(String(await readBody(body)), expected);
   assert.equal(body.size, expected.length);
+  assert.equal(String(body.whole()), expected);
   for (let start = 0; start <= expected.length; start++) {
     const pieces: Buffer[] = [];
     for await (const piece of body.stream(start)) pieces.push(piece);
@@ -54,6 +55,7 @@ test("a list's sender is rewritten with the message's own", async () => {
 test("with no feature a message is not looked into", async () => {
   const body = {
     size: 10,
+    whole: () => assert.fail("read"),
     stream: (): AsyncIterable<Buffer> => {
       throw new Error("read");
     },
