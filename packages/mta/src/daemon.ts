@@ -19,6 +19,7 @@ import type { Settings } from "@mailhost/common/settings/settings";
 import { sitePath } from "@mailhost/common/site";
 import { openSiteTables } from "@mailhost/common/tables/site-tables";
 import { type ServedCertificates, serveCertificates } from "@mailhost/common/tls/served-certificates";
+import { deliveredBefore } from "./deliver/without-repeats.ts";
 import { type DeliveryEngine, engineDiffers, startEngine } from "./delivery-engine.ts";
 import { startDrac } from "./drac/drac-rpc.ts";
 import { openClientNames } from "./inbound/client-names.ts";
@@ -28,6 +29,7 @@ import { openMachineLoad, thisMachine } from "./inbound/machine-load.ts";
 import { type PortKind, SmtpListener } from "./inbound/smtp-listener.ts";
 import { interval, isLogged } from "./log/message-log.ts";
 import { countingLog, openStatistics, type Statistics } from "./log/statistics.ts";
+import { openOverload } from "./overload/overload.ts";
 import { type BoundAddress, isBoundHere } from "./own-addresses.ts";
 import { findLocalDomain, interfaceAddresses } from "./policy/local-domains.ts";
 import { policyWarnings } from "./policy/warnings.ts";
@@ -62,15 +64,22 @@ export async function start(parts: DaemonParts): Promise<Daemon> {
     });
   let accounts = accountsOf(settings);
   const queue = await openQueue(site, { clock, log });
+  const repeats = {
+    before: await deliveredBefore(site, queue.store),
+    notes: openAppendNotes(site, "handed-over", log),
+  };
   const ownAddresses = cachedInterfaces(() => clock.now());
   const bound: BoundAddress[] = [];
 
+  const overload = openOverload({ clock, log });
   const engineParts = () => ({
+    overload,
     site,
     settings,
     accounts,
     tables,
     queue,
+    repeats,
     resolve: async (address: string) => {
       const parts = recipientParts(inbound);
       const resolved = await resolveRecipient(address, parts);
@@ -125,11 +134,12 @@ export async function start(parts: DaemonParts): Promise<Daemon> {
     mailboxSize: (name) => mailboxSize(site, name),
     popauth: openPopauthSecrets(site, (fault) => log.write("error", fault.message)),
     drac: () => drac,
-    store: queue.store,
+    store: overload.watchStore(queue.store),
     submitted: (entry) => engine.runner.submitted(entry),
     runQueue: (selection) => engine.runner.runAll(selection),
     etrnTimes: new Map(),
     load: openMachineLoad({ machine: thisMachine, settings: () => settings, queueFolder: queue.folder, log }),
+    overload,
     names: openClientNames(() => engine.resolver, clock),
     resolver: () => engine.resolver,
     limits: openConnectionLimits(
@@ -224,6 +234,7 @@ export async function start(parts: DaemonParts): Promise<Daemon> {
       ]);
       await Promise.all([engine.stop(), ...[...leaving.keys()].map((old) => old.stop())]);
       await Promise.all(leaving.values());
+      repeats.notes.close();
       await queue.store.close();
       await drac?.close();
       await accounts.close();
@@ -231,6 +242,7 @@ export async function start(parts: DaemonParts): Promise<Daemon> {
       await tables.close();
       await statistics?.close();
       served.close();
+      overload.close();
     },
   };
 }

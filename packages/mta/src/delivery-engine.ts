@@ -12,8 +12,10 @@ import type { SiteTables } from "@mailhost/common/tables/site-tables";
 import { createHereMailer } from "./deliver/here-mailer.ts";
 import { openHostStatus } from "./deliver/host-status.ts";
 import { createRemoteMailer } from "./deliver/remote-mailer.ts";
+import { type RepeatParts, withoutRepeats } from "./deliver/without-repeats.ts";
 import type { Resolver } from "./dns/resolver.ts";
 import { createResolver } from "./dns/system-resolver.ts";
+import type { Overload } from "./overload/overload.ts";
 import type { ResolveLate } from "./queue/late-recipients.ts";
 import type { OpenQueue } from "./queue/lmdb-store.ts";
 import type { ResolveAddress } from "./queue/reporting.ts";
@@ -28,11 +30,15 @@ export interface EngineParts {
   readonly accounts: Accounts;
   readonly tables: SiteTables;
   readonly queue: OpenQueue;
+  /** Told how long deliveries on this host take. */
+  readonly overload: Pick<Overload, "watchMailer">;
   /** Where reports go: their recipients may be ours, or aliases. */
   readonly resolve: ResolveAddress;
   readonly resolveLate: ResolveLate;
   readonly isOurName: (name: string) => boolean;
   readonly isOurAddress: (ip: string, port: number) => boolean;
+  /** What an earlier process delivered, and where this one notes what it does. */
+  readonly repeats: Pick<RepeatParts, "before" | "notes">;
   /** As in the runner's parts. */
   readonly isTaken: (id: string) => boolean;
   readonly clock: Clock;
@@ -57,7 +63,7 @@ export function startEngine(parts: EngineParts): DeliveryEngine {
   const resolver = createResolver(settings.dns, clock);
   const { interval } = settings.queue;
   const hosts = openHostStatus(queue.hosts, { interval, remember: settings.timeouts.hostStatus, clock });
-  const local = createHereMailer({
+  const here = createHereMailer({
     settings,
     site,
     accounts,
@@ -71,7 +77,7 @@ export function startEngine(parts: EngineParts): DeliveryEngine {
     clock,
     log,
   });
-  const remote = createRemoteMailer({
+  const elsewhere = createRemoteMailer({
     settings,
     resolver,
     hosts,
@@ -81,9 +87,12 @@ export function startEngine(parts: EngineParts): DeliveryEngine {
     clock,
     log,
   });
+  const repeats = { ...parts.repeats, log };
+  const local = withoutRepeats(here, { ...repeats, notesMailboxes: settings.local.mailer === "mbox" });
+  const remote = withoutRepeats(elsewhere, { ...repeats, notesMailboxes: false });
   const runner = startRunner({
     store: queue.store,
-    local,
+    local: parts.overload.watchMailer(local),
     remote,
     rewriting: createRewriting({ settings, tables: parts.tables, isOurName: parts.isOurName, clock }),
     settings,

@@ -10,6 +10,7 @@ import type { LoginGuard } from "@mailhost/common/login/login-guard";
 import type { Settings } from "@mailhost/common/settings/settings";
 import type { SiteTables } from "@mailhost/common/tables/site-tables";
 import type { Resolver } from "../dns/resolver.ts";
+import type { Overload } from "../overload/overload.ts";
 import { hostPolicyFacts } from "../policy/host-facts.ts";
 import type { PolicyFacts } from "../policy/policy-facts.ts";
 import type { QueueEntry } from "../queue/queue-entry.ts";
@@ -43,6 +44,8 @@ export interface InboundParts {
   runQueue?(selection: QueueSelection): void;
   /** Absent: the machine is idle and has room. */
   readonly load?: MachineLoad;
+  /** Refuses what is too much; absent: nothing is. */
+  readonly overload?: Overload;
   /** When ETRN last ran the queue, by node. */
   readonly etrnTimes?: EtrnTimes;
   /** Told of each message that has just become durable. */

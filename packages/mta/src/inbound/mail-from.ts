@@ -4,6 +4,7 @@
  */
 import { splitAddress } from "@mailhost/common/address";
 import type { SmtpReply } from "@mailhost/common/errors";
+import type { PolicyFacts } from "../policy/policy-facts.ts";
 import { clientIsTrustedNetwork, decideSender, type Verdict } from "../policy/relay-decision.ts";
 import { reply, replyAbout } from "../policy/reply.ts";
 import { domainToResolve } from "../policy/sender-decision.ts";
@@ -46,6 +47,11 @@ export async function mailFrom(session: SmtpSession, argument: string): Promise<
     session.reply(read.reply);
     return;
   }
+  const busy = await busyRefusal(session, facts);
+  if (busy !== undefined) {
+    session.reply(busy);
+    return;
+  }
   const full = await session.inbound.load?.diskRefusal(read.value.announcedSize ?? 0);
   if (full !== undefined) {
     session.reply(full);
@@ -82,6 +88,19 @@ export async function mailFrom(session: SmtpSession, argument: string): Promise<
   session.sender = { given: address, ...(domain === undefined ? {} : { domain }) };
   session.transaction = transaction;
   session.reply(replyAbout(address, 250, "2.1.0", "Sender ok"));
+}
+
+/** The refusal of a message while there is too much mail; our own networks and whoever submits are refused last. */
+async function busyRefusal(session: SmtpSession, facts: PolicyFacts): Promise<SmtpReply | undefined> {
+  const { overload } = session.inbound;
+  const { client, listener } = session;
+  const isOurs = () =>
+    listener.kind !== "smtp" ||
+    client.auth !== undefined ||
+    clientIsTrustedNetwork(client, facts) !== undefined;
+  const refusal = overload?.refusesMail(isOurs);
+  if (refusal === undefined) await overload?.slowDown();
+  return refusal;
 }
 
 /**

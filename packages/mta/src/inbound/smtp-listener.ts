@@ -3,7 +3,7 @@
  */
 import type { Socket } from "node:net";
 import type { SecureContext, TLSSocket } from "node:tls";
-import { messageOf } from "@mailhost/common/errors";
+import { messageOf, type SmtpReply } from "@mailhost/common/errors";
 import { normalizeIp, writtenIp } from "@mailhost/common/ip-address";
 import type { Settings } from "@mailhost/common/settings/settings";
 import type { ServedCertificates } from "@mailhost/common/tls/served-certificates";
@@ -11,6 +11,7 @@ import { beginHandshake } from "@mailhost/common/tls/server-handshake";
 import { SMTPServer, type SMTPServerOptions } from "smtp-server";
 import type { SMTPConnectionOptions } from "smtp-server/lib/smtp-connection.js";
 import { counted } from "../log/statistics.ts";
+import { TurnedAway } from "../overload/turn-away.ts";
 import { clientIsTrustedNetwork } from "../policy/relay-decision.ts";
 import { type InboundParts, policyFacts } from "./inbound-parts.ts";
 import { SmtpSession } from "./smtp-session.ts";
@@ -32,6 +33,7 @@ export class SmtpListener extends SMTPServer {
   readonly #certificates: Certificates;
   /** Handshakes under way on a port that begins with one, by address: they have no session yet. */
   readonly #handshakes = new Map<string, number>();
+  readonly #turnedAway: TurnedAway;
   #full = false;
   /** No new transactions: the daemon stops. */
   draining = false;
@@ -41,6 +43,7 @@ export class SmtpListener extends SMTPServer {
     this.kind = kind;
     this.inbound = inbound;
     this.#certificates = certificates;
+    this.#turnedAway = new TurnedAway(inbound.clock);
     this.secureContext = new PresentContext(certificates);
     this.on("error", (error: Error) => {
       inbound.log.write("info", `${kind}: ${messageOf(error)}`);
@@ -86,11 +89,19 @@ export class SmtpListener extends SMTPServer {
     this.draining = true;
     const closed = new Promise<void>((done) => this.close(() => done()));
     for (const connection of this.connections) (connection as SmtpSession).drain();
+    this.#turnedAway.close();
     await closed;
   }
 
   override connect(socket: Socket, socketOptions?: SMTPConnectionOptions | null): void {
     counted(this.inbound.log, { what: "connection" });
+    const ip = normalizeIp(socketOptions?.remoteAddress ?? socket.remoteAddress ?? "") ?? "";
+    const busy = this.#tooBusy(ip);
+    if (busy !== undefined) {
+      counted(this.inbound.log, { what: "refused connection" });
+      this.#turnedAway.turnAway(socket, `${busy.code} ${busy.enhanced} ${this.options.name} ${busy.text}`);
+      return;
+    }
     const session = new SmtpSession(this, socket, socketOptions);
     this.connections.add(session);
     session.on("error", (error: Error) => {
@@ -118,6 +129,11 @@ export class SmtpListener extends SMTPServer {
     const ip = normalizeIp(socket.remoteAddress ?? "") ?? "";
     const under = this.#handshakes.get(ip) ?? 0;
     const { maxConnectionsPerClient } = this.inbound.settings().smtp;
+    // A refusal would have to be said after the handshake, which is what costs most.
+    if (this.#tooBusy(ip) !== undefined) {
+      socket.destroy();
+      return;
+    }
     if (!this.#certificates.any() || (under >= maxConnectionsPerClient && this.#isCounted(ip))) {
       socket.destroy();
       return;
@@ -133,6 +149,12 @@ export class SmtpListener extends SMTPServer {
       logFailedHandshake(log, `[${writtenIp(ip)}]`, result.reason);
       this._pendingSockets.delete(socket);
     });
+  }
+
+  /** The refusal of a connection while there is too much to do; on the ports where mail is submitted it comes last. */
+  #tooBusy(ip: string): SmtpReply | undefined {
+    const { overload } = this.inbound;
+    return overload?.refusesConnection(() => this.kind !== "smtp" || !this.#isCounted(ip));
   }
 
   /** Whether a client's connections are counted: those of our own networks are not. */
