@@ -10,6 +10,8 @@ const CR = 0x0d;
 const LF = 0x0a;
 const DOT = 0x2e;
 const SPACE = 0x20;
+/** Runs up to this are copied octet by octet: a call costs more. */
+const SHORT_RUN = 32;
 
 /** Encodes one message, piece by piece, cut anywhere. */
 export class DataEncoder {
@@ -17,34 +19,59 @@ export class DataEncoder {
   /** The last octet was a CR that is not written yet: the next one decides what it is. */
   #heldCr = false;
 
-  /** The next piece, encoded. */
+  /** The next piece, encoded: the very piece where nothing in it changes, which is how nearly all mail goes. */
   push(chunk: Buffer): Buffer {
-    // Each octet becomes two at most; a held CR adds one.
-    const out = Buffer.allocUnsafe(2 * chunk.length + 2);
-    let length = 0;
-    let atLineStart = this.#atLineStart;
-    let heldCr = this.#heldCr;
-    for (const octet of chunk) {
-      if (octet === LF) {
-        out[length++] = CR;
-        out[length++] = LF;
-        atLineStart = true;
-        heldCr = false;
+    if (chunk.length === 0) return chunk;
+    const out = new Runs(chunk);
+    let at = 0;
+    if (this.#heldCr) {
+      if (chunk[0] === LF) {
+        out.put(CR, LF);
+        at = 1;
+        this.#atLineStart = true;
+      } else {
+        out.put(SPACE);
+        this.#atLineStart = false;
+      }
+      out.skipTo(at);
+    }
+    if (this.#atLineStart && chunk[at] === DOT) out.put(DOT);
+    return this.#lines(chunk, at, out);
+  }
+
+  /** Goes from line end to line end; what lies between is not looked at in script. */
+  #lines(chunk: Buffer, start: number, out: Runs): Buffer {
+    let at = start;
+    let cr = chunk.indexOf(CR, at);
+    let lf = chunk.indexOf(LF, at);
+    while (cr >= 0 || lf >= 0) {
+      if (cr >= 0 && (lf < 0 || cr < lf - 1)) {
+        // A lone CR, unless it is the last octet.
+        out.runTo(cr);
+        at = cr + 1;
+        out.skipTo(at);
+        if (at === chunk.length) break;
+        out.put(SPACE);
+        cr = chunk.indexOf(CR, at);
         continue;
       }
-      if (heldCr) {
-        out[length++] = SPACE;
-        atLineStart = false;
+      at = lf + 1;
+      if (cr === lf - 1 && cr >= 0) cr = chunk.indexOf(CR, at);
+      else {
+        out.runTo(lf);
+        out.put(CR, LF);
+        out.skipTo(at);
       }
-      heldCr = octet === CR;
-      if (heldCr) continue;
-      if (octet === DOT && atLineStart) out[length++] = DOT;
-      out[length++] = octet;
-      atLineStart = false;
+      if (chunk[at] === DOT) {
+        out.runTo(at);
+        out.put(DOT);
+      }
+      lf = chunk.indexOf(LF, at);
     }
-    this.#atLineStart = atLineStart;
-    this.#heldCr = heldCr;
-    return out.subarray(0, length);
+    const last = chunk[chunk.length - 1];
+    this.#heldCr = last === CR;
+    this.#atLineStart = last === LF;
+    return out.result();
   }
 
   /** What ends the message: its last line's end if it has none, and the line with the dot. */
@@ -52,5 +79,49 @@ export class DataEncoder {
     const space = this.#heldCr ? " " : "";
     const lineEnd = this.#atLineStart && !this.#heldCr ? "" : "\r\n";
     return Buffer.from(`${space}${lineEnd}.\r\n`, "latin1");
+  }
+}
+
+/** Runs of a piece and octets between them; copies nothing as long as there are none. */
+class Runs {
+  readonly #input: Buffer;
+  #out: Buffer | undefined;
+  #length = 0;
+  #from = 0;
+
+  constructor(input: Buffer) {
+    this.#input = input;
+  }
+
+  /** Takes the input up to a place. */
+  runTo(to: number): void {
+    const from = this.#from;
+    if (to === from) return;
+    const out = this.#copy();
+    if (to - from > SHORT_RUN) this.#length += this.#input.copy(out, this.#length, from, to);
+    else for (let at = from; at < to; at++) out[this.#length++] = this.#input[at]!;
+    this.#from = to;
+  }
+
+  /** Leaves the input out up to a place. */
+  skipTo(at: number): void {
+    this.#from = at;
+  }
+
+  put(...octets: number[]): void {
+    const out = this.#copy();
+    for (const octet of octets) out[this.#length++] = octet;
+  }
+
+  result(): Buffer {
+    if (this.#out === undefined && this.#from === 0) return this.#input;
+    this.runTo(this.#input.length);
+    return this.#copy().subarray(0, this.#length);
+  }
+
+  /** Each octet becomes two at most; a held CR adds one. */
+  #copy(): Buffer {
+    this.#out ??= Buffer.allocUnsafe(2 * this.#input.length + 2);
+    return this.#out;
   }
 }
