@@ -10,8 +10,10 @@ import type { SmtpConnection } from "./smtp-connection.ts";
 
 /** How long a connection is kept for the next message (ms). */
 const IDLE_TIME = 2_000;
-/** Connections of one destination kept like that. */
-const MOST_IDLE = 2;
+/** Connections of one destination that are kept in any case; as many as it may have, while there are few in all. */
+const ALWAYS_IDLE = 2;
+/** Connections kept of all destinations up to which one keeps more than that. */
+const FEW_IDLE = 100;
 /** Messages through one connection; some servers take no more. */
 const MOST_SERVED = 100;
 
@@ -49,6 +51,8 @@ export class RemoteConnections {
   readonly #clock: Clock;
   readonly #destinations = new Map<string, Destination>();
   readonly #leaving = new Set<Promise<void>>();
+  /** Connections of all destinations that nobody uses now. */
+  #idle = 0;
 
   /** @param limit connections at once to one destination */
   constructor(limit: number, clock: Clock) {
@@ -75,6 +79,7 @@ export class RemoteConnections {
   async close(): Promise<void> {
     for (const [key, destination] of this.#destinations) {
       for (const { connection, timer } of destination.idle.splice(0)) {
+        this.#idle--;
         timer.cancel();
         this.#leave(connection);
       }
@@ -120,10 +125,12 @@ export class RemoteConnections {
     }
   }
 
+  /** The one that was used last: those that a burst needed and the rest does not come to their end. */
   #takeIdle(destination: Destination): SmtpConnection | undefined {
     for (;;) {
-      const idle = destination.idle.shift();
+      const idle = destination.idle.pop();
       if (idle === undefined) return undefined;
+      this.#idle--;
       idle.timer.cancel();
       if (!idle.connection.disturbed) return idle.connection;
       idle.connection.destroy();
@@ -135,7 +142,8 @@ export class RemoteConnections {
       connection.destroy();
       return;
     }
-    if (connection.served >= MOST_SERVED || destination.idle.length >= MOST_IDLE) {
+    const most = this.#idle < FEW_IDLE ? this.#limit : ALWAYS_IDLE;
+    if (connection.served >= MOST_SERVED || destination.idle.length >= most) {
       this.#leave(connection);
       return;
     }
@@ -143,11 +151,13 @@ export class RemoteConnections {
       const at = destination.idle.indexOf(idle);
       if (at < 0) return;
       destination.idle.splice(at, 1);
+      this.#idle--;
       this.#leave(connection);
       this.#forgetUnused(key, destination);
     });
     const idle: IdleConnection = { connection, timer };
     destination.idle.push(idle);
+    this.#idle++;
   }
 
   /** Takes leave without holding anybody up; {@link close} waits for it. */

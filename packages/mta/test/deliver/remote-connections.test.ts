@@ -56,6 +56,27 @@ test("a connection serves the next message, and is given up after two seconds", 
   assert.equal(peer.connections, 2);
 });
 
+test("the connections of a burst serve the next one, and those that are not needed any more end", async () => {
+  const peer = await peerAt("mx1.example");
+  await deliver(["first@one.example"]);
+  const burst = async (name: string) => {
+    const outcomes = await Promise.all(
+      Array.from({ length: 8 }, (_, i) => deliver([`${name}${i}@one.example`])),
+    );
+    assert.ok(outcomes.every(([outcome]) => outcome?.kind === "delivered"));
+  };
+  await burst("a");
+  assert.equal(peer.connections, 8);
+  await burst("b");
+  assert.equal(peer.connections, 8, "all of them are there still");
+  await clock.advance(1_500);
+  await deliver(["later@one.example"]);
+  await clock.advance(1_000);
+  await until(() => peer.open === 1);
+  await deliver(["last@one.example"]);
+  assert.equal(peer.connections, 8, "the one that was used last goes on");
+});
+
 test("an idle connection that the other side gives up costs nothing", async () => {
   const peer = await peerAt("mx1.example", {
     answer: (line, all) =>
