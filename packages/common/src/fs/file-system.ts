@@ -10,6 +10,8 @@ import { lstat, mkdir, open, readdir, rename, rmdir, stat, unlink } from "node:f
 
 /** A dozen file calls. Each rejects with Node's error and its errno code. */
 export interface FileSystem {
+  /** Whether the calls are made at once, while the caller waits; see sync-file-system.ts. */
+  readonly synchronous?: boolean;
   /** open(2); `flags` are those of `fs.constants`. */
   open(path: string, flags: number, mode?: number): Promise<FileHandle>;
   stat(path: string): Promise<Stats>;

@@ -17,10 +17,11 @@ import { journalIsEmpty } from "./journal.ts";
 import { tryKernelLock } from "./kernel-lock.ts";
 import {
   disownDirectory,
-  hasUnfinishedChange,
   isOwnDirectory,
+  leavesUnfinished,
   lockDirectoryCalls,
   ownDirectory,
+  syncLockDirectoryCalls,
 } from "./lock-directory.ts";
 import type { MailboxPaths } from "./mailboxes.ts";
 import { isStillAt, openMbox } from "./open-mbox.ts";
@@ -64,7 +65,7 @@ export async function takeDotlock(paths: MailboxPaths, parts: DotlockParts): Pro
       lockfilePath: paths.lock,
       realpath: false,
       retries: 0,
-      fs: lockDirectoryCalls,
+      fs: fileSystem.synchronous === true ? syncLockDirectoryCalls : lockDirectoryCalls,
       stale: Number.POSITIVE_INFINITY,
       update: RENEWAL,
       onCompromised: (error) => {
@@ -73,10 +74,10 @@ export async function takeDotlock(paths: MailboxPaths, parts: DotlockParts): Pro
     });
   } catch (error) {
     if (errnoOf(error) === "ELOCKED") return undefined;
+    disownDirectory(paths.lock);
     throw error;
   }
-  const made = await look(fileSystem, paths.lock);
-  if (made !== undefined) ownDirectory(paths.lock, made, paths.journal);
+  ownDirectory(paths.lock, paths.journal);
   const isOurs = async () => {
     const now = await look(fileSystem, paths.lock);
     return now !== undefined && isOwnDirectory(paths.lock, now);
@@ -90,14 +91,13 @@ export async function takeDotlock(paths: MailboxPaths, parts: DotlockParts): Pro
         await giveUp().catch(async (error: unknown) => {
           // Touched by somebody, so that the library let go of it; the directory is ours all the same.
           if (errnoOf(error) !== "ERELEASED" && errnoOf(error) !== "ENOTACQUIRED") throw error;
-          if (!hasUnfinishedChange(paths.lock) && (await isOurs())) await fileSystem.rmdir(paths.lock);
+          if (!leavesUnfinished(paths.lock) && (await isOurs())) await fileSystem.rmdir(paths.lock);
         });
-        if (hasUnfinishedChange(paths.lock))
-          log.write("warn", `${paths.lock}: stays until a change that failed half way is finished`);
       } catch (error) {
         log.write("error", `${paths.lock}: can not be removed: ${messageOf(error)}`);
       } finally {
-        disownDirectory(paths.lock);
+        if (disownDirectory(paths.lock))
+          log.write("warn", `${paths.lock}: stays until a change that failed half way is finished`);
       }
     },
   };
@@ -107,7 +107,7 @@ export async function takeDotlock(paths: MailboxPaths, parts: DotlockParts): Pro
  * Keeps a process alive that meets its file size limit (setrlimit(2), RLIMIT_FSIZE): the write fails with EFBIG and the
  * append is undone. Node ignores the signal, but proper-lockfile ends the process at every signal that it alone hears.
  */
-function surviveFileSizeLimit(): void {
+export function surviveFileSizeLimit(): void {
   if (!process.listeners("SIGXFSZ").includes(carryOn)) process.on("SIGXFSZ", carryOn);
 }
 

@@ -122,7 +122,7 @@ async function tryLock(
   const create = options.create === true ? mode : undefined;
   const parts: DotlockParts = { fileSystem, clock, log };
   if (create === undefined && !(await exists(fileSystem, paths.mbox))) return "no mbox";
-  if (create !== undefined && paths.folder !== undefined) await makeMailboxFolder(paths.folder);
+  if (create !== undefined && paths.folder !== undefined) await makeMailboxFolder(paths.folder, fileSystem);
   const take = () => (options.dotlock === "if possible" ? dotlockIfPossible : takeDotlock)(paths, parts);
   let dotlock = await take();
   if (dotlock === undefined) {

@@ -4,10 +4,11 @@
  * A mailbox's name is the account's name in lower case: `alice`, or `alice@a.example`, which is `a.example/alice` in the spool
  * and one name elsewhere.
  */
-import { chmod, lstat, mkdir, stat } from "node:fs/promises";
+import type { Stats } from "node:fs";
+import { chmod, mkdir, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { errnoOf } from "../errors.ts";
-import { nodeFileSystem } from "../fs/file-system.ts";
+import { type FileSystem, nodeFileSystem } from "../fs/file-system.ts";
 import { syncFolder } from "../fs/whole-io.ts";
 import type { Site } from "../site.ts";
 import { mailboxNameFault } from "./mailbox-name.ts";
@@ -60,16 +61,16 @@ export function mailboxPaths(site: Site, name: string): MailboxPaths {
  * @throws MboxError (`not-a-file`) when something else has its name, or when in a spool in which everybody may make files
  *   somebody else has made it; errors of the system
  */
-export async function makeMailboxFolder(folder: string): Promise<void> {
+export async function makeMailboxFolder(folder: string, fileSystem: FileSystem): Promise<void> {
+  if (await isFolder(folder, fileSystem)) return;
   const parent = dirname(folder);
   try {
     await mkdir(folder);
   } catch (error) {
     const errno = errnoOf(error);
-    if (errno === "EEXIST") return checkFolder(folder);
-    if (errno !== "ENOENT") throw error;
-    await makeMailboxFolder(parent);
-    await makeMailboxFolder(folder);
+    if (errno !== "ENOENT" && errno !== "EEXIST") throw error;
+    if (errno === "ENOENT") await makeMailboxFolder(parent, fileSystem);
+    await makeMailboxFolder(folder, fileSystem);
     return;
   }
   // The umask may have taken permissions away; a set-gid bit of the spool gives it its group.
@@ -79,14 +80,22 @@ export async function makeMailboxFolder(folder: string): Promise<void> {
 
 const OTHERS_WRITE = 0o002;
 
-async function checkFolder(folder: string): Promise<void> {
-  const found = await lstat(folder);
+/** Whether it is there, and is what it should be. */
+async function isFolder(folder: string, fileSystem: FileSystem): Promise<boolean> {
+  let found: Stats;
+  try {
+    found = await fileSystem.lstat(folder);
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT") return false;
+    throw error;
+  }
   if (!found.isDirectory()) {
     const reason = "is no folder, and mailboxes are to lie in one of this name";
     throw new MboxError("not-a-file", folder, reason);
   }
-  const above = await stat(dirname(folder));
-  if ((above.mode & OTHERS_WRITE) === 0 || [0, above.uid, process.geteuid?.()].includes(found.uid)) return;
+  const above = await fileSystem.stat(dirname(folder));
+  if ((above.mode & OTHERS_WRITE) === 0 || [0, above.uid, process.geteuid?.()].includes(found.uid))
+    return true;
   throw new MboxError("not-a-file", folder, `belongs to user id ${found.uid}, who would have the mail in it`);
 }
 

@@ -20,6 +20,23 @@ export function encodedBound(length: number): number {
   return length + Math.ceil(length / FROM.length) + FROM.length + 2;
 }
 
+/** Fewer bytes than this are not worth making text of. */
+const WORTH_IT = 128;
+
+/**
+ * Whole lines as an mbox holds them, a character a byte, by what the engine does natively: a tenth of the time of a loop over the
+ * bytes.
+ *
+ * @returns undefined when a CR stands before a CR LF
+ */
+function storedLines(text: string): string | undefined {
+  if (text.includes("\r\r")) return undefined;
+  const lines = text.replace(/\r\n/g, "\n");
+  if (!lines.includes("From ")) return lines;
+  const quoted = lines.replace(/\n(?=>*From )/g, "\n>");
+  return /^>*From /.test(quoted) ? `>${quoted}` : quoted;
+}
+
 /** The state of one message on its way into the mbox. */
 export class MboxEncoder {
   /** A CR was seen and its LF may follow. */
@@ -38,6 +55,25 @@ export class MboxEncoder {
    * @returns the offset behind the last byte written
    */
   encode(chunk: Buffer, out: Buffer, at: number): number {
+    // The line that has begun, then all whole lines at once, then the one that goes on in the next chunk.
+    const begun = this.#isAtStart ? 0 : chunk.indexOf(LF) + 1;
+    const end = chunk.lastIndexOf(LF) + 1;
+    if (end - begun < WORTH_IT) return this.#encodeBytes(chunk, out, at);
+    at = this.#encodeBytes(chunk.subarray(0, begun), out, at);
+    const lines = storedLines(chunk.toString("latin1", begun, end));
+    if (lines === undefined) return this.#encodeBytes(chunk.subarray(begun), out, at);
+    at += out.write(lines, at, "latin1");
+    this.#fresh = true;
+    return this.#encodeBytes(chunk.subarray(end), out, at);
+  }
+
+  /** Nothing of the line that comes has been seen, unless it is some `>`. */
+  get #isAtStart(): boolean {
+    return this.#matched === 0 && !this.#cr;
+  }
+
+  /** Byte by byte, at any split. */
+  #encodeBytes(chunk: Buffer, out: Buffer, at: number): number {
     let cr = this.#cr;
     let twice = this.#twice;
     let matched = this.#matched;
