@@ -14,6 +14,7 @@ import { type DracTable, openDracTable } from "@mailhost/common/drac/drac-table"
 import { messageOf } from "@mailhost/common/errors";
 import { banExemption } from "@mailhost/common/login/ban-exemption";
 import { openLoginGuard } from "@mailhost/common/login/open-login-guard";
+import { openAppendNotes } from "@mailhost/common/mbox/append-notes";
 import { mailboxSize } from "@mailhost/common/quota/mailbox-size";
 import type { Settings } from "@mailhost/common/settings/settings";
 import { sitePath } from "@mailhost/common/site";

@@ -6,11 +6,13 @@
  * length while the lock is still held; should that fail too, the journal keeps what it says and whoever locks next
  * cuts (replay.ts).
  */
+import { randomBytes } from "node:crypto";
 import type { FileHandle } from "node:fs/promises";
 import { crc32 } from "node:zlib";
 import { messageOf } from "../errors.ts";
 import { readWhole, writeWhole } from "../fs/whole-io.ts";
 import { announceChunk, CHUNK_HEAD, LARGEST_CHUNK } from "./append-journal.ts";
+import { type AppendNotes, voidNote } from "./append-notes.ts";
 import { messageHead } from "./from-line.ts";
 import type { AppendRecord } from "./journal.ts";
 import { openJournal, subjectOf } from "./journal.ts";
@@ -25,6 +27,10 @@ export interface MboxMessage {
   readonly sender: string;
   /** Milliseconds since 1970; the date of the `From ` line. */
   readonly receivedAt: number;
+  /** What is noted of it when it is in the mailbox; see append-notes.ts. */
+  readonly note?: string;
+  /** The message, where it is in memory; undefined: it comes in a stream. */
+  whole?(): Buffer | undefined;
   /** The message in chunks of any size, lines ending in CR LF. */
   stream(): AsyncIterable<Buffer>;
 }
@@ -36,15 +42,20 @@ const LINE_END = Buffer.from("\n");
 /**
  * Appends `messages` in their order.
  *
+ * @param notes where it is noted that they are there, in the moment in which they are
  * @throws MboxError; the mbox then has its old length
  */
-export async function appendMessages(box: LockedMailbox, messages: readonly MboxMessage[]): Promise<void> {
+export async function appendMessages(
+  box: LockedMailbox,
+  messages: readonly MboxMessage[],
+  notes?: AppendNotes,
+): Promise<void> {
   if (messages.length === 0) return;
   try {
     const journal = await openJournal(box.fileSystem, box.paths.journal);
     try {
       if ((await journal.stat()).size > 0) await replayJournal(box);
-      await appendWith(box, journal, messages);
+      await appendWith(box, journal, messages, notes);
     } finally {
       await journal.close();
     }
@@ -57,20 +68,33 @@ async function appendWith(
   box: LockedMailbox,
   journal: FileHandle,
   messages: readonly MboxMessage[],
+  notes: AppendNotes | undefined,
 ): Promise<void> {
   const { file } = box;
   const stat = await file.stat();
   const { size: length } = stat;
+  const batchId = notes === undefined ? undefined : newBatchId();
+  let noted: string | undefined;
   try {
     const separator = await missingSeparator(file, length);
-    const plan = { ...subjectOf(stat), length, separator: separator.length };
+    const named = batchId === undefined ? {} : { batch: batchId };
+    const plan = { ...subjectOf(stat), length, separator: separator.length, ...named };
     const batch = new Batch(file, journal, plan);
-    await batch.put(separator);
-    await writeMessages(batch, messages, box.paths.mbox);
+    try {
+      await batch.put(separator);
+      await writeMessages(batch, messages, box.paths.mbox);
+    } finally {
+      batch.end();
+    }
     await file.datasync();
+    if (batchId !== undefined) {
+      noted = batchId;
+      const letters = messages.flatMap(({ note }) => (note === undefined ? [] : [note]));
+      notes?.add(letters, { mailbox: box.paths.name, id: batchId });
+    }
     await journal.truncate(0);
   } catch (error) {
-    await cutBack(file, journal, length).catch((failure: unknown) => {
+    await cutBack(box, journal, length, noted).catch((failure: unknown) => {
       box.log.write(
         "error",
         `${box.paths.mbox}: can not be cut back to ${length} bytes yet: ${messageOf(failure)}`,
@@ -81,17 +105,35 @@ async function appendWith(
 }
 
 /** Gives the mbox its old length. Until that is certain the journal keeps its word, and the next to lock sees to it. */
-async function cutBack(file: FileHandle, journal: FileHandle, length: number): Promise<void> {
+async function cutBack(
+  { file, paths }: LockedMailbox,
+  journal: FileHandle,
+  length: number,
+  noted: string | undefined,
+): Promise<void> {
+  if (noted !== undefined) voidNote(paths.journal, noted);
   await file.truncate(length);
   await file.sync();
   await journal.truncate(0);
 }
 
+/** Names of batches are told apart by what the process drew once, and by their numbers. */
+function newBatchId(): string {
+  processName ??= randomBytes(9).toString("base64url");
+  batches += 1;
+  return `${processName}${batches.toString(36)}`;
+}
+
+let processName: string | undefined;
+let batches = 0;
+
 async function writeMessages(batch: Batch, messages: readonly MboxMessage[], path: string): Promise<void> {
   for (const message of messages) {
     await batch.put(messageHead(message.sender, message.receivedAt));
     const encoder = new MboxEncoder();
-    for await (const chunk of readable(message, path)) await batch.encode(encoder, chunk);
+    const whole = message.whole?.();
+    if (whole !== undefined) await batch.encode(encoder, whole);
+    else for await (const chunk of readable(message, path)) await batch.encode(encoder, chunk);
     await batch.finish(encoder);
     await batch.put(LINE_END);
   }
@@ -120,19 +162,26 @@ export async function missingSeparator(file: FileHandle, length: number): Promis
 /** What all announcements of a batch have in common. */
 type Plan = Omit<AppendRecord, "kind" | "start" | "bytes" | "before">;
 
+/** Room for an announcement and the bytes of one write, kept for the next batch: making it anew costs more than filling it. */
+const buffers: Buffer[] = [];
+/** So many are kept. */
+const BUFFERS_KEPT = 4;
+
 /** Bytes on their way to the end of the file, gathered into large writes. */
 class Batch {
   readonly #file: FileHandle;
   readonly #journal: FileHandle;
   readonly #plan: Plan;
   /** Room for the announcement, then the bytes. */
-  readonly #buffer = Buffer.allocUnsafe(CHUNK_HEAD + LARGEST_CHUNK);
+  readonly #buffer = buffers.pop() ?? Buffer.allocUnsafeSlow(CHUNK_HEAD + LARGEST_CHUNK);
   readonly #bytes = this.#buffer.subarray(CHUNK_HEAD);
   #used = 0;
   #position: number;
   #writes = 0;
-  /** CRC-32 of what has been written. */
+  /** CRC-32 of what has been written, but for the last write. */
   #sum = 0;
+  /** So many of the bytes are those of the last write. */
+  #written = 0;
 
   constructor(file: FileHandle, journal: FileHandle, plan: Plan) {
     this.#file = file;
@@ -142,20 +191,20 @@ class Batch {
   }
 
   async put(bytes: Buffer): Promise<void> {
-    if (this.#used + bytes.length > LARGEST_CHUNK) await this.flush();
+    await this.#makeRoom(bytes.length);
     this.#used += bytes.copy(this.#bytes, this.#used);
   }
 
   async encode(encoder: MboxEncoder, chunk: Buffer): Promise<void> {
     for (let from = 0; from < chunk.length; from += SLICE) {
       const slice = chunk.subarray(from, from + SLICE);
-      if (this.#used + encodedBound(slice.length) > LARGEST_CHUNK) await this.flush();
+      await this.#makeRoom(encodedBound(slice.length));
       this.#used = encoder.encode(slice, this.#bytes, this.#used);
     }
   }
 
   async finish(encoder: MboxEncoder): Promise<void> {
-    if (this.#used + encodedBound(0) > LARGEST_CHUNK) await this.flush();
+    await this.#makeRoom(encodedBound(0));
     this.#used = encoder.finish(this.#bytes, this.#used);
   }
 
@@ -170,8 +219,21 @@ class Batch {
       this.#buffer.subarray(0, CHUNK_HEAD + bytes.length),
     );
     await writeWhole(this.#file, bytes, start);
-    this.#sum = crc32(bytes, this.#sum);
     this.#position += bytes.length;
+    this.#written = bytes.length;
     this.#used = 0;
+  }
+
+  /** Gives the buffer back, once nothing is being written from it. */
+  end(): void {
+    if (buffers.length < BUFFERS_KEPT) buffers.push(this.#buffer);
+  }
+
+  /** Room for so many bytes. Most batches are one write, whose sum nobody asks for. */
+  async #makeRoom(bytes: number): Promise<void> {
+    if (this.#used + bytes > LARGEST_CHUNK) await this.flush();
+    if (this.#written === 0) return;
+    this.#sum = crc32(this.#bytes.subarray(0, this.#written), this.#sum);
+    this.#written = 0;
   }
 }

@@ -17,6 +17,7 @@ import { syncFolder } from "../fs/whole-io.ts";
 import type { Log } from "../log/log.ts";
 import type { Announced } from "./append-journal.ts";
 import { endOfOurs, lastChunk } from "./append-journal.ts";
+import { voidNote } from "./append-notes.ts";
 import type { JournalRecord, RemoveRecord } from "./journal.ts";
 import { bootId, journalIsEmpty, openJournal, readFrame, speaksOf } from "./journal.ts";
 import type { MailboxPaths } from "./mailboxes.ts";
@@ -106,6 +107,8 @@ async function replay(box: ReplayedMailbox, journal: FileHandle): Promise<Replay
   const sameBoot = record.boot !== "" && record.boot === bootId();
   if (append !== undefined && !sameBoot)
     return "the system went down during or after an append, left as it is";
+  // Before anything is taken out: whatever is made of the batch now or later, nobody is to believe that it is there.
+  if (append?.record.batch !== undefined) voidNote(box.paths.journal, append.record.batch);
   if (!speaksOf(record, stat)) return { about: record.inode, born: record.born ?? 0 };
   if (append !== undefined) return await undoAppend(box.file, journal, append, stat.size);
   if (record.kind === "replace") return await replayReplacement(box.file, journal, record);

@@ -11,6 +11,7 @@ import type { Clock } from "@mailhost/common/clock";
 import { messageOf, type SmtpReply } from "@mailhost/common/errors";
 import type { Log } from "@mailhost/common/log/log";
 import { appendMessages, type MboxMessage } from "@mailhost/common/mbox/append";
+import { type AppendNotes, openAppendNotes } from "@mailhost/common/mbox/append-notes";
 import { type LockedMailbox, lockMailbox } from "@mailhost/common/mbox/lock";
 import { type MailboxPaths, mailboxPaths } from "@mailhost/common/mbox/mailboxes";
 import { asMboxError, MboxError, type MboxFault } from "@mailhost/common/mbox/mbox-error";
@@ -22,6 +23,7 @@ import { type MailboxQuota, refusalsFor } from "./mailbox-quota.ts";
 import type { Attempt, Mailer } from "./mailer.ts";
 import type { Outcome } from "./outcome.ts";
 import { forgetWarning, warnOwner } from "./quota-warning.ts";
+import { letterName, mailboxPlace } from "./without-repeats.ts";
 
 /** What the mailer works with. */
 export interface LocalMailerParts {
@@ -37,7 +39,7 @@ export interface LocalMailerParts {
 
 /** One message for one mailbox. */
 interface Letter {
-  readonly entry: Pick<QueueEntry, "receivedAt">;
+  readonly entry: Pick<QueueEntry, "id" | "receivedAt">;
   /** Envelope sender: the message's, or the owner of the list that led here. */
   readonly sender: string;
   readonly body: MessageBody;
@@ -46,7 +48,9 @@ interface Letter {
 const MAILER = "local";
 
 /** Makes the mailer. */
-export function createLocalMailer(parts: LocalMailerParts): Mailer {
+export function createLocalMailer(given: LocalMailerParts): Mailer {
+  const notes = openAppendNotes(given.site, "appended", given.log);
+  const parts = { ...given, notes };
   const batches = new MailboxBatches<Letter, Outcome>({
     write: (batch, givePlaceUp) => writeBatch(batch, parts, givePlaceUp),
     sizeOf: (letter) => letter.body.size,
@@ -54,8 +58,16 @@ export function createLocalMailer(parts: LocalMailerParts): Mailer {
   return {
     name: MAILER,
     deliver: (attempt) => deliver(attempt, batches),
-    close: () => batches.idle(),
+    async close() {
+      await batches.idle();
+      notes.close();
+    },
   };
+}
+
+/** The mailer's parts and where it notes what it has written. */
+interface BatchWriterParts extends LocalMailerParts {
+  readonly notes: AppendNotes;
 }
 
 /** Two recipients that end in one mailbox get one copy. */
@@ -81,7 +93,7 @@ async function deliver(attempt: Attempt, batches: MailboxBatches<Letter, Outcome
 /** Writes a batch to its mailbox. Every message gets an outcome; nothing is thrown. */
 async function writeBatch(
   batch: Batch<Letter>,
-  parts: LocalMailerParts,
+  parts: BatchWriterParts,
   givePlaceUp: () => void,
 ): Promise<Outcome[]> {
   const all = (outcome: Outcome) => batch.items.map(() => outcome);
@@ -131,46 +143,57 @@ async function giveToOwner(box: LockedMailbox, uid: number | undefined): Promise
 async function appendWithin(
   box: LockedMailbox,
   letters: readonly Letter[],
-  { site, quota, clock, log }: LocalMailerParts,
+  writer: BatchWriterParts,
 ): Promise<Outcome[]> {
+  const { site, quota, clock } = writer;
   const limit = quota?.limitOf(box.paths.name) ?? 0;
-  if (quota === undefined || limit === 0) return append(box, letters, log);
+  if (quota === undefined || limit === 0) return append(box, letters, writer);
   const parts = { site, quota, clock };
   const certain = quota.isCertain?.() ?? true;
   await forgetWarning(box, limit, parts);
-  const messages = letters.map((letter) => ({ ...mboxMessage(letter), size: letter.body.size }));
+  const messages = letters.map((letter) => ({ ...mboxMessage(box)(letter), size: letter.body.size }));
   const refusals = await refusalsFor(box, messages, limit, certain ? quota.action : "wait");
   const fitting = letters.filter((_, i) => refusals[i] === undefined);
-  const written = (await append(box, fitting, log)).values();
+  const written = (await append(box, fitting, writer)).values();
   const outcomes = refusals.map((refusal) => refusal ?? written.next().value!);
   if (certain) await warnOwner(box, limit, parts);
   return outcomes;
 }
 
 /** A letter as the mbox takes it. */
-function mboxMessage({ entry, body, sender }: Letter): MboxMessage {
-  return { sender, receivedAt: entry.receivedAt, stream: () => body.stream() };
+function mboxMessage(box: LockedMailbox): (letter: Letter) => MboxMessage {
+  const place = mailboxPlace(box.paths.name);
+  return ({ entry, body, sender }) => ({
+    sender,
+    receivedAt: entry.receivedAt,
+    note: letterName(entry, place),
+    stream: () => body.stream(),
+  });
 }
 
 /**
  * Appends all messages, or says of each why not. One that cannot be read or does not fit must not keep the others out:
  * they are tried in halves.
  */
-async function append(box: LockedMailbox, letters: readonly Letter[], log: Log): Promise<Outcome[]> {
+async function append(
+  box: LockedMailbox,
+  letters: readonly Letter[],
+  parts: Pick<BatchWriterParts, "notes" | "log">,
+): Promise<Outcome[]> {
   try {
-    await appendMessages(box, letters.map(mboxMessage));
+    await appendMessages(box, letters.map(mboxMessage(box)), parts.notes);
     return letters.map(() => DELIVERED);
   } catch (error) {
     const { fault } = asMboxError(box.paths.mbox, error);
     const isOneMessages = fault === "io" || fault === "too-large";
     if (letters.length === 1 || !isOneMessages) {
-      const outcome = outcomeOf(error, log);
+      const outcome = outcomeOf(error, parts.log);
       return letters.map(() => outcome);
     }
     const half = letters.length >> 1;
     return [
-      ...(await append(box, letters.slice(0, half), log)),
-      ...(await append(box, letters.slice(half), log)),
+      ...(await append(box, letters.slice(0, half), parts)),
+      ...(await append(box, letters.slice(half), parts)),
     ];
   }
 }
