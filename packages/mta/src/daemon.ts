@@ -12,6 +12,7 @@ import type { Daemon, DaemonParts } from "@mailhost/common/daemon/child";
 import { type DracExclusion, dracExclusion } from "@mailhost/common/drac/drac-exclusion";
 import { type DracTable, openDracTable } from "@mailhost/common/drac/drac-table";
 import { messageOf } from "@mailhost/common/errors";
+import { openFileWatch } from "@mailhost/common/fs/file-watch";
 import { banExemption } from "@mailhost/common/login/ban-exemption";
 import { openLoginGuard } from "@mailhost/common/login/open-login-guard";
 import { openAppendNotes } from "@mailhost/common/mbox/append-notes";
@@ -56,12 +57,14 @@ export async function start(parts: DaemonParts): Promise<Daemon> {
   let settings = parts.settings;
   const statistics = statisticsOf(parts);
   const log = statistics === undefined ? parts.log : countingLog(parts.log, statistics);
-  const tables = openSiteTables(site, { log, settings, looks: "once a turn" });
+  const watch = openFileWatch({ clock, log });
+  const tables = openSiteTables(site, { log, settings, watch });
   const accountsOf = (from: Settings) =>
     openAccounts(site, from, {
       onFault: (fault) => log.write("error", `${fault.message}; it changes nothing`),
       clock,
       lasting: true,
+      watch,
     });
   let accounts = accountsOf(settings);
   const queue = await openQueue(site, { clock, log });
@@ -133,7 +136,7 @@ export async function start(parts: DaemonParts): Promise<Daemon> {
     tables,
     accounts: () => accounts,
     mailboxSize: (name) => mailboxSize(site, name),
-    popauth: openPopauthSecrets(site, (fault) => log.write("error", fault.message)),
+    popauth: openPopauthSecrets(site, { onFault: (fault) => log.write("error", fault.message), watch }),
     drac: () => drac,
     store: overload.watchStore(queue.store),
     submitted: (entry) => engine.runner.submitted(entry),
@@ -241,6 +244,7 @@ export async function start(parts: DaemonParts): Promise<Daemon> {
       await accounts.close();
       guard.close();
       await tables.close();
+      watch.close();
       await statistics?.close();
       served.close();
       overload.close();

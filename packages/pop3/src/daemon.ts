@@ -13,6 +13,7 @@ import { openFilesFault, openFilesLimit } from "@mailhost/common/daemon/open-fil
 import { type DracExclusion, dracExclusion } from "@mailhost/common/drac/drac-exclusion";
 import { type DracTable, openDracTable } from "@mailhost/common/drac/drac-table";
 import { errnoOf } from "@mailhost/common/errors";
+import { type FileWatch, lookAlways, openFileWatch } from "@mailhost/common/fs/file-watch";
 import { openAdmission } from "@mailhost/common/login/admission";
 import { banExemption } from "@mailhost/common/login/ban-exemption";
 import { openLoginGuard } from "@mailhost/common/login/open-login-guard";
@@ -62,8 +63,10 @@ export function openServer(
   let settings = parts.settings;
   let certificates = parts.certificates;
   const served = serveCertificates(certificates, settings.tls, { clock });
-  let accounts = open(parts, settings);
-  const tables = openSiteTables(site, { log, settings: parts.settings });
+  // One session is over before a watch would pay.
+  const watch = parts.oneSession === true ? lookAlways : openFileWatch({ clock, log });
+  let accounts = open(parts, settings, watch);
+  const tables = openSiteTables(site, { log, settings: parts.settings, watch });
   const store = openIndexStore(site, { log, clock });
   const moves = new BackgroundMoves({ clock, log });
   const sweeper = sweepEveryHour(site, () => settings.pop3.keepRemoved, {
@@ -89,8 +92,8 @@ export function openServer(
     site,
     settings: () => settings,
     accounts: () => accounts,
-    popauth: openPopauthSecrets(site, (fault) => log.write("error", fault.message)),
-    admission: openAdmission({ site, settings: () => settings, log }),
+    popauth: openPopauthSecrets(site, { onFault: (fault) => log.write("error", fault.message), watch }),
+    admission: openAdmission({ site, settings: () => settings, log, watch }),
     gateways,
     drac: () => drac,
     hasTls: served.any,
@@ -116,7 +119,7 @@ export function openServer(
     async reload(changed) {
       // What can fail comes first: after a failure the old settings hold.
       served.replace(certificates, changed.tls);
-      const newAccounts = open(parts, changed);
+      const newAccounts = open(parts, changed, watch);
       const before = settings;
       settings = changed;
       const leaving = accounts;
@@ -146,6 +149,7 @@ export function openServer(
       await accounts.close();
       guard.close();
       await tables.close();
+      watch.close();
     },
   };
 }
@@ -160,11 +164,16 @@ async function isThere(mbox: string): Promise<boolean> {
   }
 }
 
-function open({ site, log, clock }: Omit<DaemonParts, "listeners">, settings: Settings): SiteAccounts {
+function open(
+  { site, log, clock }: Omit<DaemonParts, "listeners">,
+  settings: Settings,
+  watch: FileWatch,
+): SiteAccounts {
   return openAccounts(site, settings, {
     onFault: (fault) => log.write("warn", fault.message),
     clock,
     lasting: true,
+    watch,
   });
 }
 

@@ -8,6 +8,7 @@ import { createServer, type Server, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { TLSSocket } from "node:tls";
 import { messageOf } from "@mailhost/common/errors";
+import { changesTakenIn } from "@mailhost/common/fs/file-watch";
 import { normalizeIp } from "@mailhost/common/ip-address";
 import { isInRelayDomains, isLoopback, isRelayNetwork } from "@mailhost/common/tables/relay-networks";
 import { beginHandshake } from "@mailhost/common/tls/server-handshake";
@@ -166,6 +167,7 @@ export class Listener {
     if (place === undefined) return turnAway(socket, ENGLISH.tooManySessions);
     const who = await this.#clientOf(socket);
     const secure = kind === "pop3s";
+    await changesTakenIn();
     if (who === undefined || this.#stopping) return socket.destroy();
     const behindGateway = services.gateways?.has(who.ip) === true;
     if (behindGateway) {

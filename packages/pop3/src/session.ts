@@ -7,6 +7,7 @@
 import type { Duplex } from "node:stream";
 import { setImmediate } from "node:timers/promises";
 import { messageOf } from "@mailhost/common/errors";
+import { changesTakenIn } from "@mailhost/common/fs/file-watch";
 import { newChallenge } from "@mailhost/common/sasl/challenge";
 import { NO_CERTIFICATES, type ServedCertificates } from "@mailhost/common/tls/served-certificates";
 import { beginHandshake } from "@mailhost/common/tls/server-handshake";
@@ -246,6 +247,7 @@ export class Session implements Turn {
   ): Promise<void> {
     // Log lines name the client's host, which is looked for since the client came.
     await this.#client.host?.settled;
+    await changesTakenIn();
     const { clock } = this.services;
     const from = clock.now();
     this.#knownAt = undefined;

@@ -1,12 +1,13 @@
 /**
  * The people who have a mailbox here: those of etc/mail/users, the system's, and a directory's, in the order of the settings.
  *
- * The files are looked at by stat at every access and read again when they have changed. A users file that has become
+ * The files are looked at whenever they may have changed, and read again when they have. A users file that has become
  * unreadable, or readable for others, changes nothing: the last good one stays in force. A directory is asked over the
  * network (ldap-directory.ts), the passwords of the system's accounts by PAM or from shadow(5) (system-passwords.ts).
  */
 import { type Clock, systemClock } from "../clock.ts";
 import type { ConfigError } from "../errors.ts";
+import type { FileWatch } from "../fs/file-watch.ts";
 import type { AccountSource, LdapSettings, SystemSettings } from "../settings/roaming-settings.ts";
 import type { Site } from "../site.ts";
 import { type Directory, openDirectory } from "./directory.ts";
@@ -79,6 +80,8 @@ export interface AccountsParts {
   readonly clock?: Clock;
   /** Connections to a directory are kept between questions, until `close`. For servers; a command's end would wait for them. */
   readonly lasting?: boolean;
+  /** Says when the files may have changed; absent: they are looked at each time. */
+  readonly watch?: FileWatch;
 }
 
 /**
@@ -89,10 +92,11 @@ export interface AccountsParts {
 export function openAccounts(
   site: Site,
   { accounts: sources, system: systemSettings, ldap }: AccountsSettings,
-  { onFault = () => undefined, clock = systemClock, lasting = false }: AccountsParts = {},
+  { onFault = () => undefined, clock = systemClock, lasting = false, watch }: AccountsParts = {},
 ): SiteAccounts {
-  const file = sources.includes("file") ? openFileAccounts(site, { onFault, clock }) : undefined;
-  const system = sources.includes("system") ? followPasswd(site, onFault) : undefined;
+  const following = { onFault, ...(watch === undefined ? {} : { watch }) };
+  const file = sources.includes("file") ? openFileAccounts(site, { ...following, clock }) : undefined;
+  const system = sources.includes("system") ? followPasswd(site, following) : undefined;
   const directory: Directory | undefined =
     sources.includes("ldap") && ldap !== undefined && ldap.url !== ""
       ? openDirectory(site, ldap, { onFault, clock, lasting })
@@ -169,6 +173,8 @@ export function openAccounts(
     hasDomain: (domain) => file?.hasDomain(domain) ?? false,
     faults: () => [...(file?.faults() ?? [])],
     async close() {
+      file?.close();
+      system?.close();
       await directory?.close();
     },
   };

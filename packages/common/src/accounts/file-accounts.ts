@@ -6,7 +6,7 @@ import { domainKey } from "../address.ts";
 import type { Clock } from "../clock.ts";
 import type { ConfigError } from "../errors.ts";
 import type { Site } from "../site.ts";
-import { followFile } from "./followed-file.ts";
+import { type Following, followFile } from "./followed-file.ts";
 import { ownDomains } from "./own-domains.ts";
 import { expiry } from "./shadow-fields.ts";
 import { readUsers, type User } from "./users-reading.ts";
@@ -22,6 +22,7 @@ export interface FileAccounts {
   /** Whether the password is right. A name that is not there takes as long as one that is. */
   check(name: string, password: string): Promise<boolean>;
   faults(): readonly ConfigError[];
+  close(): void;
 }
 
 /**
@@ -31,13 +32,17 @@ export interface FileAccounts {
  */
 export function openFileAccounts(
   site: Site,
-  { onFault, clock }: { onFault: (fault: ConfigError) => void; clock: Clock },
+  { clock, ...following }: Following & { readonly clock: Clock },
 ): FileAccounts {
   readUsers(site.usersFile);
   const nobody: ReadonlyMap<string, User> = new Map();
-  const file = followFile(site.usersFile, nobody, onFault, () => {
-    const read = readUsers(site.usersFile);
-    return { value: read.users, faults: read.faults };
+  const file = followFile(site.usersFile, {
+    ...following,
+    empty: nobody,
+    read: () => {
+      const { users: value, faults } = readUsers(site.usersFile);
+      return { value, faults };
+    },
   });
   const verified = new VerifiedPasswords(clock);
   const decoys = new Decoys();
@@ -67,6 +72,7 @@ export function openFileAccounts(
       file.current();
       return file.faults();
     },
+    close: () => file.close(),
   };
 }
 

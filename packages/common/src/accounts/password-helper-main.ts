@@ -25,7 +25,7 @@ process.title = "mailhost: passwords";
 process.on("SIGINT", () => undefined).on("SIGHUP", () => undefined);
 process.stdout.on("error", () => undefined);
 
-const passwd = followPasswd(site, (fault) => say(fault.message));
+const passwd = followPasswd(site, { onFault: (fault) => say(fault.message) });
 const accountOf = (name: string) => passwd.current().get(name);
 let blockUid = 0;
 let passwords: SystemPasswords | undefined;

@@ -7,7 +7,7 @@
  */
 import type { ConfigError } from "../errors.ts";
 import type { Site } from "../site.ts";
-import { followFile } from "./followed-file.ts";
+import { type Following, followFile } from "./followed-file.ts";
 import { type PopauthFile, readPopauth } from "./popauth-file.ts";
 import type { Secrets } from "./popauth-format.ts";
 
@@ -32,18 +32,22 @@ export interface PopauthSecrets {
 /**
  * Opens the secrets; the file need not be there.
  *
- * @param onFault told of each fault once, as it comes up
+ * @param following.onFault told of each fault once, as it comes up
  */
 export function openPopauthSecrets(
   site: Site,
-  onFault: (fault: ConfigError) => void = () => undefined,
+  following: Following = { onFault: () => undefined },
 ): PopauthSecrets {
   const absent: PopauthFile = { kind: "absent" };
   let good: Secrets | undefined;
-  const file = followFile<PopauthFile>(site.popauthFile, absent, onFault, () => {
-    const found = readPopauth(site.popauthFile);
-    if (found.kind === "secrets") good = found.secrets;
-    return { value: found, faults: "fault" in found ? [found.fault] : [] };
+  const file = followFile<PopauthFile>(site.popauthFile, {
+    ...following,
+    empty: absent,
+    read: () => {
+      const found = readPopauth(site.popauthFile);
+      if (found.kind === "secrets") good = found.secrets;
+      return { value: found, faults: "fault" in found ? [found.fault] : [] };
+    },
   });
   const inForce = (): Secrets | undefined => {
     const found = file.current();

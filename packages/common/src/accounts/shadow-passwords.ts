@@ -7,7 +7,7 @@ import type { Clock } from "../clock.ts";
 import { ConfigError } from "../errors.ts";
 import { AccountsUnavailable } from "./account-errors.ts";
 import { Decoys } from "./file-accounts.ts";
-import { followFile } from "./followed-file.ts";
+import { type Following, followFile } from "./followed-file.ts";
 import { verifyPassword } from "./password.ts";
 import { expiry } from "./shadow-fields.ts";
 import type { User } from "./users-reading.ts";
@@ -17,13 +17,13 @@ import { VerifiedPasswords } from "./verified-passwords.ts";
 /** Checks a password against the file; the name is in lower case. */
 export type ShadowCheck = (name: string, password: string) => Promise<boolean>;
 
-/** Follows a shadow file, which is looked at by stat at every password: a changed one counts at once. */
+/** Follows a shadow file: a changed one counts at once. */
 export function openShadow(
   file: string,
-  { onFault, clock }: { onFault: (fault: ConfigError) => void; clock: Clock },
+  { clock, ...following }: Following & { readonly clock: Clock },
 ): ShadowCheck {
   const nobody: ReadonlyMap<string, User> = new Map();
-  const shadow = followFile(file, nobody, onFault, () => readShadow(file));
+  const shadow = followFile(file, { ...following, empty: nobody, read: () => readShadow(file) });
   const verified = new VerifiedPasswords(clock);
   const decoys = new Decoys();
   return async (name, password) => {

@@ -8,6 +8,7 @@ import { readFileSync } from "node:fs";
 import type { Account } from "../accounts/accounts.ts";
 import { type Followed, followFile } from "../accounts/followed-file.ts";
 import { ConfigError } from "../errors.ts";
+import type { FileWatch } from "../fs/file-watch.ts";
 import type { Log } from "../log/log.ts";
 import type { Settings } from "../settings/settings.ts";
 import { type Site, sitePath } from "../site.ts";
@@ -31,22 +32,25 @@ export function openAdmission({
   site,
   settings,
   log,
+  watch,
 }: {
   readonly site: Site;
   readonly settings: () => Settings;
   readonly log: Log;
+  /** Says when the files may have changed; absent: they are looked at each time. */
+  readonly watch?: FileWatch;
 }): Admission {
   const followed = new Map<string, Followed<Names>>();
   const namesIn = (path: string): Names => {
     const file = sitePath(site, path);
     let names = followed.get(file);
     if (names === undefined) {
-      names = followFile<Names>(
-        file,
-        undefined,
-        (fault) => log.write("error", fault.message),
-        () => ({ value: readNames(file), faults: [] }),
-      );
+      names = followFile<Names>(file, {
+        empty: undefined,
+        onFault: (fault) => log.write("error", fault.message),
+        read: () => ({ value: readNames(file), faults: [] }),
+        ...(watch === undefined ? {} : { watch }),
+      });
       followed.set(file, names);
     }
     return names.current();

@@ -1,5 +1,5 @@
 /**
- * One table that is always current: every access looks, by stat, whether its files have changed.
+ * One table that is always current: an access looks, by stat, whether its files have changed, whenever they may have.
  *
  * With a `.db` that rules; without one the text does. A changed file is read at the access that notices it. When it
  * cannot be used, its faults are logged once and the last good table stays in force. Before there has been a good
@@ -8,6 +8,7 @@
  */
 import { readFileSync } from "node:fs";
 import { ConfigError, messageOf } from "../errors.ts";
+import { type FileWatch, lookAlways, type WatchedFiles } from "../fs/file-watch.ts";
 import type { Log } from "../log/log.ts";
 import { sha256 } from "./compile.ts";
 import { type CompiledTable, openCompiledTable } from "./compiled-table.ts";
@@ -15,7 +16,6 @@ import { ABSENT, type FileMark, fileMark } from "./file-mark.ts";
 import type { ParsedTable } from "./map-text.ts";
 import { isNewerText } from "./newer-text.ts";
 import type { Table } from "./table.ts";
-import type { Turn } from "./turn.ts";
 
 /** What a live table is made of. */
 export interface LiveTableParts {
@@ -28,8 +28,8 @@ export interface LiveTableParts {
   readonly parse: (text: string, file: string) => ParsedTable;
   readonly log: Log;
   readonly onReload?: (table: string) => void;
-  /** Absent: the files are looked at at every access; else once in a turn of the event loop. */
-  readonly turn?: Turn;
+  /** Says when the files may have changed; absent: they are looked at at every access. */
+  readonly watch?: FileWatch;
   /** Up to which size a compiled table is read whole, octets; a test's choice. */
   readonly small?: number;
 }
@@ -82,15 +82,15 @@ export class LiveTable implements Table {
   #faults: readonly ConfigError[] = [];
   #warnings: readonly ConfigError[] = [];
   #closed = false;
-  /** The turn in which the files were looked at last. */
-  #turn = -1;
+  readonly #files: WatchedFiles;
   /** The state of a `.db` in which a look-up met damage. */
   #condemned: string | undefined;
 
   constructor(parts: LiveTableParts) {
     this.#parts = parts;
     this.#version = emptyVersion(parts.text);
-    this.#refresh();
+    this.#files = (parts.watch ?? lookAlways).over([parts.text, parts.compiled?.file ?? ""]);
+    this.#current();
   }
 
   get file(): string {
@@ -127,18 +127,14 @@ export class LiveTable implements Table {
 
   close(): void {
     this.#closed = true;
+    this.#files.close();
     const version = this.#version;
     this.#version = emptyVersion(version.file);
     version.close();
   }
 
   #current(): Version {
-    if (this.#closed) return this.#version;
-    const turn = this.#parts.turn?.number;
-    if (turn === undefined || turn !== this.#turn) {
-      this.#refresh();
-      this.#turn = turn ?? -1;
-    }
+    if (!this.#closed && this.#files.isDue()) this.#refresh();
     return this.#version;
   }
 
@@ -180,6 +176,7 @@ export class LiveTable implements Table {
     const first = this.#seen === "";
     this.#seen = seen;
     this.#settled = [textMark, compiledMark].every((m) => Math.abs(Date.now() - m.changedAt) >= CLOCK_GRAIN);
+    if (!this.#settled) this.#files.lookAgain();
     if (this.#condemned !== undefined && this.#condemned === compiledMark.signature) {
       this.#standIn();
       return;

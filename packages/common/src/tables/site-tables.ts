@@ -3,6 +3,7 @@
  */
 import { domainKey } from "../address.ts";
 import type { ConfigError } from "../errors.ts";
+import type { FileWatch } from "../fs/file-watch.ts";
 import type { Log } from "../log/log.ts";
 import { parseQuotas } from "../quota/quota-table.ts";
 import { assemble } from "../settings/assemble.ts";
@@ -16,7 +17,6 @@ import { type ParsedTable, parseMapText } from "./map-text.ts";
 import { parseLocalHostNames, parseRelayDomains, parseUserNames } from "./name-list.ts";
 import { parseSenders } from "./senders.ts";
 import type { Table } from "./table.ts";
-import { Turn } from "./turn.ts";
 
 /** A set of domain names. */
 export interface DomainSet {
@@ -27,7 +27,7 @@ export interface DomainSet {
   entries(): Iterable<string>;
 }
 
-/** The tables. An access sees a changed file (see `looks` of {@link openSiteTables}); a file that cannot be used changes nothing. */
+/** The tables. An access sees a changed file (see fs/file-watch.ts); a file that cannot be used changes nothing. */
 export interface SiteTables {
   readonly access: Table;
   readonly aliases: AliasTable;
@@ -70,8 +70,7 @@ export type TableChoice = Pick<Settings, "tables" | "domains"> &
  *
  * @param options.settings where the tables are, and names that are in none of them; absent: as with no settings file
  * @param options.onReload called with the name of a table after its new content has come into force
- * @param options.looks when the files are looked at: at every access, or once in a turn of the event loop, which is what a
- *   daemon needs
+ * @param options.watch says when files may have changed, which is what a server needs; absent: every access looks
  */
 export function openSiteTables(
   site: Site,
@@ -79,7 +78,7 @@ export function openSiteTables(
     readonly log: Log;
     readonly settings?: TableChoice;
     readonly onReload?: (table: string) => void;
-    readonly looks?: "at every access" | "once a turn";
+    readonly watch?: FileWatch;
   },
 ): SiteTables {
   const { log, onReload } = options;
@@ -93,7 +92,7 @@ export function openSiteTables(
   const common = {
     log,
     ...(onReload === undefined ? {} : { onReload }),
-    ...(options.looks === "once a turn" ? { turn: new Turn() } : {}),
+    ...(options.watch === undefined ? {} : { watch: options.watch }),
   };
   const open = (
     name: string,

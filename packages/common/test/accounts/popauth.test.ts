@@ -128,7 +128,7 @@ test("a file of wrong mode or damaged is named and stays as it is", async (t) =>
 test("what is in force follows the file at once", async (t) => {
   const site = fixture(t);
   const faults: string[] = [];
-  const secrets = openPopauthSecrets(site, (fault) => faults.push(fault.message));
+  const secrets = openPopauthSecrets(site, { onFault: (fault) => faults.push(fault.message) });
   assert.deepEqual(secrets.state(), { kind: "absent" });
   assert.equal(secrets.find("wang"), undefined);
   for (let i = 0; i < 20; i++) {

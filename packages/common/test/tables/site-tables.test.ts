@@ -14,9 +14,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test, { type TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
+import { changesTakenIn, openFileWatch } from "../../src/fs/file-watch.ts";
 import { siteAt } from "../../src/site.ts";
 import { writeCompiledTable } from "../../src/tables/compile.ts";
 import { openSiteTables } from "../../src/tables/site-tables.ts";
+import { ManualClock } from "../../src/testing/manual-clock.ts";
 import { recordingLog } from "./recording-log.ts";
 
 function fixture(t: TestContext, files: Record<string, string> = {}) {
@@ -241,25 +243,39 @@ test("a rebuilt .db that could not be opened for want of descriptors is read aga
   assert.equal(lines.filter((line) => line.includes("cannot be read: EMFILE")).length, 1);
 });
 
-test("once a turn: a change is seen in the next turn of the event loop, at the latest", async (t) => {
-  const root = mkdtempSync(join(tmpdir(), "site-tables-turn-"));
+test("with a watch an unchanged table costs no system call, and a change is seen when it was taken in", async (t) => {
+  const root = mkdtempSync(join(tmpdir(), "site-tables-watch-"));
   const site = siteAt(root);
   mkdirSync(site.etcMail, { recursive: true });
   const file = join(site.etcMail, "access");
   writeFileSync(file, "a RELAY\n");
+  backdate(file);
   const { log } = recordingLog();
-  const tables = openSiteTables(site, { log, looks: "once a turn" });
+  const clock = new ManualClock();
+  const watch = openFileWatch({ clock, log });
+  const tables = openSiteTables(site, { log, watch });
   t.after(async () => {
     await tables.close();
+    watch.close();
     rmSync(root, { recursive: true, force: true });
   });
-  const stats = t.mock.method(fs, "statSync");
+  assert.equal(tables.access.get("a"), "RELAY");
+  await changesTakenIn();
+  const stats = [t.mock.method(fs, "statSync"), t.mock.method(fs, "lstatSync")];
   syncBuiltinESMExports();
-  for (let i = 0; i < 20; i++) assert.equal(tables.access.get("a"), "RELAY");
-  assert.ok(stats.mock.callCount() <= 2, "the text and the .db, once each");
+  for (let i = 0; i < 20; i++) {
+    assert.equal(tables.access.get("a"), "RELAY");
+    await changesTakenIn();
+  }
+  for (const stat of stats) {
+    assert.equal(stat.mock.callCount(), 0);
+    stat.mock.restore();
+  }
+  syncBuiltinESMExports();
   writeFileSync(file, "a REJECT\n");
-  await new Promise((resolve) => setImmediate(resolve));
+  await changesTakenIn();
   assert.equal(tables.access.get("a"), "REJECT");
-  stats.mock.restore();
-  syncBuiltinESMExports();
+  rmSync(file);
+  await changesTakenIn();
+  assert.equal(tables.access.get("a"), undefined);
 });

@@ -7,6 +7,7 @@
 import type { Socket } from "node:net";
 import { delay } from "@mailhost/common/clock";
 import { messageOf, type SmtpReply } from "@mailhost/common/errors";
+import { changesTakenIn } from "@mailhost/common/fs/file-watch";
 import { SMTPConnection, type SMTPConnectionOptions } from "smtp-server/lib/smtp-connection.js";
 import { logRejected } from "../log/message-log.ts";
 import { counted } from "../log/statistics.ts";
@@ -35,6 +36,18 @@ const LONGEST_PAUSE = 30_000;
 
 /** What a client that is refused altogether may still say. */
 const ALWAYS_ANSWERED: ReadonlySet<string> = new Set(["HELO", "EHLO", "NOOP", "RSET", "QUIT", "STARTTLS"]);
+
+/** What is decided by tables and accounts: they are seen as they were when the command came, or later. */
+const LOOKS_UP: ReadonlySet<string> = new Set([
+  "HELO",
+  "EHLO",
+  "MAIL",
+  "RCPT",
+  "AUTH",
+  "VRFY",
+  "EXPN",
+  "ETRN",
+]);
 
 /** How long a command waits while the load is high (DelayLA, ms). */
 const LOAD_PAUSE = 1_000;
@@ -358,6 +371,7 @@ export class SmtpSession extends SMTPConnection {
     const line = command.toString("utf8");
     const blank = line.search(/\s/);
     const word = (blank < 0 ? line : line.slice(0, blank)).toUpperCase();
+    if (LOOKS_UP.has(word)) await changesTakenIn();
     if (this.listener.draining && this.transaction === undefined && word !== "QUIT") {
       this.drain();
       return;

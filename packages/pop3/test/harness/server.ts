@@ -104,7 +104,7 @@ export async function startServer(t: TestContext, options: ServerOptions = {}): 
     site,
     settings: () => settings,
     accounts: () => accounts,
-    popauth: openPopauthSecrets(site, (fault) => log.write("error", fault.message)),
+    popauth: openPopauthSecrets(site, { onFault: (fault) => log.write("error", fault.message) }),
     admission: openAdmission({ site, settings: () => settings, log }),
     gateways: new Set(options.gateways),
     drac: () => testDrac(recorded),
