@@ -1,10 +1,11 @@
 /**
- * Messages over 64 KiB: one `df/ID` file each, written as the message comes in.
+ * Messages over 64 KiB: one file each, written as the message comes in: gathered into large writes, one of them under way
+ * while the next is gathered. What a write failed with is told by the next step.
  *
  * A file is made exclusively with mode 0600 and is part of the queue only once an entry names it; file and folder are
  * synced before that entry is committed.
  */
-import { type FileHandle, open, readdir, rm, stat } from "node:fs/promises";
+import { type FileHandle, open, readdir, stat, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { errnoOf, messageOf } from "@mailhost/common/errors";
 import { QueueError } from "./queue-error.ts";
@@ -17,16 +18,27 @@ export interface DfFileSystem {
 }
 
 /** An open df file or its folder. */
-export type DfHandle = Pick<FileHandle, "write" | "read" | "datasync" | "sync" | "stat" | "close">;
+export type DfHandle = Pick<FileHandle, "writev" | "read" | "datasync" | "sync" | "stat" | "close">;
 
-/** The real file system. */
-export const nodeDfFileSystem: DfFileSystem = { open, rm: (path) => rm(path, { force: true }) };
+/** The real file system; `rm` takes a file that is not there for removed. */
+export const nodeDfFileSystem: DfFileSystem = {
+  open,
+  rm: (path) =>
+    unlink(path).catch((error: unknown) => {
+      if (errnoOf(error) !== "ENOENT") throw error;
+    }),
+};
 
 /** Octets read at once. */
 const PIECE = 64 * 1024;
+/** Octets of one write; twice as many are held of a message at most. Each write is a turn of the thread pool. */
+const GATHERED = 256 * 1024;
+/** Pieces of one write; the system takes no more than 1,024 (IOV_MAX). */
+const MOST_PIECES = 256;
 
 /** A df file on its way in. */
 export interface DfWriter {
+  /** Takes a piece, which nobody may change any more. Resolves when more may come: a slow disk slows the sender down. */
   write(chunk: Buffer): Promise<void>;
   /** Resolves when file and directory entry are on stable storage. */
   finish(): Promise<void>;
@@ -48,15 +60,43 @@ export async function createDf(dir: string, id: string, fs: DfFileSystem): Promi
   const path = join(dir, id);
   const handle = await attempt(path, () => fs.open(path, "wx", 0o600));
   let open = true;
+  let pieces: Buffer[] = [];
+  let gathered = 0;
+  /** The write under way; it never rejects. */
+  let writing: Promise<void> = Promise.resolve();
+  let fault: { readonly cause: unknown } | undefined;
+
+  /** Resolves when no write is under way. */
+  const written = async () => {
+    await writing;
+    if (fault !== undefined) throw fault.cause;
+  };
+  const writeGathered = async () => {
+    await written();
+    const batch = pieces;
+    pieces = [];
+    gathered = 0;
+    writing = writeWhole(handle, batch).catch((cause: unknown) => {
+      fault = { cause };
+    });
+  };
   const close = async () => {
     if (!open) return;
     open = false;
+    pieces = [];
+    await writing;
     await handle.close();
   };
   return {
-    write: (chunk) => attempt(path, () => writeWhole(handle, chunk)),
+    async write(chunk) {
+      pieces.push(chunk);
+      gathered += chunk.length;
+      if (gathered >= GATHERED || pieces.length >= MOST_PIECES) await attempt(path, writeGathered);
+    },
     finish: () =>
       attempt(path, async () => {
+        await writeGathered();
+        await written();
         await handle.datasync();
         if ((await handle.stat()).nlink === 0) throw new Error("the file was removed while it was written");
         await close();
@@ -71,11 +111,23 @@ export async function createDf(dir: string, id: string, fs: DfFileSystem): Promi
 }
 
 /** A short write is no error to the system; the rest is written again, and then it says what is wrong. */
-async function writeWhole(handle: DfHandle, chunk: Buffer): Promise<void> {
-  for (let done = 0; done < chunk.length; ) {
-    const { bytesWritten } = await handle.write(chunk, done, chunk.length - done);
-    done += bytesWritten;
+async function writeWhole(handle: DfHandle, pieces: readonly Buffer[]): Promise<void> {
+  let left = pieces.filter((piece) => piece.length > 0);
+  while (left.length > 0) {
+    const { bytesWritten } = await handle.writev(left);
+    left = after(left, bytesWritten);
   }
+}
+
+/** What is left of pieces after so many octets. */
+function after(pieces: Buffer[], octets: number): Buffer[] {
+  let done = octets;
+  const first = pieces.findIndex((piece) => {
+    if (done < piece.length) return true;
+    done -= piece.length;
+    return false;
+  });
+  return first < 0 ? [] : [pieces[first]!.subarray(done), ...pieces.slice(first + 1)];
 }
 
 async function syncFolder(dir: string, fs: DfFileSystem): Promise<void> {

@@ -201,7 +201,7 @@ test("read only, a queue that is not there is named and nothing is made", async 
   assert.equal(existsSync(site.queueDir), false);
 });
 
-for (const failing of ["open", "write", "datasync", "sync", "close"] as const) {
+for (const failing of ["open", "writev", "datasync", "sync", "close"] as const) {
   test(`a data file whose ${failing} fails leaves nothing behind`, async (t) => {
     const site = await temporarySite(t);
     const full = Object.assign(new Error(`ENOSPC: no space left on device, ${failing}`), { code: "ENOSPC" });

@@ -1,0 +1,88 @@
+/**
+ * Data files on their way in: what is gathered, what a slow or failing disk does.
+ */
+import assert from "node:assert/strict";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, test } from "node:test";
+import { createDf, type DfFileSystem, type DfHandle, nodeDfFileSystem } from "../../src/queue/large-body.ts";
+
+const KIB = 1024;
+let dir: string;
+
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), "mailhost-large-"));
+});
+afterEach(() => rmSync(dir, { recursive: true }));
+
+/** The real file system with another writev. */
+function withWrites(writev: (handle: DfHandle, pieces: readonly Buffer[]) => Promise<number>): DfFileSystem {
+  return {
+    ...nodeDfFileSystem,
+    async open(path, flags, mode) {
+      const handle = await nodeDfFileSystem.open(path, flags, mode);
+      return new Proxy(handle, {
+        get(target, key) {
+          if (key === "writev") {
+            return async (pieces: readonly Buffer[]) => ({ bytesWritten: await writev(target, pieces) });
+          }
+          const value: unknown = Reflect.get(target, key);
+          return typeof value === "function" ? value.bind(target) : value;
+        },
+      });
+    },
+  };
+}
+
+test("pieces of any size are gathered, and the rest of a short write is written again", async () => {
+  const batches: number[] = [];
+  const fs = withWrites(async (handle, pieces) => {
+    const bytes = Buffer.concat(pieces);
+    batches.push(bytes.length);
+    const { bytesWritten } = await handle.writev([bytes.subarray(0, Math.ceil(bytes.length / 2))]);
+    return bytesWritten;
+  });
+  const sizes = [1, 0, 70_000, 65_536, 3, 300_000, ...Array.from({ length: 600 }, (_, i) => i % 7), 500_000];
+  const pieces = sizes.map((size, i) => Buffer.alloc(size, i));
+  const df = await createDf(dir, "id", fs);
+  for (const piece of pieces) await df.write(piece);
+  await df.finish();
+  const expected = Buffer.concat(pieces);
+  assert.ok(readFileSync(join(dir, "id")).equals(expected));
+  const firsts = batches.filter((size, i) => i === 0 || size > batches[i - 1]! / 2 + 1);
+  assert.ok(firsts.length < 12, `writes of ${firsts.join(", ")}`);
+});
+
+test("a disk that does not come back holds the sender up after half a MiB", async () => {
+  let free: () => void = () => undefined;
+  const stuck = new Promise<void>((done) => (free = done));
+  const fs = withWrites(async (handle, pieces) => {
+    await stuck;
+    return (await handle.writev(pieces as Buffer[])).bytesWritten;
+  });
+  const df = await createDf(dir, "id", fs);
+  const piece = Buffer.alloc(64 * KIB, "x");
+  for (let i = 0; i < 7; i++) await df.write(piece);
+  let more = false;
+  const eighth = df.write(piece).then(() => (more = true));
+  for (let i = 0; i < 20; i++) await new Promise<void>((done) => setImmediate(done));
+  assert.equal(more, false);
+  free();
+  await eighth;
+  await df.finish();
+  assert.equal(readFileSync(join(dir, "id")).length, 8 * piece.length);
+});
+
+for (const step of ["write", "finish"] as const) {
+  test(`a failed write is told at the next ${step}, and nothing stays behind`, async () => {
+    const fs = withWrites(() => Promise.reject(Object.assign(new Error("full"), { code: "ENOSPC" })));
+    const df = await createDf(dir, "id", fs);
+    await df.write(Buffer.alloc(300 * KIB));
+    const next = step === "write" ? () => df.write(Buffer.alloc(300 * KIB)) : () => df.finish();
+    await assert.rejects(next, { code: "ENOSPC", message: /id: full/ });
+    await assert.rejects(df.finish(), { code: "ENOSPC" });
+    await df.discard();
+    assert.deepEqual(readdirSync(dir), []);
+  });
+}
