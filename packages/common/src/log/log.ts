@@ -1,8 +1,10 @@
 /**
  * The log: one line an event, in `var/log/mail.log`, in the form that Sendmail and Qpopper give to syslog, or JSON.
  *
- * winston writes the file. Every process of the host opens it for appending, so lines of several never mix. Message
- * text and secrets never reach it: control characters are escaped here, once, for all callers.
+ * winston writes the file. Every process of the host opens it for appending, so lines of several never mix. Lines that come
+ * close together go to it together: the first of a quiet log, and whatever is a warning or worse, at the end of its turn of the
+ * event loop, others at most {@link REST} later. That is all that a process loses which is killed. Message text and secrets
+ * never reach it: control characters are escaped here, once, for all callers.
  */
 import { closeSync, mkdirSync, openSync } from "node:fs";
 import { hostname } from "node:os";
@@ -12,7 +14,7 @@ import type { Clock } from "../clock.ts";
 import { systemClock } from "../clock.ts";
 import { messageOf, UserError } from "../errors.ts";
 import { EX_CANTCREAT } from "../sysexits.ts";
-import { escaped, logLine } from "./line.ts";
+import { escaped, lineWriter } from "./line.ts";
 
 export { syslogTime } from "./line.ts";
 
@@ -44,6 +46,9 @@ export interface LogOptions {
   readonly clock?: Clock;
 }
 
+/** Least time between two writes of lines that can wait (ms): each costs more than all else about a line. */
+const REST = 5;
+
 /** Permissions of the file: it names who writes to whom. */
 const MODE = 0o640;
 
@@ -61,26 +66,42 @@ export function openLog(options: LogOptions): Log {
     options: { flags: "a", mode: MODE },
   });
   const logger = winston.createLogger({
-    level: options.level >= 14 ? "debug" : "info",
-    format: winston.format.printf(({ level, message }) =>
-      logLine(
-        { format: options.format, now: clock.now(), host, tag: options.tag, pid: process.pid, level },
-        String(message),
-      ),
-    ),
+    // What is written was chosen, and made into lines, before it comes here.
+    format: winston.format.printf(({ message }) => String(message)),
     transports: [transport],
     exitOnError: false,
   });
   // A full disk must not end the process: the line is lost, the mail is not.
   transport.on("error", () => undefined);
   logger.on("error", () => undefined);
+  const lineOf = lineWriter({ format: options.format, host, tag: options.tag, pid: process.pid });
+  const debugs = options.level >= 14;
+  let gathered: string[] = [];
+  let state: "idle" | "due" | "resting" = "idle";
+  let rest: NodeJS.Timeout | undefined;
+  const flush = () => {
+    clearTimeout(rest);
+    if (gathered.length > 0) {
+      const lines = gathered.join("\n");
+      gathered = [];
+      logger.info(lines);
+      state = "resting";
+      rest = setTimeout(flush, REST).unref();
+    } else state = "idle";
+  };
   return {
     verbosity: options.level,
     write(level, text) {
-      logger.log(level, escaped(text));
+      if (level === "debug" && !debugs) return;
+      gathered.push(lineOf(clock.now(), level, escaped(text)));
+      const waits = state === "resting" && (level === "info" || level === "debug");
+      if (state === "due" || waits) return;
+      state = "due";
+      setImmediate(flush);
     },
     close: () =>
       new Promise((done) => {
+        flush();
         transport.once("finish", () => done());
         logger.end();
       }),

@@ -81,3 +81,27 @@ test("a log that cannot be written is named", (t) => {
     (error: Error) => error.message.startsWith(`${dir}: the log cannot be written: `),
   );
 });
+
+test("lines that can wait are written soon, and warnings at the end of their turn", async (t) => {
+  const root = mkdtempSync(join(tmpdir(), "log-"));
+  t.after(() => rmSync(root, { recursive: true, force: true }));
+  const file = join(root, "mail.log");
+  const log = openLog({ file, tag: "sendmail", format: "sendmail", level: 9 });
+  const texts = () =>
+    readFileSync(file, "utf8")
+      .split("\n")
+      .map((line) => line.replace(/.*: /, ""));
+  // Without a close: that they are on their way is the log's own doing.
+  for (const [level, text] of [
+    ["info", "first"],
+    ["info", "second"],
+    ["warn", "third"],
+    ["info", "last"],
+  ] as const) {
+    log.write(level, text);
+    await new Promise(setImmediate);
+  }
+  while (texts().length < 5) await new Promise((done) => void setTimeout(done, 1));
+  assert.deepEqual(texts(), ["first", "second", "third", "last", ""]);
+  await log.close();
+});
