@@ -4,6 +4,7 @@
  */
 import { statfs } from "node:fs/promises";
 import { loadavg } from "node:os";
+import type { Clock } from "@mailhost/common/clock";
 import { messageOf, type SmtpReply } from "@mailhost/common/errors";
 import type { Log } from "@mailhost/common/log/log";
 import type { Settings } from "@mailhost/common/settings/settings";
@@ -42,19 +43,36 @@ export interface MachineLoad {
 /** Sendmail's QueueFactor. */
 const QUEUE_FACTOR = 600_000;
 
+/**
+ * Free space is asked for once in this time, ms, while it is far from the limit: by more than anybody writes meanwhile. Near it each
+ * message asks.
+ */
+const SPACE_KNOWN = 100;
+const FAR = 2 ** 30;
+
 /** How it is opened. */
 export interface MachineLoadOptions {
   readonly machine: Machine;
   readonly settings: () => Settings;
   /** The folder whose file system must have room. */
   readonly queueFolder: string;
+  readonly clock: Clock;
   readonly log: Log;
 }
 
 /** Opens the judge. */
-export function openMachineLoad({ machine, settings, queueFolder, log }: MachineLoadOptions): MachineLoad {
+export function openMachineLoad({
+  machine,
+  settings,
+  queueFolder,
+  clock,
+  log,
+}: MachineLoadOptions): MachineLoad {
   let refusing = false;
   let full = false;
+  let askedAt = Number.NEGATIVE_INFINITY;
+  /** What was free then, without what has been announced since. */
+  let left = 0;
   const load = () => Math.round(machine.loadAverage());
   const note = (line: string) => {
     if (isLogged(log, 1)) log.write("warn", line);
@@ -83,6 +101,11 @@ export function openMachineLoad({ machine, settings, queueFolder, log }: Machine
     async diskRefusal(size) {
       const needed = settings().queue.minFreeSpace;
       if (needed === 0) return undefined;
+      const now = clock.now();
+      if (!full && Math.abs(now - askedAt) < SPACE_KNOWN && left - size - needed >= FAR) {
+        left -= size;
+        return undefined;
+      }
       let free: number;
       try {
         free = await machine.freeSpace(queueFolder);
@@ -91,6 +114,8 @@ export function openMachineLoad({ machine, settings, queueFolder, log }: Machine
         note(`SYSERR: ${queueFolder}: free space is unknown: ${messageOf(error)}`);
         return undefined;
       }
+      askedAt = now;
+      left = free - size;
       const isFull = free - size < needed;
       if (isFull && !full) {
         note(`low on space (have ${free}, SMTP-DAEMON needs ${needed + size} in ${queueFolder})`);

@@ -172,6 +172,7 @@ export async function startInbound(host: InboundHost = {}): Promise<InboundFixtu
       },
       settings: () => settings,
       queueFolder: "/queue",
+      clock,
       log: logger,
     }),
     names: openClientNames(() => resolverOf(host), clock),
