@@ -27,6 +27,12 @@ export class DataDecoder {
   /** Whether the line before ended in CRLF; so does, in effect, the DATA command. */
   #afterCrlf = true;
   #lastWasCr = false;
+  #lines = 0;
+
+  /** Line ends of the content so far. */
+  get lines(): number {
+    return this.#lines;
+  }
 
   /** Takes the next chunk. Not to be called again once `rest` was set. */
   push(chunk: Buffer): Decoded {
@@ -66,6 +72,7 @@ export class DataDecoder {
       out.run(at, lf);
       out.crlf();
     }
+    this.#lines += 1;
     this.#lineStart = true;
     this.#afterCrlf = crlf;
     this.#lastWasCr = false;

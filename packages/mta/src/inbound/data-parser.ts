@@ -2,10 +2,17 @@
  * smtp-server's parser with our own reading of message data: constant work an octet (the library's yields to the event loop once
  * per dot-stuffed line), line ends made CRLF, back-pressure from the store to the client's socket.
  */
+import { PassThrough } from "node:stream";
 import { SMTPStream } from "smtp-server/lib/smtp-stream.js";
 import { DataDecoder } from "./data-decoder.ts";
 
 type Done = (error?: Error | null) => void;
+
+/**
+ * Octets that may wait for the next stage: a little more than a socket is read at once, so that a whole piece passes without
+ * the stage before it being stopped and started again.
+ */
+const WAITING = 72 * 1024;
 
 /** The parser of one connection. */
 export class DataParser extends SMTPStream {
@@ -13,9 +20,27 @@ export class DataParser extends SMTPStream {
   /** Told of each piece of a message that came in. */
   onoctets: (octets: number) => void = () => undefined;
 
+  constructor(options: ConstructorParameters<typeof SMTPStream>[0] = {}) {
+    super({ ...options, highWaterMark: WAITING });
+  }
+
+  /** Line ends of the message that came in last, as far as it has come. */
+  get lines(): number {
+    return this.#decoder.lines;
+  }
+
   override startDataMode(maxBytes?: number | string | null): ReturnType<SMTPStream["startDataMode"]> {
     this.#decoder = new DataDecoder();
-    return super.startDataMode(maxBytes);
+    this._dataMode = true;
+    this._maxBytes = Number(maxBytes ?? 0) || Number.POSITIVE_INFINITY;
+    this._atDataStart = true;
+    this.dataBytes = 0;
+    const stream = Object.assign(new PassThrough({ highWaterMark: WAITING }), {
+      byteLength: 0,
+      sizeExceeded: false,
+    });
+    this._dataStream = stream;
+    return stream;
   }
 
   override _feedDataStream(chunk: Buffer, done: Done): void {

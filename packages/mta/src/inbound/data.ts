@@ -16,6 +16,7 @@ import { reply } from "../policy/reply.ts";
 import { precedenceOf } from "../queue/precedence.ts";
 import type { ExpandedAddress, NewMessage, QueueEntry } from "../queue/queue-entry.ts";
 import { senderUser } from "../recipients/local-sender.ts";
+import { DataParser } from "./data-parser.ts";
 import { type HeaderRules, messageIdOf } from "./header-filter.ts";
 import { recipientParts } from "./inbound-parts.ts";
 import { LostInputError, storageReply, type Taken, takeMessage } from "./receive-message.ts";
@@ -39,7 +40,8 @@ export async function data(session: SmtpSession): Promise<void> {
   session.takingMessage = true;
   session.reply(reply(354, "", "End data with <CR><LF>.<CR><LF>"));
   // The command is done: the parser goes on to the data while the message is taken in.
-  void takeAndReply(session, transaction, stream).catch((error: unknown) => {
+  const counted = parser instanceof DataParser ? { lines: () => parser.lines } : {};
+  void takeAndReply(session, transaction, { stream, ...counted }).catch((error: unknown) => {
     session.inbound.log.write("error", `session with ${session.relayText}: ${messageOf(error)}`);
     const failed = () => finish(session, reply(451, "4.3.0", "Local error in processing; try again later"));
     if (stream.readableEnded) failed();
@@ -50,11 +52,11 @@ export async function data(session: SmtpSession): Promise<void> {
 async function takeAndReply(
   session: SmtpSession,
   transaction: Transaction,
-  stream: AsyncIterable<Buffer>,
+  { stream, ...counted }: { readonly stream: AsyncIterable<Buffer>; readonly lines?: () => number },
 ): Promise<void> {
   const { log } = session.inbound;
   try {
-    const taken = await takeMessage(stream, intakeOf(session, transaction));
+    const taken = await takeMessage(stream, { ...intakeOf(session, transaction), ...counted });
     finish(session, await settle(session, transaction, taken));
   } catch (error) {
     if (!(error instanceof LostInputError)) throw error;

@@ -25,6 +25,8 @@ export interface Intake {
   /** Received headers that a message may bring. */
   readonly maxHops: number;
   readonly header: (id: string) => HeaderRules;
+  /** Line ends of the content, when who gives it has counted them by its end; absent: they are counted here. */
+  readonly lines?: () => number;
   /** `from <a@b> via host [ip], to <c@d>`, for the refusal of a message that loops. */
   readonly route?: string;
 }
@@ -83,7 +85,7 @@ export async function takeMessage(content: AsyncIterable<Buffer>, intake: Intake
   try {
     for await (const chunk of content) {
       size += chunk.length;
-      for (let at = chunk.indexOf(LF); at >= 0; at = chunk.indexOf(LF, at + 1)) lines += 1;
+      if (intake.lines === undefined) lines += linesOf(chunk);
       if (size > intake.maxSize) refusal ??= { reply: exceedsSize(intake.maxSize) };
       if (refusal !== undefined) continue;
       await store(filter.push(chunk));
@@ -97,9 +99,17 @@ export async function takeMessage(content: AsyncIterable<Buffer>, intake: Intake
   if (refusal === undefined && filter.seen.hops > intake.maxHops) {
     refusal = { reply: tooManyHops(filter.seen.hops, intake) };
   }
-  if (refusal === undefined) return { kind: "stored", writer, seen: filter.seen, countedSize: size - lines };
+  if (refusal === undefined) {
+    return { kind: "stored", writer, seen: filter.seen, countedSize: size - (intake.lines?.() ?? lines) };
+  }
   await writer.abort();
   return { kind: "refused", id, size, ...refusal };
+}
+
+function linesOf(chunk: Buffer): number {
+  let lines = 0;
+  for (let at = chunk.indexOf(LF); at >= 0; at = chunk.indexOf(LF, at + 1)) lines += 1;
+  return lines;
 }
 
 /** The reply to a client whose message could not be stored: always temporary, the client keeps it. */

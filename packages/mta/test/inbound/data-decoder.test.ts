@@ -29,7 +29,10 @@ function decode(text: string, cuts: readonly number[]): { content: string; rest:
   for (const to of [...cuts, bytes.length]) {
     const { content: piece, rest } = decoder.push(bytes.subarray(from, to));
     content += piece.toString("latin1");
-    if (rest !== undefined) return { content, rest: rest.toString("latin1") + text.slice(to) };
+    if (rest !== undefined) {
+      assert.equal(decoder.lines, content.split("\n").length - 1, JSON.stringify(text));
+      return { content, rest: rest.toString("latin1") + text.slice(to) };
+    }
     from = to;
   }
   return { content, rest: undefined };
