@@ -132,7 +132,7 @@ export function voidNote(journal: string, batch: string): void {
  * @param wanted the letters of interest; the rest is not kept
  */
 export async function notedLetters(
-  site: Pick<Site, "stateDir">,
+  site: Site,
   wanted: (letter: string) => boolean,
 ): Promise<ReadonlySet<string>> {
   const folder = journalFolder(site);
