@@ -100,6 +100,6 @@ async function isFolder(folder: string, fileSystem: FileSystem): Promise<boolean
 }
 
 /** The folder of all journals. */
-export function journalFolder(site: Site): string {
+export function journalFolder(site: Pick<Site, "stateDir">): string {
   return join(site.stateDir, "journal");
 }
