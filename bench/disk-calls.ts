@@ -1,36 +1,68 @@
 /**
- * Counts what forces bytes to the disk, a message, under strace in a short run: fsync, fdatasync, msync, sync_file_range,
- * and writes to files that were opened with O_DSYNC, which are as good as an fsync each.
+ * Counts what a message costs the disk, under strace in a short run: what forces octets to it (fsync, fdatasync, msync,
+ * sync_file_range, and writes to files that were opened with O_DSYNC or O_SYNC, which are as good as an fsync each), and what changes
+ * folders (rename, link, creat, mkdir), which costs as much where a file system keeps a journal.
  */
-import { readFileSync } from "node:fs";
 
-/** Calls that are traced; `strace -e trace=` takes them. */
-export const TRACED = "openat,fsync,fdatasync,msync,sync_file_range,pwrite64,pwritev";
+/** Calls that are traced; `strace -e trace=` takes them, and leaves out those that a machine does not have. */
+export const TRACED = [
+  ..."openat,?open,?creat,fsync,fdatasync,msync,sync_file_range,sync,syncfs,pwrite64,pwritev,?pwritev2,write,writev".split(
+    ",",
+  ),
+  ..."?rename,?renameat,?renameat2,?link,?linkat,?mkdir,?mkdirat".split(","),
+].join(",");
+
+const FORCING = ["fsync", "fdatasync", "msync", "sync_file_range", "sync", "syncfs"] as const;
+const NAMING: Readonly<Record<string, "rename" | "link" | "creat" | "mkdir">> = {
+  ...{ rename: "rename", renameat: "rename", renameat2: "rename", link: "link", linkat: "link" },
+  ...{ creat: "creat", mkdir: "mkdir", mkdirat: "mkdir" },
+};
 
 /** How often each was called. */
-export type SyncCounts = Readonly<
-  Record<"fsync" | "fdatasync" | "msync" | "sync_file_range" | "O_DSYNC write", number>
->;
+export interface DiskCalls {
+  /** By name; "synchronous write" is one to a file opened with O_DSYNC or O_SYNC. */
+  readonly forcing: ReadonlyMap<string, number>;
+  readonly naming: ReadonlyMap<string, number>;
+}
 
 /**
- * Reads a log of `strace -f -y -qq -o FILE` from an offset on. The files opened with O_DSYNC are known from its beginning; a
- * descriptor counts together with its path, for its number is another file's in another process, and later.
+ * Reads a log of `strace -f -y -qq`, and counts from an offset of it on. Files that were opened to be written synchronously are known
+ * from its beginning; a descriptor counts together with its path, for its number is another file's in another process, and later.
  */
-export function countSyncs(file: string, from: number): SyncCounts {
-  const counts = { fsync: 0, fdatasync: 0, msync: 0, sync_file_range: 0, "O_DSYNC write": 0 };
-  const text = readFileSync(file, "latin1");
-  const synced = new Set<string>();
+export function countDiskCalls(log: string, from: number): DiskCalls {
+  const forcing = new Map<string, number>();
+  const naming = new Map<string, number>();
+  const add = (counts: Map<string, number>, name: string) => counts.set(name, (counts.get(name) ?? 0) + 1);
+  const synchronous = new Set<string>();
+  /** Processes that are opening such a file while strace shows others. */
+  const opening = new Set<string>();
   let offset = 0;
-  for (const line of text.split("\n")) {
+  for (const line of log.split("\n")) {
+    const counts = offset >= from;
     offset += line.length + 1;
-    const opened = /openat\(.*O_D?SYNC.*\) = (\d+<[^>]*>)/.exec(line);
-    if (opened !== null) synced.add(opened[1]!);
-    if (offset <= from) continue;
-    const call = /^\d+ +(\w+)\((\d*<[^>]*>)?/.exec(line);
-    if (call === null) continue;
-    const [, name = "", descriptor = ""] = call;
-    if (name in counts) counts[name as keyof typeof counts] += 1;
-    else if (/write/.test(name) && synced.has(descriptor)) counts["O_DSYNC write"] += 1;
+    const { pid, name, rest } = parse(line) ?? {};
+    if (pid === undefined || name === undefined || rest === undefined) continue;
+    const [, opened] = / = (\d+<[^>]*>)/.exec(rest) ?? [];
+    if (/\bO_D?SYNC\b/.test(rest) && /^open/.test(name)) {
+      if (opened === undefined) opening.add(pid);
+      else synchronous.add(opened);
+    } else if (rest.startsWith("resumed>") && /^open/.test(name) && opening.delete(pid)) {
+      if (opened !== undefined) synchronous.add(opened);
+    }
+    if (!counts || rest.startsWith("resumed>")) continue;
+    const [, descriptor = ""] = /^(\d+<[^>]*>)/.exec(rest) ?? [];
+    if (FORCING.some((known) => known === name)) add(forcing, name);
+    else if (/write/.test(name) && synchronous.has(descriptor)) add(forcing, "synchronous write");
+    else if (name in NAMING) add(naming, NAMING[name]!);
+    else if (/^open/.test(name) && /\bO_CREAT\b/.test(rest)) add(naming, "creat");
   }
-  return counts;
+  return { forcing, naming };
+}
+
+/** `123 fsync(4</x>) = 0`, `123 fsync(4</x> <unfinished ...>`, `123 <... fsync resumed>) = 0`. */
+function parse(line: string): { pid: string; name: string; rest: string } | undefined {
+  const found = /^(\d+) +(?:(\w+)\((.*)|<\.\.\. (\w+) (resumed>.*))$/.exec(line);
+  if (found === null) return undefined;
+  const [, pid = "", name, rest, resumedName = "", resumed = ""] = found;
+  return { pid, name: name ?? resumedName, rest: rest ?? resumed };
 }

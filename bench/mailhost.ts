@@ -1,6 +1,7 @@
 /**
  * mailhost as the bench runs it: default settings, on loopback ports, below a temporary root.
  */
+import { spawnSync } from "node:child_process";
 import { chmodSync, chownSync, copyFileSync, statSync } from "node:fs";
 import { type HostOptions, PASSWORD, prepareSite, type Scope, startOn } from "../test/harness/host.ts";
 import { addAccounts } from "../test/harness/many-accounts.ts";
@@ -13,8 +14,18 @@ const OPTIONS: HostOptions = {
   zone: { "client.test": { a: ["127.0.0.1"] } },
 };
 
-async function site(scope: Scope, names: readonly string[]) {
-  const prepared = await prepareSite(scope, OPTIONS);
+/** The commit that is measured, with a plus when files were changed since. */
+function checkout(): string {
+  const { stdout } = spawnSync("git", ["describe", "--always", "--dirty=+"], {
+    cwd: import.meta.dirname,
+    encoding: "utf8",
+  });
+  return stdout?.trim() || "unknown";
+}
+
+async function site(scope: Scope, names: readonly string[], sink: number) {
+  const relay = { smartHost: "[127.0.0.1]", port: sink };
+  const prepared = await prepareSite(scope, { ...OPTIONS, settings: { ...OPTIONS.settings, relay } });
   await addAccounts(prepared, names);
   return prepared;
 }
@@ -22,9 +33,10 @@ async function site(scope: Scope, names: readonly string[]) {
 /** Its SMTP side. */
 export const mailhostSmtp: SmtpPeer = {
   name: "mailhost",
-  version: "this checkout",
-  async start(scope, prefix = []) {
-    const host = await startOn(scope, await site(scope, MAILBOXES), prefix);
+  version: checkout(),
+  relays: true,
+  async start(scope, prefix = [], sink = 9) {
+    const host = await startOn(scope, await site(scope, MAILBOXES, sink), prefix);
     return { port: host.smtp.port, mailboxes: host.path("var/spool/mail") };
   },
 };
@@ -32,7 +44,7 @@ export const mailhostSmtp: SmtpPeer = {
 /** Its POP3 side. */
 export const mailhostPop3: Pop3Peer = {
   name: "mailhost",
-  version: "this checkout",
+  version: checkout(),
   async start(scope, users) {
     const prepared = await prepareSite(scope, {
       ...OPTIONS,

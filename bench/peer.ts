@@ -11,10 +11,15 @@ export interface SmtpPeer {
   readonly version: string;
   /** Why it can not be measured here; undefined when it can. */
   readonly missing?: string;
-  /** Starts it anew, with empty mailboxes; `prefix` runs it, such as strace. */
+  /** It takes mail and forgets it, so that only what it accepts is measured. */
+  readonly acceptsOnly?: boolean;
+  /** It sends what is for elsewhere to the sink. */
+  readonly relays?: boolean;
+  /** Starts it anew, with empty mailboxes; `prefix` runs it, such as strace; `sink` is the port of its smart host. */
   start(
     scope: Scope,
     prefix?: readonly string[],
+    sink?: number,
   ): Promise<{ readonly port: number; readonly mailboxes: string }>;
 }
 
