@@ -33,6 +33,7 @@ export class ClientCheck {
   #naming: Promise<ClientName> = Promise.resolve(NO_NAME);
   #listed: ReadonlyMap<string, DnsAnswer> | undefined;
   #verdict: Promise<Verdict> | undefined;
+  #judged: Verdict | undefined;
 
   /** @param submits it is on a port where nobody sends without a password or a RELAY network */
   constructor(ip: string, inbound: InboundParts, submits: boolean) {
@@ -75,15 +76,14 @@ export class ClientCheck {
 
   /** check_relay; decided once, when the name is known. With delay_checks it only collects what is judged at RCPT. */
   verdict(): Promise<Verdict> {
-    this.#verdict ??= this.#judge();
+    this.#verdict ??= this.#judge().then((verdict) => (this.#judged = verdict));
     return this.#verdict;
   }
 
-  /** What the client is told in answer to every command that is about mail, if it is refused altogether. */
-  async refusal(): Promise<SmtpReply | undefined> {
+  /** What the client is told in answer to every command that is about mail, if it is refused altogether. No promise once it is known. */
+  refusal(): SmtpReply | undefined | Promise<SmtpReply | undefined> {
     if (this.earlyTalk !== undefined) return this.earlyTalk;
-    const verdict = await this.verdict();
-    return verdict.kind === "refuse" ? verdict.reply : undefined;
+    return this.#judged === undefined ? this.verdict().then(refusalOf) : refusalOf(this.#judged);
   }
 
   /** True when the greeting has to wait: many connections, or FEATURE(greet_pause). */
@@ -149,4 +149,8 @@ export class ClientCheck {
       counted(log, { what: "refused connection" });
     } else if (verdict.kind !== "accept") logSetAside(log, stage, verdict);
   }
+}
+
+function refusalOf(verdict: Verdict): SmtpReply | undefined {
+  return verdict.kind === "refuse" ? verdict.reply : undefined;
 }

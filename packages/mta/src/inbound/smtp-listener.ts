@@ -93,6 +93,17 @@ export class SmtpListener extends SMTPServer {
     await closed;
   }
 
+  /** Without a PROXY header there is nothing to wait for, and the library's random id of a session is for its own log. */
+  override _handleProxy(...[socket, callback]: Parameters<SMTPServer["_handleProxy"]>): void {
+    if (this._expectsProxyHeader(socket)) super._handleProxy(socket, callback);
+    else callback(null, { id: "-" });
+  }
+
+  /** Whether a client is let in was decided before; the library's own lets a turn pass. */
+  override onConnect(...[, callback]: Parameters<SMTPServer["onConnect"]>): void {
+    callback();
+  }
+
   override connect(socket: Socket, socketOptions?: SMTPConnectionOptions | null): void {
     counted(this.inbound.log, { what: "connection" });
     const ip = normalizeIp(socketOptions?.remoteAddress ?? socket.remoteAddress ?? "") ?? "";
@@ -191,6 +202,6 @@ function libraryOptions(kind: PortKind, settings: Settings): SMTPServerOptions {
     socketTimeout: smtp.idleTimeout,
     closeTimeout: STOP_GRACE,
     // Named also when it is empty: an update must take away what was there.
-    useProxy: [...smtp.proxyProtocol],
+    useProxy: smtp.proxyProtocol.length > 0 && [...smtp.proxyProtocol],
   };
 }

@@ -17,44 +17,27 @@ import { admitClient } from "./admit-client.ts";
 import { offeredMechanisms } from "./auth-offer.ts";
 import { ClientCheck } from "./client-check.ts";
 import type { ClientName } from "./client-names.ts";
+import { obey } from "./command-dispatch.ts";
 import { DataParser } from "./data-parser.ts";
 import { greetingText } from "./greeting.ts";
 import type { InboundParts } from "./inbound-parts.ts";
 import { libraryReply } from "./library-replies.ts";
 import { mailDate } from "./mail-date.ts";
+import { ParserFeed } from "./parser-feed.ts";
 import { ProgressDeadline } from "./progress-deadline.ts";
+import { ReplyWriter } from "./reply-writer.ts";
 import type { SmtpListener } from "./smtp-listener.ts";
 import { logSessionEnd, logSetAside } from "./smtp-log.ts";
 import { watchHandshake } from "./tls-log.ts";
 import type { Transaction } from "./transaction.ts";
-import { VERBS } from "./verbs.ts";
 
 /** Wrong commands before replies slow down, and before the connection ends (Sendmail's MAXBADCOMMANDS). */
 const SLOW_AFTER = 10;
 const CLOSE_AFTER = 25;
 const LONGEST_PAUSE = 30_000;
 
-/** What a client that is refused altogether may still say. */
-const ALWAYS_ANSWERED: ReadonlySet<string> = new Set(["HELO", "EHLO", "NOOP", "RSET", "QUIT", "STARTTLS"]);
-
-/** What is decided by tables and accounts: they are seen as they were when the command came, or later. */
-const LOOKS_UP: ReadonlySet<string> = new Set([
-  "HELO",
-  "EHLO",
-  "MAIL",
-  "RCPT",
-  "AUTH",
-  "VRFY",
-  "EXPN",
-  "ETRN",
-]);
-
-/** How long a command waits while the load is high (DelayLA, ms). */
-const LOAD_PAUSE = 1_000;
-
-/** Octets of the longest line of an AUTH exchange (RFC 4954 section 4), and of any other, without their ends. */
+/** Octets of the longest line of an AUTH exchange (RFC 4954 section 4), without its end; of others see command-dispatch.ts. */
 const LONGEST_AUTH_LINE = 12_286;
-const LONGEST_LINE = 4096;
 
 /** Commands handled in a row before other connections get their turn. */
 const COMMANDS_IN_A_ROW = 50;
@@ -69,6 +52,8 @@ export class SmtpSession extends SMTPConnection {
   transaction: Transaction | undefined;
   /** MAIL, VRFY, EXPN or ETRN was given: a session without is named in the log. */
   didWork = false;
+  /** The verb of the last command, in lower case. */
+  lastVerb = "";
   /** A message is being taken in; the session must not be cut short. */
   takingMessage = false;
   /** MAIL's sender as it was given, and what the DNS said of its domain if it was asked. */
@@ -86,9 +71,10 @@ export class SmtpSession extends SMTPConnection {
   #inARow = 0;
   #deadline: ProgressDeadline | undefined;
   #leave: (() => void) | undefined;
-  #lastVerb = "";
   #lineTaker: ((line: Buffer) => Promise<void>) | undefined;
   #whenReady: (() => void) | undefined;
+  #feed: ParserFeed | undefined;
+  readonly #replies = new ReplyWriter(() => this._socket);
 
   constructor(listener: SmtpListener, socket: Socket, options: SMTPConnectionOptions | null | undefined) {
     super(listener, socket, options);
@@ -125,7 +111,8 @@ export class SmtpSession extends SMTPConnection {
 
   /** Sends a reply in exactly these words. */
   reply(r: SmtpReply): void {
-    this.send(r.code, [r.enhanced, r.text].filter((part) => part !== "").join(" "), false);
+    const { code, enhanced, text } = r;
+    this.send(code, enhanced === "" ? text : text === "" ? enhanced : `${enhanced} ${text}`, false);
   }
 
   /** Sends the reply to a wrong command; many of them slow the session down and end it. */
@@ -161,6 +148,11 @@ export class SmtpSession extends SMTPConnection {
   /** The client's next line is not a command: it is given to this, once. */
   takeNextLine(taker: (line: Buffer) => Promise<void>): void {
     this.#lineTaker = taker;
+  }
+
+  /** Waits until tables and accounts are seen as they were when the client's last words came, or later; undefined: they are. */
+  changesTakenIn(): Promise<void> | undefined {
+    return this.#feed?.takeNews() === false ? undefined : changesTakenIn();
   }
 
   /** Counts commands that do nothing (NOOP and its like); true when there were too many. */
@@ -272,12 +264,33 @@ export class SmtpSession extends SMTPConnection {
   }
 
   override send(code: number, data?: string | string[] | null, context?: string | false): void {
-    if (context === false) {
-      super.send(code, data, false);
+    if (context !== false) {
+      const text = Array.isArray(data) ? data.join(" ") : (data ?? "");
+      this.reply(libraryReply(code, text, this.name));
       return;
     }
-    const text = Array.isArray(data) ? data.join(" ") : (data ?? "");
-    this.reply(libraryReply(code, text, this.name));
+    // While the handshake runs, whatever is written would go between its records.
+    if (!this._upgrading && this._socket.readyState === "open") this.#replies.add(code, data ?? "");
+    if (code === 421) this.close();
+  }
+
+  override close(): void {
+    this.#replies.flush();
+    super.close();
+  }
+
+  /** The library's own, with a feed instead of a pipe; the time of a silent client is bounded by the deadline. */
+  override _setListeners(callback: () => void): void {
+    this._socket.on("close", (hadError) => this._onCloseEvent(hadError));
+    this._socket.on("error", (error) => this._onError(error));
+    if (this._parser !== false) this.#feed = new ParserFeed(this._socket, this._parser as DataParser);
+    callback();
+  }
+
+  override upgrade(callback: () => void, secureCallback?: () => void): void {
+    this.#replies.flush();
+    this.#feed?.stop();
+    super.upgrade(callback, secureCallback);
   }
 
   override _createParser(): DataParser {
@@ -291,8 +304,8 @@ export class SmtpSession extends SMTPConnection {
     return parser;
   }
 
+  /** The library's record of the session, which this begins anew, is read by nobody here. */
   override _resetSession(): void {
-    super._resetSession();
     this.transaction = undefined;
     this.queueId = undefined;
     this.sender = undefined;
@@ -312,23 +325,34 @@ export class SmtpSession extends SMTPConnection {
     }
     this._handlerPending = true;
     this.#deadline?.progress();
-    this.#take(command)
-      .catch((error: unknown) => {
-        this.inbound.log.write("error", `session with ${this.relayText}: ${messageOf(error)}`);
-        this.reply(reply(451, "4.3.0", "Local error in processing; try again later"));
-      })
-      .finally(() => {
-        this._handlerPending = false;
-        this.#deadline?.progress();
-        this.#inARow += 1;
-        if (this.#inARow % COMMANDS_IN_A_ROW === 0) setImmediate(next);
-        else next();
-      });
+    let running: void | Promise<void>;
+    try {
+      running = this.#take(command);
+    } catch (error) {
+      running = this.#failed(error);
+    }
+    // What has not waited for anything is over: the next command follows in the same turn.
+    if (running === undefined) this.#answered(next);
+    else void running.catch((error: unknown) => this.#failed(error)).finally(() => this.#answered(next));
+  }
+
+  #failed(error: unknown): void {
+    this.inbound.log.write("error", `session with ${this.relayText}: ${messageOf(error)}`);
+    this.reply(reply(451, "4.3.0", "Local error in processing; try again later"));
+  }
+
+  #answered(next: () => void): void {
+    this._handlerPending = false;
+    this.#deadline?.progress();
+    this.#inARow += 1;
+    if (this.#inARow % COMMANDS_IN_A_ROW === 0) setImmediate(next);
+    else next();
   }
 
   override _armTimeout(socket: Socket = this._socket): void {
+    if (!this._upgrading) return;
     super._armTimeout(socket);
-    if (this._upgrading) watchHandshake(this, socket);
+    watchHandshake(this, socket);
   }
 
   override _onClose(): void {
@@ -340,7 +364,7 @@ export class SmtpSession extends SMTPConnection {
         daemon: this.listener.kind === "smtp" ? "MTA" : "MSA",
         didWork: this.didWork,
         // A message that was cut off has its own line.
-        cutOffAfter: this.transaction === undefined || this.takingMessage ? "" : this.#lastVerb,
+        cutOffAfter: this.transaction === undefined || this.takingMessage ? "" : this.lastVerb,
       });
     }
     this.#leave?.();
@@ -361,38 +385,9 @@ export class SmtpSession extends SMTPConnection {
     this.close();
   }
 
-  #take(line: Buffer): Promise<void> {
+  #take(line: Buffer): void | Promise<void> {
     const taker = this.#lineTaker;
     this.#lineTaker = undefined;
-    return taker === undefined ? this.#run(line) : taker(line);
-  }
-
-  async #run(command: Buffer): Promise<void> {
-    const line = command.toString("utf8");
-    const blank = line.search(/\s/);
-    const word = (blank < 0 ? line : line.slice(0, blank)).toUpperCase();
-    if (LOOKS_UP.has(word)) await changesTakenIn();
-    if (this.listener.draining && this.transaction === undefined && word !== "QUIT") {
-      this.drain();
-      return;
-    }
-    if (this.inbound.load?.slowsDown() === true) await delay(this.inbound.clock, LOAD_PAUSE);
-    if (command.length > LONGEST_LINE && word !== "AUTH") {
-      this.send(421, "Command line too long");
-      return;
-    }
-    const verb = VERBS.get(word);
-    if (verb !== undefined) this.#lastVerb = word.toLowerCase();
-    if (word === "MAIL") this.didWork = true;
-    if (verb === undefined) {
-      await this.replyWrong(reply(500, "5.5.1", `Command unrecognized: "${line.slice(0, 100)}"`));
-      return;
-    }
-    const refusal = ALWAYS_ANSWERED.has(word) ? undefined : await this.check.refusal();
-    if (refusal !== undefined) {
-      await this.replyWrong(refusal);
-      return;
-    }
-    await verb(this, blank < 0 ? "" : line.slice(blank + 1), command);
+    return taker === undefined ? obey(this, line) : taker(line);
   }
 }

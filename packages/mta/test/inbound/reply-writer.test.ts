@@ -1,0 +1,55 @@
+import assert from "node:assert/strict";
+import type { Socket } from "node:net";
+import test from "node:test";
+import { ReplyWriter } from "../../src/inbound/reply-writer.ts";
+
+function recorded() {
+  const written: string[] = [];
+  const socket = { destroyed: false, writable: true, write: (text: string) => void written.push(text) };
+  return { written, socket, replies: new ReplyWriter(() => socket as unknown as Socket) };
+}
+
+const turn = () => new Promise((done) => void setImmediate(done));
+
+test("replies to commands that came together are one write, in their order", async () => {
+  const { written, replies } = recorded();
+  replies.add(250, "2.1.0 <a@b>... Sender ok");
+  replies.add(250, "2.1.5 <c@d>... Recipient ok");
+  replies.add(354, "go on");
+  assert.deepEqual(written, []);
+  await turn();
+  assert.deepEqual(written, [
+    "250 2.1.0 <a@b>... Sender ok\r\n250 2.1.5 <c@d>... Recipient ok\r\n354 go on\r\n",
+  ]);
+  replies.add(221, "bye");
+  replies.flush();
+  assert.equal(written[1], "221 bye\r\n");
+  await turn();
+  assert.equal(written.length, 2);
+});
+
+test("several lines, an empty challenge, and nothing that could pass for another reply", () => {
+  const { written, replies } = recorded();
+  replies.add(250, ["mail.example.com", "SIZE 1000", "HELP"]);
+  replies.add(334, "");
+  replies.add(250, "");
+  replies.add(550, "no\r\n250 yes\u0085");
+  replies.flush();
+  assert.deepEqual(written.join("").split("\r\n"), [
+    "250-mail.example.com",
+    "250-SIZE 1000",
+    "250 HELP",
+    "334 ",
+    "250",
+    "550 no  250 yes ",
+    "",
+  ]);
+});
+
+test("nothing is written to a socket that is gone", async () => {
+  const { written, replies, socket } = recorded();
+  replies.add(250, "late");
+  socket.destroyed = true;
+  await turn();
+  assert.deepEqual(written, []);
+});
