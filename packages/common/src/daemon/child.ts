@@ -10,6 +10,7 @@ import { type Clock, delay, systemClock } from "../clock.ts";
 import { messageOf, UserError } from "../errors.ts";
 import type { Log } from "../log/log.ts";
 import { placeMailboxes } from "../mbox/mailbox-layout.ts";
+import { releaseLocksOfTheDead } from "../mbox/recover.ts";
 import type { Settings } from "../settings/settings.ts";
 import { type Site, siteAt } from "../site.ts";
 import { EX_OK, EX_SOFTWARE, EX_USAGE } from "../sysexits.ts";
@@ -90,6 +91,8 @@ export async function runDaemon(name: "mta" | "pop3", tag: string, start: StartD
   endOnStrayFaults(name, log);
   let daemon: Daemon;
   try {
+    // The one before us may have been killed at work: its mailboxes are free at once.
+    await releaseLocksOfTheDead(site, { clock: systemClock, log });
     daemon = await start({
       site,
       settings: first.settings,

@@ -121,17 +121,20 @@ function carryOn(): void {
  * the kernel's lock held, at what it is about to remove.
  *
  * @param create permissions of an mbox to make when there is none; without one there is nothing to hold while breaking
+ * @param parts with `diedBefore`: a process of ours has died before that time (ms since 1970), so that a directory which is older
+ *   is stale when nobody has the kernel's lock; one of us who was about to take it notices and begins anew
  * @returns whether it was broken
  */
 export async function breakStaleDotlock(
   paths: MailboxPaths,
   create: number | undefined,
-  parts: DotlockParts,
+  parts: DotlockParts & { readonly diedBefore?: number },
 ): Promise<boolean> {
-  const { fileSystem, log } = parts;
+  const { fileSystem, log, diedBefore = Number.NEGATIVE_INFINITY } = parts;
   const seen = await look(fileSystem, paths.lock);
   if (seen === undefined) return false;
-  const reason = await staleReason(paths, seen, parts);
+  const isOfTheDead = seen.isDirectory() && seen.mtimeMs < diedBefore;
+  const reason = isOfTheDead ? "nobody holds it" : await staleReason(paths, seen, parts);
   if (reason === undefined) return false;
   const file = await openMbox(fileSystem, paths.mbox, create);
   if (file === undefined) return false;

@@ -52,6 +52,32 @@ export async function recoverAllMailboxes(
 }
 
 /**
+ * Breaks the locks that a process of ours left when it was killed, so that neither mail nor logins wait for them to grow old. For a
+ * process that takes the place of one that died. One that can not be broken now is left to whoever needs the mailbox.
+ *
+ * @returns how many there were
+ */
+export async function releaseLocksOfTheDead(
+  site: Site,
+  options: { clock: Clock; log: Log; fileSystem?: FileSystem },
+): Promise<number> {
+  const { clock, log, fileSystem = nodeFileSystem } = options;
+  const parts = { fileSystem, clock, log, diedBefore: clock.now() };
+  let broken = 0;
+  for (const { path, domain } of site.mailboxFolders()) {
+    for (const user of await lockedIn(path, parts)) {
+      const paths = mailboxPaths(site, joinMailboxName({ user, domain }));
+      try {
+        if (await breakLeftLock(paths, parts)) broken++;
+      } catch (error) {
+        log.write("warn", `${paths.lock}: can not be broken now: ${messageOf(error)}`);
+      }
+    }
+  }
+  return broken;
+}
+
+/**
  * Replays a journal that says something, unless somebody is at work. Whoever writes a journal holds the kernel's lock,
  * so with that lock in hand the writer is dead, however fresh the directory that it left; a lock file of another
  * program is respected.
@@ -111,7 +137,10 @@ async function replayUnderKernelLock(paths: MailboxPaths, parts: DotlockParts): 
 }
 
 /** Breaks a lock directory that is stale; files of other programs are left until somebody needs the mailbox. */
-async function breakLeftLock(paths: MailboxPaths, parts: DotlockParts): Promise<boolean> {
+async function breakLeftLock(
+  paths: MailboxPaths,
+  parts: DotlockParts & { readonly diedBefore?: number },
+): Promise<boolean> {
   if (await isForeignLock(parts.fileSystem, paths.lock)) return false;
   return await breakStaleDotlock(paths, undefined, parts);
 }

@@ -5,7 +5,7 @@ import { test } from "node:test";
 import type { FileSystem } from "../../src/fs/file-system.ts";
 import { nodeFileSystem } from "../../src/fs/file-system.ts";
 import { bootId, frame } from "../../src/mbox/journal.ts";
-import { recoverAllMailboxes } from "../../src/mbox/recover.ts";
+import { recoverAllMailboxes, releaseLocksOfTheDead } from "../../src/mbox/recover.ts";
 import { ManualClock } from "../../src/testing/manual-clock.ts";
 import {
   content,
@@ -147,4 +147,28 @@ test("a folder of the spool that is not ours to read keeps nobody from the rest"
   );
   assert.equal(existsSync(paths.lock), false);
   assert.match(log.lines.join("\n"), /backup\.old: can not be looked through/);
+});
+
+test("who takes the place of one that died breaks its locks at once, and no other", async (t) => {
+  const site = temporarySite(t);
+  const left = mailbox(site, "left", "old mail\n\n");
+  mkdirSync(left.lock);
+  const held = mailbox(site, "held", "old mail\n\n");
+  const box = await locked(held);
+  const foreign = mailbox(site, "foreign", "old mail\n\n");
+  writeFileSync(foreign.lock, "1\n");
+  const log = keptLog();
+  const clock = new ManualClock(Date.now() + 1000);
+  assert.equal(await releaseLocksOfTheDead(site, { clock, log }), 1);
+  assert.deepEqual(
+    [existsSync(left.lock), existsSync(held.lock), existsSync(foreign.lock)],
+    [false, true, true],
+  );
+  assert.match(log.lines.join("\n"), /left\.lock: broke a stale lock: nobody holds it/);
+  await box.release();
+  assert.equal(existsSync(held.lock), false);
+  // One that is made in this very moment is somebody's who lives.
+  mkdirSync(left.lock);
+  assert.equal(await releaseLocksOfTheDead(site, { clock: new ManualClock(Date.now() - 1000), log }), 0);
+  assert.ok(existsSync(left.lock));
 });
