@@ -1,5 +1,5 @@
 /**
- * Assembles the inner loops that are WebAssembly, the mbox scanner's and the POP3 encoder's, into the TypeScript files that the
+ * Assembles the inner loops that are WebAssembly, those of the mbox scanner and of both encoders, into the TypeScript files that the
  * build takes up: `node test/assemble.mjs` writes them, `assembled()` is what one should be.
  */
 import { readFileSync, writeFileSync } from "node:fs";
@@ -14,6 +14,7 @@ const kernel = (folder, name) => ({
 
 /** The kernels; each one's `target` is what follows from its source. */
 export const SCAN_KERNEL = kernel("common/src/mbox", "scan-kernel");
+export const STORE_KERNEL = kernel("common/src/mbox", "store-kernel");
 export const ENCODE_KERNEL = kernel("pop3/src/protocol", "encode-kernel");
 
 /** The text of a kernel's target as it follows from its source. */
@@ -39,5 +40,6 @@ export async function assembled({ name, source }) {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  for (const each of [SCAN_KERNEL, ENCODE_KERNEL]) writeFileSync(each.target, await assembled(each));
+  for (const each of [SCAN_KERNEL, STORE_KERNEL, ENCODE_KERNEL])
+    writeFileSync(each.target, await assembled(each));
 }

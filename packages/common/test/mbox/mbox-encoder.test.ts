@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import fc from "fast-check";
 import { encodedBound, MboxEncoder } from "../../src/mbox/mbox-encoder.ts";
@@ -53,4 +54,24 @@ test("lines that are encoded at once come out as byte by byte, at any split", ()
 test("a line of nothing but > takes no time to speak of", () => {
   const text = `${`${">".repeat(60_000)}\r\n`.repeat(50)}From x\r\n`;
   assert.equal(encoded(text, []).length, text.length - 51 + 1);
+});
+
+test("a chunk longer than the kernel takes at once is encoded whole, in any state of its memory", () => {
+  const line = `${"From here ".repeat(9)}\r\n`;
+  const text = `${"\r".repeat(66_000)}\r\n${line.repeat(3000)}${">".repeat(70_000)}From \r\n${line}`;
+  const stored = text
+    .split("\r\n")
+    .slice(0, -1)
+    .map((each, i) => (i === 0 ? `${each}\r\n` : `${each.replace(/^(?=>*From )/, ">")}\n`))
+    .join("");
+  for (let run = 0; run < 2; run++) assert.equal(encoded(text, [run]), stored);
+});
+
+test("store-kernel-bytes.ts is what store-kernel.wat says", async () => {
+  const module = new URL("../../../../test/assemble.mjs", import.meta.url).href;
+  const { assembled, STORE_KERNEL } = (await import(module)) as {
+    assembled: (kernel: { readonly target: URL }) => Promise<string>;
+    STORE_KERNEL: { readonly target: URL };
+  };
+  assert.equal(readFileSync(STORE_KERNEL.target, "utf8"), await assembled(STORE_KERNEL));
 });
