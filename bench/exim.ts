@@ -96,6 +96,7 @@ export const eximSmtp: SmtpPeer = {
   version: reason === undefined ? version() : "",
   ...(reason === undefined ? {} : { missing: reason }),
   relays: true,
+  setuid: true,
   async start(scope, prefix = [], sink = 9) {
     const site = privateSite(scope, "exim");
     const { dir } = site;

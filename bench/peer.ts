@@ -13,6 +13,8 @@ export interface SmtpPeer {
   readonly missing?: string;
   /** It takes mail and forgets it, so that only what it accepts is measured. */
   readonly acceptsOnly?: boolean;
+  /** Its processes become another user by a set-uid program, which a tracer with a filter in the kernel keeps them from. */
+  readonly setuid?: boolean;
   /** It sends what is for elsewhere to the sink. */
   readonly relays?: boolean;
   /** Starts it anew, with empty mailboxes; `prefix` runs it, such as strace; `sink` is the port of its smart host. */

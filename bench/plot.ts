@@ -109,7 +109,7 @@ export function writePlot({ title, notes, x, panels }: Plot): string {
   const names = [...new Set(panels.flatMap(({ series }) => series.map(({ name }) => name)))];
   if (names.length > COLOURS.length) throw new Error(`a plot has at most ${COLOURS.length} names`);
   const head = 44 + notes.length * 17;
-  const top = head + 62;
+  const top = head + 72;
   const height = top + panels.length * PANEL + (panels.length - 1) * GAP + 58;
   const toX = logScale(x.ticks, LEFT + 14, WIDTH - RIGHT - 14);
   const parts = [

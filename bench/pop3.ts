@@ -18,6 +18,7 @@ import type { Pop3Peer, RunningPop3 } from "./peer.ts";
 import type { Pop3Load, Pop3LoadResult } from "./pop3-load.ts";
 import { appendTen, familyOf, memoryOf, processorTime, writeMbox } from "./pop3-mailboxes.ts";
 import { scoped } from "./scope.ts";
+import { median } from "./statistics.ts";
 
 /** How large a run is. */
 export interface Pop3Bench {
@@ -193,10 +194,4 @@ async function idleMemory(server: RunningPop3, users: readonly string[]): Promis
 function forgetPages(path: string): void {
   execFileSync("sync", [path]);
   execFileSync("dd", [`if=${path}`, "iflag=nocache", "count=0"], { stdio: "ignore" });
-}
-
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }
