@@ -15,6 +15,7 @@ import {
   closeSync,
   constants,
   fstatSync,
+  mkdirSync,
   openSync,
   readFileSync,
   renameSync,
@@ -69,6 +70,8 @@ export function openAppendNotes(site: Pick<Site, "stateDir">, kind: NotesKind, l
   const reopen = () => {
     if (fd !== undefined) closeSync(fd);
     fd = undefined;
+    // A host that has delivered nothing yet has no journals either.
+    mkdirSync(dirname(path.current), { recursive: true });
     fd = openSync(path.current, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW, 0o600);
     ({ size } = fstatSync(fd));
   };

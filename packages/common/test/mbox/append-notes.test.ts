@@ -129,3 +129,13 @@ test("notes of thousands of letters take two generations, and the last letters a
   appendFileSync(join(journalFolder(site), ".handed-over"), "not a note\n1 {}\n");
   assert.equal((await notedLetters(site, all)).size, kept.size);
 });
+
+test("the first note of a host that has delivered nothing yet: its folder is made", async (t) => {
+  const site = temporarySite(t);
+  const log = keptLog();
+  const notes = openAppendNotes(site, "handed-over", log);
+  notes.add(["one"]);
+  notes.close();
+  assert.deepEqual(log.lines, []);
+  assert.deepEqual([...(await notedLetters(site, all))], ["one"]);
+});
