@@ -31,7 +31,7 @@ plot writes docs/performance.svg.
   --rounds N          how often all take turns (3; POP3 as often)
   --seconds N         how long a load lasts, about (2)
   --minutes N         no round begins that would end later (30, a section)
-  --peers A,B         only mailhost and these: postfix, postfix-tuned, sendmail, exim, haraka, smtp-server, dovecot, popa3d
+  --peers A,B         only mailhost and these: postfix, postfix-tuned, postfix-virtual, sendmail, exim, haraka, smtp-server, dovecot, popa3d
   --only A,B          only these loads: c20, c20k100, one, c200, c200-4k, c1, c1-one, 64k, 5m, relay
   --mbox MIB          the POP3 mailbox (1024), and --mbox-messages N in it (50000)
   --idle              2,000 idle POP3 sessions as well as 200

@@ -3,7 +3,16 @@
  * that have paths built in and deliver as the user; and the peers' packages, unpacked beside each other since Debian installs one
  * mail server only.
  */
-import { chmodSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -39,7 +48,24 @@ export interface PrivateSite {
   write(name: string, text: string): void;
 }
 
-const SYSTEM = { root: 0, daemon: 1, mail: 8, "Debian-exim": 12_343, smmta: 12_342, smmsp: 12_341 };
+/** The lines of Postfix's own accounts, which its package has made. */
+function systems(file: "passwd" | "group"): string {
+  const lines = readFileSync(join("/etc", file), "utf8").split("\n");
+  return lines
+    .filter((line) => /^(?:postfix|postdrop):/.test(line))
+    .map((line) => `${line}\n`)
+    .join("");
+}
+
+const SYSTEM = {
+  root: 0,
+  daemon: 1,
+  mail: 8,
+  nobody: 65_534,
+  "Debian-exim": 12_343,
+  smmta: 12_342,
+  smmsp: 12_341,
+};
 
 /** Lays one out. */
 export function privateSite(scope: Scope, name: string): PrivateSite {
@@ -51,8 +77,11 @@ export function privateSite(scope: Scope, name: string): PrivateSite {
     writeFileSync(join(dir, file), text);
   };
   const accounts = [...Object.entries(SYSTEM), ...MAILBOXES.map((user, i) => [user, OWNER + 1 + i] as const)];
-  write("etc/passwd", accounts.map(([user, id]) => `${user}:x:${id}:${id}::/:/bin/false\n`).join(""));
-  write("etc/group", accounts.map(([user, id]) => `${user}:x:${id}:\n`).join(""));
+  write(
+    "etc/passwd",
+    systems("passwd") + accounts.map(([user, id]) => `${user}:x:${id}:${id}::/:/bin/false\n`).join(""),
+  );
+  write("etc/group", systems("group") + accounts.map(([user, id]) => `${user}:x:${id}:\n`).join(""));
   write("etc/hosts", "127.0.0.1 mx.bench.test localhost client.test\n");
   write("etc/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files\nservices: files\n");
   write("etc/resolv.conf", "");

@@ -22,7 +22,7 @@ import { compileNative } from "./native.ts";
 import { type Options, readOptions, type Section } from "./options.ts";
 import { benchPop3 } from "./pop3.ts";
 import { popa3d } from "./popa3d.ts";
-import { postfixSmtp, postfixTunedSmtp } from "./postfix.ts";
+import { postfixLocal, postfixTuned, postfixVirtual } from "./postfix.ts";
 import { diskTable, lossWords, pop3Table, smtpTables, verdictTable } from "./report.ts";
 import { writeSection } from "./results-page.ts";
 import { cleanUpWhenInterrupted, scoped } from "./scope.ts";
@@ -32,7 +32,16 @@ import { CURVE, SMTP_SCENARIOS } from "./smtp-scenarios.ts";
 import { diskVerdicts, pop3Verdicts, smtpVerdicts } from "./targets.ts";
 
 const SMTP_PEERS = [
-  ...[mailhostSmtp, postfixSmtp, postfixTunedSmtp, sendmailSmtp, eximSmtp, harakaSmtp, bareSmtpServer],
+  ...[
+    mailhostSmtp,
+    postfixLocal,
+    postfixTuned,
+    postfixVirtual,
+    sendmailSmtp,
+    eximSmtp,
+    harakaSmtp,
+    bareSmtpServer,
+  ],
 ];
 const POP3_PEERS = [mailhostPop3, dovecotPop3, popa3d];
 const RESULTS = new URL("RESULTS.md", import.meta.url);
