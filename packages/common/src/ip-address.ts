@@ -14,6 +14,7 @@ import { isIPv4, isIPv6 } from "node:net";
  * @returns undefined for anything that is no address
  */
 export function normalizeIp(text: string): string | undefined {
+  if (isIPv4(text)) return text;
   const bare = text
     .replace(/^\[(.*)\]$/, "$1")
     .replace(/^ipv6:/i, "")

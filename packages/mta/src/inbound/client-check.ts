@@ -20,6 +20,14 @@ import { logSetAside } from "./smtp-log.ts";
 /** Longest wait for the client's name. */
 const NAME_WAIT = 1_000;
 
+/** A client as policy saw it, and what that was made of. */
+interface Known {
+  readonly name: ClientName | undefined;
+  readonly listed: ReadonlyMap<string, DnsAnswer> | undefined;
+  readonly place: Pick<Place, "open" | "rate">;
+  readonly client: Client;
+}
+
 /** The check of one session's client. */
 export class ClientCheck {
   /** What the DNS said; undefined while it has not answered. */
@@ -34,6 +42,7 @@ export class ClientCheck {
   #listed: ReadonlyMap<string, DnsAnswer> | undefined;
   #verdict: Promise<Verdict> | undefined;
   #judged: Verdict | undefined;
+  #known: Known | undefined;
 
   /** @param submits it is on a port where nobody sends without a password or a RELAY network */
   constructor(ip: string, inbound: InboundParts, submits: boolean) {
@@ -47,8 +56,17 @@ export class ClientCheck {
     return clientText(this.#ip, this.name?.name ?? "", this.name?.forged ?? false);
   }
 
-  /** The client as policy sees it. */
+  /** The client as policy sees it; the same object until something of it changes. */
   get client(): Client {
+    const known = this.#known;
+    const same = known?.name === this.name && known?.listed === this.#listed && known?.place === this.#place;
+    if (known !== undefined && same) return known.client;
+    const client = this.#client();
+    this.#known = { name: this.name, listed: this.#listed, place: this.#place, client };
+    return client;
+  }
+
+  #client(): Client {
     const { name, forged, nameless } = this.name ?? NO_NAME;
     return {
       ip: this.#ip,

@@ -9,6 +9,22 @@
  * name and its first label, `$m` the rest of it, `$b` the date, `$v` our name in place of Sendmail's version, `$$` a dollar sign.
  */
 export function greetingText(template: string | undefined, hostname: string, date: string): string {
+  const same = made?.template === template && made?.hostname === hostname && made?.date === date;
+  if (made === undefined || !same) made = { template, hostname, date, text: fill(template, hostname, date) };
+  return made.text;
+}
+
+/** The last one: it holds for a second. */
+let made:
+  | {
+      readonly template: string | undefined;
+      readonly hostname: string;
+      readonly date: string;
+      readonly text: string;
+    }
+  | undefined;
+
+function fill(template: string | undefined, hostname: string, date: string): string {
   const text = (template ?? "$j ESMTP $v; $b").replace(/[\r\n]+/g, " ");
   const dot = hostname.indexOf(".");
   const macros: Readonly<Record<string, string>> = {

@@ -64,12 +64,24 @@ export interface InboundParts {
   readonly clock: Clock;
 }
 
+type PolicyParts = Pick<InboundParts, "settings" | "tables" | "drac" | "ownAddresses" | "gateways">;
+
+/** The facts by the settings that they were made of: tables look for themselves whether they have changed. */
+const madeFacts = new WeakMap<PolicyParts, { readonly settings: Settings; readonly facts: PolicyFacts }>();
+
 /** The tables as the decision on relaying sees them. */
-export function policyFacts(
-  parts: Pick<InboundParts, "settings" | "tables" | "drac" | "ownAddresses" | "gateways">,
-): PolicyFacts {
+export function policyFacts(parts: PolicyParts): PolicyFacts {
+  const settings = parts.settings();
+  const made = madeFacts.get(parts);
+  if (made?.settings === settings) return made.facts;
+  const facts = makeFacts(parts, settings);
+  madeFacts.set(parts, { settings, facts });
+  return facts;
+}
+
+function makeFacts(parts: PolicyParts, settings: Settings): PolicyFacts {
   return hostPolicyFacts({
-    settings: parts.settings(),
+    settings,
     tables: parts.tables,
     ownAddresses: () => parts.ownAddresses(),
     drac: (ip) => parts.drac()?.permits(ip),
@@ -77,19 +89,35 @@ export function policyFacts(
   });
 }
 
+type ResolvingParts = Pick<InboundParts, "settings" | "tables" | "accounts" | "ownAddresses"> &
+  Partial<Pick<InboundParts, "lists" | "log">>;
+
+const madeParts = new WeakMap<
+  ResolvingParts,
+  { readonly settings: Settings; readonly accounts: Accounts; readonly made: RecipientParts }
+>();
+
 /** The tables as recipients are resolved by. */
-export function recipientParts(
-  parts: Pick<InboundParts, "settings" | "tables" | "accounts" | "ownAddresses"> &
-    Partial<Pick<InboundParts, "lists" | "log">>,
-): RecipientParts {
-  return siteRecipientParts(parts);
+export function recipientParts(parts: ResolvingParts): RecipientParts {
+  const settings = parts.settings();
+  const accounts = parts.accounts();
+  const known = madeParts.get(parts);
+  if (known?.settings === settings && known.accounts === accounts) return known.made;
+  const made = siteRecipientParts({
+    settings: () => settings,
+    tables: parts.tables,
+    accounts: () => accounts,
+    ownAddresses: () => parts.ownAddresses(),
+    ...(parts.lists === undefined ? {} : { lists: parts.lists }),
+    ...(parts.log === undefined ? {} : { log: parts.log }),
+  });
+  // Without list files of its own each call gets new ones.
+  if (parts.lists !== undefined) madeParts.set(parts, { settings, accounts, made });
+  return made;
 }
 
 /** The same, and what makes an address an account's own. */
-export function ownershipParts(
-  parts: Pick<InboundParts, "settings" | "tables" | "accounts" | "ownAddresses"> &
-    Partial<Pick<InboundParts, "lists" | "log">>,
-): OwnershipParts {
+export function ownershipParts(parts: ResolvingParts): OwnershipParts {
   const { tables } = parts;
   const { senders, genericstable } = tables;
   return { ...recipientParts(parts), senders, genericstable, rewrite: parts.settings().rewrite };

@@ -5,8 +5,20 @@
 const DAYS = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
 const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
-/** `Sun, 3 Jun 2001 21:59:01 +0800`, in the local time zone. */
+let second = Number.NaN;
+let written = "";
+
+/** `Sun, 3 Jun 2001 21:59:01 +0800`, in the local time zone. The date of one second is written once. */
 export function mailDate(ms: number): string {
+  const asked = Math.floor(ms / 1000);
+  if (asked !== second) {
+    written = dateOf(ms);
+    second = asked;
+  }
+  return written;
+}
+
+function dateOf(ms: number): string {
   const t = new Date(ms);
   const two = (n: number) => String(n).padStart(2, "0");
   const east = -t.getTimezoneOffset();

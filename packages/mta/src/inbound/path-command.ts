@@ -90,8 +90,10 @@ function pathEnd(text: string, start: number): number | undefined {
   return bracketed || quoted ? undefined : text.length;
 }
 
+/** Of category Cc; false for the end of the text. */
 function isControl(c: string): boolean {
-  return /^\p{Cc}$/u.test(c);
+  const code = c.charCodeAt(0);
+  return code < 0x20 || (code >= 0x7f && code < 0xa0);
 }
 
 /** What is wrong with an address, in Sendmail's words, or undefined. */

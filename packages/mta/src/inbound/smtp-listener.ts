@@ -35,6 +35,7 @@ export class SmtpListener extends SMTPServer {
   readonly #handshakes = new Map<string, number>();
   readonly #turnedAway: TurnedAway;
   #full = false;
+  #plain: ReturnType<typeof plainOptions> | undefined;
   /** No new transactions: the daemon stops. */
   draining = false;
 
@@ -93,10 +94,10 @@ export class SmtpListener extends SMTPServer {
     await closed;
   }
 
-  /** Without a PROXY header there is nothing to wait for, and the library's random id of a session is for its own log. */
+  /** Without a PROXY header there is nothing to wait for. */
   override _handleProxy(...[socket, callback]: Parameters<SMTPServer["_handleProxy"]>): void {
     if (this._expectsProxyHeader(socket)) super._handleProxy(socket, callback);
-    else callback(null, { id: "-" });
+    else callback(null, (this.#plain ??= plainOptions(this.server.address())));
   }
 
   /** Whether a client is let in was decided before; the library's own lets a turn pass. */
@@ -186,6 +187,13 @@ class PresentContext extends Map<string, SecureContext> {
   override get(): SecureContext | undefined {
     return this.#certificates.contextFor();
   }
+}
+
+/** What the library else finds out for each connection and nobody asks for: a random id for its own log, our end of it. */
+function plainOptions(address: ReturnType<SMTPServer["server"]["address"]>) {
+  const { address: localAddress, port: localPort } =
+    address === null || typeof address === "string" ? { address: "-", port: 1 } : address;
+  return { id: "-", localAddress, localPort };
 }
 
 function libraryOptions(kind: PortKind, settings: Settings): SMTPServerOptions {

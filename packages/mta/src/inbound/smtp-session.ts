@@ -14,13 +14,13 @@ import { counted } from "../log/statistics.ts";
 import type { Authenticated, Client, DnsAnswer, Verdict } from "../policy/relay-decision.ts";
 import { formatReply, reply } from "../policy/reply.ts";
 import { admitClient } from "./admit-client.ts";
-import { offeredMechanisms } from "./auth-offer.ts";
 import { ClientCheck } from "./client-check.ts";
 import type { ClientName } from "./client-names.ts";
 import { obey } from "./command-dispatch.ts";
 import { DataParser } from "./data-parser.ts";
 import { greetingText } from "./greeting.ts";
 import type { InboundParts } from "./inbound-parts.ts";
+import { KnownClient } from "./known-client.ts";
 import { libraryReply } from "./library-replies.ts";
 import { mailDate } from "./mail-date.ts";
 import { ParserFeed } from "./parser-feed.ts";
@@ -74,6 +74,7 @@ export class SmtpSession extends SMTPConnection {
   #lineTaker: ((line: Buffer) => Promise<void>) | undefined;
   #whenReady: (() => void) | undefined;
   #feed: ParserFeed | undefined;
+  readonly #client = new KnownClient();
   readonly #replies = new ReplyWriter(() => this._socket);
 
   constructor(listener: SmtpListener, socket: Socket, options: SMTPConnectionOptions | null | undefined) {
@@ -98,15 +99,9 @@ export class SmtpSession extends SMTPConnection {
     return this.check.name;
   }
 
-  /** The client as policy sees it. */
+  /** The client as policy sees it; the same object until something of it changes. */
   get client(): Client {
-    const helo = this.hostNameAppearsAs;
-    return {
-      ...this.check.client,
-      ...(helo === false ? {} : { helo }),
-      ...(this.auth === undefined ? {} : { auth: this.auth }),
-      ...(offeredMechanisms(this).length === 0 ? {} : { mayAuthenticate: true as const }),
-    };
+    return this.#client.of(this);
   }
 
   /** Sends a reply in exactly these words. */

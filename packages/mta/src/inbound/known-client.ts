@@ -1,0 +1,35 @@
+/**
+ * A session's client as policy sees it, put together anew only when something of it has changed.
+ */
+import type { Authenticated, Client } from "../policy/policy-facts.ts";
+import { offeredMechanisms } from "./auth-offer.ts";
+import type { SmtpSession } from "./smtp-session.ts";
+
+/** The client of one session. */
+export class KnownClient {
+  #checked: Client | undefined;
+  #helo: string | false = false;
+  #auth: Authenticated | undefined;
+  #client: Client | undefined;
+
+  /** The same object as long as nothing has changed. */
+  of(session: SmtpSession): Client {
+    const { client: checked } = session.check;
+    const { auth, hostNameAppearsAs: helo } = session;
+    const same = this.#checked === checked && this.#helo === helo && this.#auth === auth;
+    if (this.#client !== undefined && same) return this.#client;
+    this.#checked = checked;
+    this.#helo = helo;
+    this.#auth = auth;
+    this.#client = {
+      ...checked,
+      ...(helo === false ? {} : { helo }),
+      ...(auth === undefined ? {} : { auth }),
+      // Asked by refusals alone: it takes a look at files.
+      get mayAuthenticate() {
+        return offeredMechanisms(session).length === 0 ? undefined : (true as const);
+      },
+    };
+    return this.#client;
+  }
+}
