@@ -3,7 +3,9 @@
  */
 import { spawnSync } from "node:child_process";
 import { chmodSync, chownSync, copyFileSync, statSync } from "node:fs";
-import { type HostOptions, PASSWORD, prepareSite, type Scope, startOn } from "../test/harness/host.ts";
+import { join, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import { type HostOptions, PASSWORD, prepareSite, startOn } from "../test/harness/host.ts";
 import { addAccounts } from "../test/harness/many-accounts.ts";
 import { DOMAIN, MAILBOXES, type Pop3Peer, type SmtpPeer } from "./peer.ts";
 import { letItBeOld } from "./pop3-mailboxes.ts";
@@ -14,37 +16,58 @@ const OPTIONS: HostOptions = {
   zone: { "client.test": { a: ["127.0.0.1"] } },
 };
 
-/** The commit that is measured, with a plus when files were changed since. */
-function checkout(): string {
+/** The commit of a checkout, with a plus when files were changed since. */
+function commitOf(folder: string): string {
   const { stdout } = spawnSync("git", ["describe", "--always", "--dirty=+"], {
-    cwd: import.meta.dirname,
+    cwd: folder,
     encoding: "utf8",
   });
   return stdout?.trim() || "unknown";
 }
 
-async function site(scope: Scope, names: readonly string[], sink: number) {
-  const relay = { smartHost: "[127.0.0.1]", port: sink };
-  const prepared = await prepareSite(scope, { ...OPTIONS, settings: { ...OPTIONS.settings, relay } });
-  await addAccounts(prepared, names);
-  return prepared;
+/** What starts a host: this checkout's test harness, or another's, which starts what is built there. */
+interface Harness {
+  readonly prepareSite: typeof prepareSite;
+  readonly startOn: typeof startOn;
+  readonly addAccounts: typeof addAccounts;
 }
 
+const OURS: Harness = { prepareSite, startOn, addAccounts };
+
 /** Its SMTP side. */
-export const mailhostSmtp: SmtpPeer = {
-  name: "mailhost",
-  version: checkout(),
-  relays: true,
-  async start(scope, prefix = [], sink = 9) {
-    const host = await startOn(scope, await site(scope, MAILBOXES, sink), prefix);
-    return { port: host.smtp.port, mailboxes: host.path("var/spool/mail") };
-  },
-};
+export const mailhostSmtp = smtpPeer("mailhost", commitOf(import.meta.dirname), () => Promise.resolve(OURS));
+
+/** The SMTP side of another checkout, built with `node test/setup.mjs`, such as one of an earlier commit. */
+export function earlierMailhost(folder: string): SmtpPeer {
+  const path = (name: string) => pathToFileURL(join(resolve(folder), "test/harness", name)).href;
+  return smtpPeer("before", commitOf(folder), async () => {
+    const host = (await import(path("host.ts"))) as Pick<Harness, "prepareSite" | "startOn">;
+    const accounts = (await import(path("many-accounts.ts"))) as Pick<Harness, "addAccounts">;
+    return { ...host, ...accounts };
+  });
+}
+
+function smtpPeer(name: string, version: string, load: () => Promise<Harness>): SmtpPeer {
+  return {
+    name,
+    version,
+    relays: true,
+    async start(scope, prefix = [], sink = 9) {
+      const harness = await load();
+      const relay = { smartHost: "[127.0.0.1]", port: sink };
+      const settings = { ...OPTIONS.settings, relay };
+      const prepared = await harness.prepareSite(scope, { ...OPTIONS, settings });
+      await harness.addAccounts(prepared, MAILBOXES);
+      const host = await harness.startOn(scope, prepared, prefix);
+      return { port: host.smtp.port, mailboxes: host.path("var/spool/mail") };
+    },
+  };
+}
 
 /** Its POP3 side. */
 export const mailhostPop3: Pop3Peer = {
   name: "mailhost",
-  version: checkout(),
+  version: commitOf(import.meta.dirname),
   async start(scope, users) {
     const prepared = await prepareSite(scope, {
       ...OPTIONS,

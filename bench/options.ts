@@ -15,6 +15,8 @@ export interface Options {
   readonly minutes: number;
   readonly peers: readonly string[] | undefined;
   readonly scenarios: readonly string[] | undefined;
+  /** The folder of another checkout that is measured beside this. */
+  readonly before: string | undefined;
   readonly mebibytes: number;
   readonly mboxMessages: number;
   /** Numbers of idle POP3 sessions. */
@@ -33,6 +35,7 @@ plot writes docs/performance.svg.
   --minutes N         no round begins that would end later (30, a section)
   --peers A,B         only mailhost and these: postfix, postfix-tuned, postfix-virtual, sendmail, exim, haraka, smtp-server, dovecot, popa3d
   --only A,B          only these loads: c20, c20k100, one, c200, c200-4k, c1, c1-one, 64k, 5m, relay
+  --before FOLDER     another checkout beside this one, such as of an earlier commit; it must be built
   --mbox MIB          the POP3 mailbox (1024), and --mbox-messages N in it (50000)
   --idle              2,000 idle POP3 sessions as well as 200
   --json              the figures of all rounds as JSON instead of tables
@@ -49,7 +52,10 @@ export function readOptions(words: readonly string[]): Options | string {
     const section = SECTIONS.find((name) => name === word);
     if (section !== undefined) sections.push(section);
     else if (["--idle", "--json", "--write", "--help"].includes(word)) flags.add(word);
-    else if (/^--(rounds|seconds|minutes|peers|only|mbox|mbox-messages)$/.test(word) && i + 1 < words.length)
+    else if (
+      /^--(rounds|seconds|minutes|peers|only|before|mbox|mbox-messages)$/.test(word) &&
+      i + 1 < words.length
+    )
       values.set(word, words[(i += 1)]!);
     else return `${word} is not understood\n\n${USAGE}`;
   }
@@ -66,6 +72,7 @@ export function readOptions(words: readonly string[]): Options | string {
     sections: sections.length > 0 ? sections : ["smtp", "disk", "pop3"],
     peers: list("--peers"),
     scenarios: list("--only"),
+    before: values.get("--before"),
     idle: flags.has("--idle") ? [200, 2000] : [200],
     json: flags.has("--json"),
     write: flags.has("--write"),

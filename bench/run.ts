@@ -17,9 +17,10 @@ import { dovecotPop3 } from "./dovecot.ts";
 import { eximSmtp } from "./exim.ts";
 import { harakaSmtp } from "./haraka.ts";
 import { describeMachine, describeTime } from "./machine.ts";
-import { mailhostPop3, mailhostSmtp } from "./mailhost.ts";
+import { earlierMailhost, mailhostPop3, mailhostSmtp } from "./mailhost.ts";
 import { compileNative } from "./native.ts";
 import { type Options, readOptions, type Section } from "./options.ts";
+import type { SmtpPeer } from "./peer.ts";
 import { benchPop3 } from "./pop3.ts";
 import { popa3d } from "./popa3d.ts";
 import { postfixLocal, postfixTuned, postfixVirtual } from "./postfix.ts";
@@ -68,8 +69,14 @@ function present<T extends AnyPeer>(all: readonly T[], { peers }: Options): T[] 
   return wanted.filter(({ missing }) => missing === undefined);
 }
 
+function smtpPeers(options: Options): SmtpPeer[] {
+  const [ours, ...others] = present(SMTP_PEERS, options);
+  const before = options.before === undefined ? [] : [earlierMailhost(options.before)];
+  return [ours!, ...before, ...others];
+}
+
 async function smtp(options: Options): Promise<Outcome> {
-  const peers = present(SMTP_PEERS, options);
+  const peers = smtpPeers(options);
   const scenarios = SMTP_SCENARIOS.filter(({ id }) => options.scenarios?.includes(id) ?? true);
   return scoped(async (scope) => {
     const programs = compileNative(scope);
@@ -90,7 +97,7 @@ async function smtp(options: Options): Promise<Outcome> {
 }
 
 async function disk(options: Options): Promise<Outcome> {
-  const peers = present(SMTP_PEERS, options).filter(({ name }) => name !== "postfix-tuned");
+  const peers = smtpPeers(options).filter(({ name }) => !/^postfix-/.test(name));
   return scoped(async (scope) => {
     const rows = await benchDisk(peers, compileNative(scope), progress);
     if (rows === undefined) return { text: "Disk calls are left out: strace is not installed\n\n", data: [] };
@@ -111,7 +118,9 @@ async function pop3(options: Options): Promise<Outcome> {
 }
 
 async function plot(options: Options): Promise<Outcome> {
-  const peers = present(SMTP_PEERS, options).filter(({ acceptsOnly }) => !acceptsOnly);
+  const peers = smtpPeers(options).filter(
+    ({ acceptsOnly, name }) => !acceptsOnly && name !== "postfix-virtual",
+  );
   return scoped(async (scope) => {
     const programs = compileNative(scope);
     const until = performance.now() + options.minutes * 60_000;
