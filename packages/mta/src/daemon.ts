@@ -35,6 +35,7 @@ import { openOverload } from "./overload/overload.ts";
 import { type BoundAddress, isBoundHere } from "./own-addresses.ts";
 import { findLocalDomain, interfaceAddresses } from "./policy/local-domains.ts";
 import { policyWarnings } from "./policy/warnings.ts";
+import { CommitGroups } from "./queue/commit-groups.ts";
 import { openQueue } from "./queue/lmdb-store.ts";
 import { readSelection } from "./queue/selection.ts";
 import { openListFiles } from "./recipients/list-files.ts";
@@ -67,7 +68,7 @@ export async function start(parts: DaemonParts): Promise<Daemon> {
       watch,
     });
   let accounts = accountsOf(settings);
-  const queue = await openQueue(site, { clock, log });
+  const queue = await openQueue(site, { clock, log, groups: new CommitGroups({ clock }) });
   const repeats = {
     before: await deliveredBefore(site, queue.store),
     notes: openAppendNotes(site, "handed-over", log),

@@ -79,6 +79,12 @@ export interface EnvironmentOptions {
 const MAP_SIZE = 4 * 1024 ** 3;
 
 /**
+ * What is asked for in one turn of the event loop is one commit, however much it is (see commit-groups.ts): by default a commit
+ * begins with the fifth change, and the others make another. The option is described, but not in lmdb's types.
+ */
+const ONE_COMMIT_A_TURN = { txnStartThreshold: Number.MAX_SAFE_INTEGER };
+
+/**
  * Opens the environment, making it when it is missing. A damaged one is moved to `queue.mdb.damaged-TIME`, and its large
  * messages to `queue.mdb.damaged-TIME-large`; it is named in the log, and a new one begun.
  *
@@ -250,6 +256,7 @@ function openTables(paths: QueuePaths, how: { readOnly: boolean; alone: boolean 
       overlappingSync: false,
       // With batching by event turn a failed commit rejects a promise that nobody can reach.
       eventTurnBatching: false,
+      ...ONE_COMMIT_A_TURN,
     });
   } catch (error) {
     throw new UserError(`${paths.environment}: cannot be opened: ${messageOf(error)}`, EX_IOERR, {

@@ -5,9 +5,11 @@ import type { Clock } from "@mailhost/common/clock";
 import { errnoOf, messageOf } from "@mailhost/common/errors";
 import type { Log } from "@mailhost/common/log/log";
 import type { Site } from "@mailhost/common/site";
-import type { Database } from "lmdb";
+import { type Database, IF_EXISTS } from "lmdb";
+import { CommitGroups } from "./commit-groups.ts";
 import { copyOf, dueNow, force } from "./entry-changes.ts";
 import { decodeEntry, encodeEntry } from "./entry-codec.ts";
+import { EntryTables, keyOf } from "./entry-tables.ts";
 import { type Environment, openEnvironment } from "./environment.ts";
 import { type DfFileSystem, nodeDfFileSystem, removeDf, sweepDf } from "./large-body.ts";
 import { writerLives } from "./living-process.ts";
@@ -15,14 +17,7 @@ import { createMessageWriter, newEntry, SMALL_MESSAGE } from "./message-writer.t
 import { isKeptBack, type QueueEntry } from "./queue-entry.ts";
 import { committed, QueueError } from "./queue-error.ts";
 import { type QueueIdSource, queueIdSource } from "./queue-id.ts";
-import {
-  type DueRow,
-  dueRowsOf,
-  type MessageBody,
-  type MessageWriter,
-  type QueueChange,
-  type QueueStore,
-} from "./queue-store.ts";
+import type { DueRow, MessageBody, MessageWriter, QueueChange, QueueStore } from "./queue-store.ts";
 import { RecentBodies } from "./recent-bodies.ts";
 import { type BodyPlaces, bodyFault, storedBody } from "./stored-body.ts";
 
@@ -42,6 +37,8 @@ export interface QueueOptions {
   /** For commands that only look. */
   readonly readOnly?: boolean;
   readonly fileSystem?: DfFileSystem;
+  /** For the daemon: commits wait for each other, see commit-groups.ts. */
+  readonly groups?: CommitGroups;
 }
 
 /** Entries that one transaction of a change to the whole queue rewrites. */
@@ -66,15 +63,19 @@ class LmdbStore implements QueueStore {
   readonly #log: Log;
   readonly #fs: DfFileSystem;
   readonly #nextId: QueueIdSource;
+  readonly #groups: CommitGroups;
   readonly #recent = new RecentBodies();
   readonly #places: BodyPlaces;
+  readonly #tables: EntryTables;
 
   constructor(env: Environment, options: QueueOptions) {
     this.#env = env;
     this.#clock = options.clock;
     this.#log = options.log;
     this.#fs = options.fileSystem ?? nodeDfFileSystem;
+    this.#groups = options.groups ?? new CommitGroups();
     this.#nextId = queueIdSource(options.clock);
+    this.#tables = new EntryTables(env, options.log);
     this.#places = { recent: this.#recent, bodies: env.bodies, large: env.paths.large };
   }
 
@@ -92,6 +93,7 @@ class LmdbStore implements QueueStore {
       dfDir: this.#env.paths.large,
       fs: this.#fs,
       clock: this.#clock,
+      groups: this.#groups,
       commit: (entry, body) => this.#insert(entry, body),
     });
   }
@@ -105,24 +107,21 @@ class LmdbStore implements QueueStore {
 
   /** @param note taken with it, and a reason to refuse it when it is there already */
   async #insert(entry: QueueEntry, body: Buffer | undefined, note = entry.drop): Promise<void> {
-    const { entries, bodies, drops, root, paths } = this.#env;
-    const bytes = encodeEntry(entry);
-    const put = () => {
-      void entries.put(entry.id, bytes);
-      if (body !== undefined) void bodies.put(entry.id, body);
-      this.#addRows(entry);
-    };
+    const { entries, drops, root, paths } = this.#env;
+    const encoded = { entry, bytes: encodeEntry(entry) };
+    const put = () => this.#tables.put(encoded, body);
     // Who takes the same file at the same time finds its note, whatever it saw before.
-    const commit =
+    const write =
       note === undefined
-        ? entries.ifNoExists(entry.id, put)
-        : root.transaction(() => {
-            if (entries.doesExist(entry.id) || drops.doesExist(note)) return false;
-            void drops.put(note, entry.id);
-            put();
-            return true;
-          });
-    if (!(await committed(commit, paths.dir)))
+        ? () => entries.ifNoExists(entry.id, put)
+        : () =>
+            root.transaction(() => {
+              if (entries.doesExist(entry.id) || drops.doesExist(note)) return false;
+              void drops.put(note, entry.id);
+              put();
+              return true;
+            });
+    if (!(await committed(this.#groups.urgent(write), paths.dir)))
       throw new QueueError(
         `queue id ${entry.id} is taken${note === undefined ? "" : `, or ${note} is queued already`}`,
         "EEXIST",
@@ -146,24 +145,12 @@ class LmdbStore implements QueueStore {
 
   get(id: string): QueueEntry | undefined {
     this.#env.root.resetReadTxn();
-    return this.#read(id);
+    return this.#tables.read(id);
   }
 
   isThere(id: string): boolean {
     this.#env.root.resetReadTxn();
     return this.#env.entries.doesExist(id);
-  }
-
-  /** An entry that cannot be read is left alone and named; the rest of the queue goes on. */
-  #read(id: string): QueueEntry | undefined {
-    const bytes = this.#env.entries.get(id);
-    if (bytes === undefined) return undefined;
-    try {
-      return decodeEntry(bytes);
-    } catch (error) {
-      this.#log.write("error", `${id}: SYSERR(queue): entry cannot be read: ${messageOf(error)}`);
-      return undefined;
-    }
   }
 
   body(entry: QueueEntry): MessageBody {
@@ -177,7 +164,7 @@ class LmdbStore implements QueueStore {
   *list(): Iterable<QueueEntry> {
     this.#env.root.resetReadTxn();
     for (const id of this.#env.entries.getKeys()) {
-      const entry = this.#read(id);
+      const entry = this.#tables.read(id);
       if (entry !== undefined) yield entry;
     }
   }
@@ -205,6 +192,7 @@ class LmdbStore implements QueueStore {
       dfDir: paths.large,
       fs: this.#fs,
       clock: this.#clock,
+      groups: this.#groups,
       commit: (fresh, bytes) => this.#insert({ ...copyOf(entry), size: fresh.size }, bytes, note),
     });
     try {
@@ -219,15 +207,8 @@ class LmdbStore implements QueueStore {
   }
 
   async discard(id: string): Promise<boolean> {
-    const { entries, bodies, due, root, paths } = this.#env;
-    const commit = root.transaction(() => {
-      if (!entries.doesExist(id)) return false;
-      // The rows of an entry that cannot be read are found by looking at all of them.
-      for (const key of due.getKeys()) if (key[1] === id) void due.remove(key);
-      void bodies.remove(id);
-      void entries.remove(id);
-      return true;
-    });
+    const { root, paths } = this.#env;
+    const commit = root.transaction(() => this.#tables.discard(id));
     const found = await committed(commit, paths.dir);
     this.#recent.drop(id);
     if (found) await this.#dropDf(id);
@@ -263,54 +244,63 @@ class LmdbStore implements QueueStore {
   }
 
   async change(change: QueueChange): Promise<QueueEntry[]> {
-    const { entries, bodies, root, paths } = this.#env;
+    const { root, paths } = this.#env;
+    if (change.known !== undefined && (await this.#removeKnown(change, change.known))) return [];
     // Everything that may fail is done before the transaction, which has no way back.
-    const updates = (change.update ?? []).map((entry) => ({ ...copyOf(entry), bytes: encodeEntry(entry) }));
+    const updates = (change.update ?? []).map((entry) => ({
+      entry: copyOf(entry),
+      bytes: encodeEntry(entry),
+    }));
     const added = (change.add ?? []).map(({ message, body }) => {
       if (body.length > SMALL_MESSAGE) throw new QueueError("a report is over 64 KiB", "EFBIG");
       const entry = newEntry(this.newId(), message, body.length, this.#clock.now());
       return { entry, body, bytes: encodeEntry(entry) };
     });
     const large: string[] = [];
-    const commit = root.transaction(() => {
+    const write = () => {
       for (const id of change.remove ?? []) {
-        const stored = this.#read(id);
-        if (stored === undefined) continue;
-        if (stored.size > SMALL_MESSAGE) large.push(id);
-        this.#dropRows(stored);
-        void bodies.remove(id);
-        void entries.remove(id);
+        const stored = this.#tables.remove(id);
+        if (stored !== undefined && stored.size > SMALL_MESSAGE) large.push(id);
       }
-      for (const update of updates) this.#replace(update);
-      for (const { entry, body, bytes } of added) {
-        void entries.put(entry.id, bytes);
-        void bodies.put(entry.id, body);
-        this.#addRows(entry);
-      }
-    });
-    await committed(commit, paths.dir);
+      for (const update of updates) this.#tables.replace(update);
+      for (const one of added) this.#tables.put(one, one.body);
+    };
+    await committed(
+      this.#groups.patient(() => root.transaction(write)),
+      paths.dir,
+    );
     // What waits for its next attempt does not take the room of what comes in.
     for (const id of change.remove ?? []) this.#recent.drop(id);
-    for (const { id } of updates) this.#recent.drop(id);
+    for (const { entry } of updates) this.#recent.drop(entry.id);
     for (const id of large) await this.#dropDf(id);
     return added.map(({ entry }) => entry);
   }
 
-  /** Within a transaction: writes an entry in place of the stored one and moves its due row. */
-  #replace(update: QueueEntry & { readonly bytes?: Buffer }): void {
-    const stored = this.#read(update.id);
-    if (stored === undefined) return;
-    const { bytes, ...entry } = update;
-    const { held, quarantine } = stored;
-    const kept = {
-      ...entry,
-      ...(held === undefined || entry.held !== undefined ? {} : { held }),
-      ...(quarantine === undefined || entry.quarantine !== undefined ? {} : { quarantine }),
-    };
-    const same = kept.held === entry.held && kept.quarantine === entry.quarantine;
-    this.#dropRows(stored);
-    void this.#env.entries.put(entry.id, same && bytes !== undefined ? bytes : encodeEntry(kept));
-    this.#addRows(kept);
+  /**
+   * The ordinary end of a message, without a look at what is stored: as long as its row stands where it was, nobody has
+   * changed the entry in a way that matters to its removal. Whatever an administrator does takes the row away or moves it.
+   *
+   * @returns false when it is to be done in full
+   */
+  async #removeKnown(
+    { update = [], remove = [], add = [] }: QueueChange,
+    known: NonNullable<QueueChange["known"]>,
+  ): Promise<boolean> {
+    const [id] = remove;
+    if (id === undefined || remove.length + update.length + add.length > 1) return false;
+    const { entries, bodies, due, paths } = this.#env;
+    const key = keyOf(known.row);
+    const isSmall = known.size <= SMALL_MESSAGE;
+    const write = () =>
+      due.ifVersion(key, IF_EXISTS, () => {
+        void due.remove(key);
+        if (isSmall) void bodies.remove(id);
+        void entries.remove(id);
+      });
+    if (!(await committed(this.#groups.patient(write), paths.dir))) return false;
+    this.#recent.drop(id);
+    if (!isSmall) await this.#dropDf(id);
+    return true;
   }
 
   /** A file that stays behind costs space only, and the next start removes it. */
@@ -340,28 +330,8 @@ class LmdbStore implements QueueStore {
 
   /** Reads, changes and writes one entry in one transaction. */
   async #amend(id: string, amend: (entry: QueueEntry) => QueueEntry): Promise<boolean> {
-    const commit = this.#env.root.transaction(() => this.#rewrite(id, amend));
+    const commit = this.#env.root.transaction(() => this.#tables.rewrite(id, amend));
     return committed(commit, this.#env.paths.dir);
-  }
-
-  #rewrite(id: string, amend: (entry: QueueEntry) => QueueEntry): boolean {
-    const stored = this.#read(id);
-    if (stored === undefined) return false;
-    const entry = amend(copyOf(stored));
-    this.#dropRows(stored);
-    void this.#env.entries.put(id, encodeEntry(entry));
-    this.#addRows(entry);
-    return true;
-  }
-
-  /** What is kept back has no rows. */
-  #addRows(entry: QueueEntry): void {
-    if (isKeptBack(entry)) return;
-    for (const row of dueRowsOf(entry)) void this.#env.due.put(keyOf(row), "");
-  }
-
-  #dropRows(entry: QueueEntry): void {
-    for (const row of dueRowsOf(entry)) void this.#env.due.remove(keyOf(row));
   }
 
   async forceAll(now: number, wanted: (entry: QueueEntry) => boolean = () => true): Promise<number> {
@@ -376,9 +346,9 @@ class LmdbStore implements QueueStore {
       const commit = this.#env.root.transaction(() => {
         let forced = 0;
         for (const id of ids) {
-          const stored = this.#read(id);
+          const stored = this.#tables.read(id);
           const free = stored !== undefined && !isKeptBack(stored) && wanted(stored);
-          if (free && this.#rewrite(id, (entry) => force(entry, now))) forced++;
+          if (free && this.#tables.rewrite(id, (entry) => force(entry, now))) forced++;
         }
         return forced;
       });
@@ -386,12 +356,8 @@ class LmdbStore implements QueueStore {
     }
   }
 
-  close(): Promise<void> {
-    return this.#env.close();
+  async close(): Promise<void> {
+    await this.#groups.drain();
+    await this.#env.close();
   }
-}
-
-/** Key of a row. A key has no empty part, so the lane has a letter in front. */
-function keyOf(row: DueRow): [number, string, string] {
-  return [row.at, row.id, `=${row.lane}`];
 }

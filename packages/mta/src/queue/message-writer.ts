@@ -2,6 +2,7 @@
  * A message on its way into the queue: in memory up to 64 KiB, in a df file beyond.
  */
 import type { Clock } from "@mailhost/common/clock";
+import type { CommitGroups } from "./commit-groups.ts";
 import { createDf, type DfFileSystem, type DfWriter } from "./large-body.ts";
 import type { NewMessage, QueueEntry } from "./queue-entry.ts";
 import type { MessageWriter } from "./queue-store.ts";
@@ -15,6 +16,8 @@ export interface WriterParts {
   readonly dfDir: string;
   readonly fs: DfFileSystem;
   readonly clock: Clock;
+  /** Hears of what is on its way in. */
+  readonly groups: CommitGroups;
   /**
    * Commits entry, due row and, unless it is in a df file, the message. Resolves when they are on stable storage.
    */
@@ -28,7 +31,10 @@ export function createMessageWriter(parts: WriterParts): MessageWriter {
   let size = 0;
   let state: "open" | "committed" | "gone" = "open";
 
+  parts.groups.begin();
+
   const discard = async () => {
+    if (state === "open") parts.groups.end();
     state = "gone";
     small = [];
     const file = df;
@@ -74,9 +80,10 @@ export function createMessageWriter(parts: WriterParts): MessageWriter {
       const entry = newEntry(parts.id, message, size, parts.clock.now());
       await step(async () => {
         await df?.finish();
+        parts.groups.end();
+        state = "committed";
         await parts.commit(entry, df === undefined ? Buffer.concat(small) : undefined);
       });
-      state = "committed";
       small = [];
       df = undefined;
       return entry;

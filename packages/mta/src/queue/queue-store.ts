@@ -57,6 +57,8 @@ export interface QueueChange {
   readonly update?: readonly QueueEntry[];
   /** Ids that are done with. */
   readonly remove?: readonly string[];
+  /** Of the one message to be removed, when nothing else changes: its octets, and the only row that it has as far as is known. */
+  readonly known?: { readonly size: number; readonly row: DueRow };
   /** Reports to enqueue with it: a bounce and the end of its message are one commit. Each is at most 64 KiB. */
   readonly add?: readonly { readonly message: NewMessage; readonly body: Buffer }[];
 }

@@ -11,10 +11,11 @@ import type { Outcome } from "../deliver/outcome.ts";
 import { logDone, logOutcome } from "../log/message-log.ts";
 import type { Rewriting } from "../rewrite/rewriting.ts";
 import { EarlyResults } from "./early-results.ts";
+import { copyOf } from "./entry-changes.ts";
 import type { AttemptResult } from "./lanes.ts";
 import { isUnresolved, type ResolveLate, replaceRecipient, unresolved } from "./late-recipients.ts";
 import type { QueueEntry, QueueRecipient } from "./queue-entry.ts";
-import { isProgramLane, type QueueStore } from "./queue-store.ts";
+import { type DueRow, dueRowsOf, isProgramLane, type QueueStore } from "./queue-store.ts";
 import { logReports, type ReportingParts, writeReports } from "./reporting.ts";
 import { dueTime, pendingOf, type RecipientOutcome, settle } from "./settle.ts";
 
@@ -61,11 +62,14 @@ export class Round {
   /** Commits of one message keep their order, also when one has to be repeated. */
   #commits: Promise<void> = Promise.resolve();
 
+  /** The rows that the entry has in the due index, as far as we know: an administrator may have changed them. */
+  #rows: readonly DueRow[];
   /** Attempts before this round: all its lines in the log have one priority. */
   readonly #attemptsBefore: number;
 
   constructor(entry: QueueEntry, parts: RoundParts) {
     this.entry = entry;
+    this.#rows = dueRowsOf(entry);
     this.#attemptsBefore = entry.attempts;
     this.#parts = parts;
   }
@@ -222,21 +226,27 @@ export class Round {
     ];
     this.#failures.push(...later);
     const settled = settle(this.entry, folded, now, this.#parts.times);
-    const snapshot = structuredClone(this.entry);
+    // What is in a recipient is replaced, never changed in place: the copy stays as it is now.
+    const snapshot = copyOf(this.entry);
     this.#commits = this.#commits.then(() => this.#commit(snapshot, settled, now));
     await this.#commits;
   }
 
   async #commit(entry: QueueEntry, settled: Settled, now: number): Promise<void> {
     const { store, log, clock } = this.#parts;
-    const reports = await writeReports(entry, store.body(entry), settled, now, this.#parts);
+    const reports = hasNews(settled)
+      ? await writeReports(entry, store.body(entry), settled, now, this.#parts)
+      : [];
     const isDone = pendingOf(entry).length === 0;
+    const [row, more] = this.#rows;
+    const known = row !== undefined && more === undefined ? { known: { size: entry.size, row } } : {};
     for (;;) {
       try {
         const added = await store.change({
-          ...(isDone ? { remove: [entry.id] } : { update: [entry] }),
+          ...(isDone ? { remove: [entry.id], ...known } : { update: [entry] }),
           add: reports,
         });
+        this.#rows = dueRowsOf(entry);
         logReports(log, entry.id, reports, added);
         if (isDone) logDone(log, entry, now);
         this.#parts.enqueued(added);
@@ -249,6 +259,12 @@ export class Round {
       }
     }
   }
+}
+
+/** The ordinary delivery is told to nobody. */
+function hasNews({ failed, delayed, delivered, expanded = [] }: Settled): boolean {
+  if (failed.length + delayed.length + expanded.length > 0) return true;
+  return delivered.some(({ notify }) => notify?.includes("SUCCESS") === true);
 }
 
 function isLocalPart(part: Part): boolean {

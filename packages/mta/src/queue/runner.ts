@@ -18,7 +18,7 @@ import type { ResolveLate } from "./late-recipients.ts";
 import { isKeptBack, type QueueEntry } from "./queue-entry.ts";
 import { type DueRow, dueRowsOf, isProgramLane, laneOf, type QueueStore } from "./queue-store.ts";
 import { type ResolveAddress, reportSettings, resolveRemote } from "./reporting.ts";
-import { LOCAL_PART, type Part, Round } from "./round.ts";
+import { LOCAL_PART, type Part, Round, type RoundParts } from "./round.ts";
 import { isSelected, type QueueSelection } from "./selection.ts";
 
 /** What the runner works with. */
@@ -82,6 +82,7 @@ export function startRunner(parts: RunnerParts): Runner {
 
 class QueueRunner implements Runner {
   readonly #parts: RunnerParts & { readonly resolve: ResolveAddress };
+  readonly #roundParts: RoundParts;
   readonly #local = new Lanes(LOCAL);
   readonly #remote: Lanes;
   readonly #rounds = new Map<string, Round>();
@@ -98,6 +99,16 @@ class QueueRunner implements Runner {
 
   constructor(parts: RunnerParts) {
     this.#parts = { ...parts, resolve: parts.resolve ?? resolveRemote };
+    this.#roundParts = {
+      ...this.#parts,
+      times: parts.settings.queue,
+      reports: reportSettings(parts.settings),
+      partOf: (recipient) => partOf(this.#nameOf(laneOf(recipient))),
+      enqueued: (reports) => {
+        for (const report of reports) this.submitted(report);
+      },
+      givesUp: () => this.#givesUp,
+    };
     const perLane = Math.max(REMOTE.first, 2 * parts.settings.relay.maxConnectionsPerDestination);
     this.#remote = new Lanes({ ...REMOTE, total: parts.maxRemote ?? REMOTE.total, perLane });
     this.#scan = new DueScan({
@@ -240,21 +251,12 @@ class QueueRunner implements Runner {
 
   /** Opens a round for a message, unless it is gone, held or not due any more. */
   #open(id: string, given: QueueEntry | undefined): Round | undefined {
-    const { store, clock, settings } = this.#parts;
+    const { store, clock } = this.#parts;
     const entry = given ?? store.get(id);
     // The store has named an entry that it cannot read; once is enough.
     if (entry === undefined) (store.isThere(id) ? this.#unreadable : this.#gone).add(id);
     if (entry === undefined || isKeptBack(entry) || entry.nextAttemptAt > clock.now()) return undefined;
-    const round = new Round(entry, {
-      ...this.#parts,
-      times: settings.queue,
-      reports: reportSettings(settings),
-      partOf: (recipient) => partOf(this.#nameOf(laneOf(recipient))),
-      enqueued: (reports) => {
-        for (const report of reports) this.submitted(report);
-      },
-      givesUp: () => this.#givesUp,
-    });
+    const round = new Round(entry, this.#roundParts);
     this.#rounds.set(id, round);
     return round;
   }

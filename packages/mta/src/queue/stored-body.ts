@@ -46,5 +46,6 @@ export function storedBody({ id, size }: QueueEntry, { recent, bodies, large }: 
 /** Why the message of an entry cannot be delivered, or undefined. */
 export async function bodyFault(entry: QueueEntry, places: BodyPlaces): Promise<string | undefined> {
   if (entry.size > SMALL_MESSAGE) return dfFault(places.large, entry.id, entry.size);
-  return places.bodies.doesExist(entry.id) ? undefined : "the message is missing in the queue";
+  const isThere = places.recent.get(entry.id) !== undefined || places.bodies.doesExist(entry.id);
+  return isThere ? undefined : "the message is missing in the queue";
 }
