@@ -21,7 +21,7 @@ import { findProgram } from "../test/harness/programs.ts";
 import { MAILBOXES, OWNER } from "./peer.ts";
 
 /** Where Debian's packages of peers were unpacked, each in a folder of its name: `dpkg -x exim4-daemon-light_*.deb DIR/exim4-daemon-light`. */
-export const UNPACKED = process.env.MAILHOST_BENCH_PEERS ?? "/opt/peers";
+export const UNPACKED = process.env.MAILHOST_BENCH_PEERS ?? "/var/cache/mailhost-bench";
 
 /** The folder of an unpacked package, or the root where it is installed; undefined when `file` of it is in neither. */
 export function unpackedPackage(name: string, file: string): string | undefined {

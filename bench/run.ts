@@ -124,13 +124,14 @@ async function plot(options: Options): Promise<Outcome> {
   return scoped(async (scope) => {
     const programs = compileNative(scope);
     const until = performance.now() + options.minutes * 60_000;
-    const { figures, rounds } = await benchSmtp(
+    const { figures, rounds, disturbed, measurements } = await benchSmtp(
       { ...options, peers, scenarios: CURVE, programs, until },
       progress,
     );
+    const busy = disturbed > measurements / 10 ? `; ${disturbed} of ${measurements} on a busy machine` : "";
     const notes = [
       `${describeTime(new Date())}; ${describeMachine()}`,
-      `medians of ${rounds} interleaved rounds, over loopback; thin lines: from the least to the most`,
+      `medians of ${rounds} interleaved rounds, over loopback; thin lines: from the least to the most${busy}`,
     ];
     writeFileSync(PLOT, curvePlot(figures, peers, notes));
     const data = Object.fromEntries(Array.from(figures, ([id, by]) => [id, Object.fromEntries(by)]));
