@@ -2,17 +2,11 @@
  * smtp-server's parser with our own reading of message data: constant work an octet (the library's yields to the event loop once
  * per dot-stuffed line), line ends made CRLF, back-pressure from the store to the client's socket.
  */
-import { PassThrough } from "node:stream";
 import { SMTPStream } from "smtp-server/lib/smtp-stream.js";
 import { DataDecoder } from "./data-decoder.ts";
+import { MessageStream, WAITING } from "./message-stream.ts";
 
 type Done = (error?: Error | null) => void;
-
-/**
- * Octets that may wait for the next stage: a little more than a socket is read at once, so that a whole piece passes without
- * the stage before it being stopped and started again.
- */
-const WAITING = 72 * 1024;
 
 /** The parser of one connection. */
 export class DataParser extends SMTPStream {
@@ -35,10 +29,8 @@ export class DataParser extends SMTPStream {
     this._maxBytes = Number(maxBytes ?? 0) || Number.POSITIVE_INFINITY;
     this._atDataStart = true;
     this.dataBytes = 0;
-    const stream = Object.assign(new PassThrough({ highWaterMark: WAITING }), {
-      byteLength: 0,
-      sizeExceeded: false,
-    });
+    // The library's type names a whole PassThrough; what it uses of one is there.
+    const stream = new MessageStream() as unknown as ReturnType<SMTPStream["startDataMode"]>;
     this._dataStream = stream;
     return stream;
   }
