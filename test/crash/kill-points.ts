@@ -78,8 +78,12 @@ export function isCommand(victim: Victim): victim is Command {
   return (COMMANDS as readonly string[]).includes(victim);
 }
 
-/** Points for a run: half at random moments, half enumerated, each kind of call at growing numbers. */
-export function killPoints(count: number, random: Random, asRoot: boolean): KillPoint[] {
+/**
+ * Points for a run: half at random moments, half enumerated, each kind of call at growing numbers.
+ *
+ * @param only enumerated ones of one process (`mta`) or one call of it (`mta:close`) alone
+ */
+export function killPoints(count: number, random: Random, asRoot: boolean, only?: string): KillPoint[] {
   const numbers = [1, 2, 3, 4, 5, 6, 8, 10, 13, 17, 22, 30, 45, 70, 110, 200];
   const enumerated: KillPoint[] = [];
   for (const number of numbers) {
@@ -90,6 +94,11 @@ export function killPoints(count: number, random: Random, asRoot: boolean): Kill
   }
   const moments: Victim[] = ["mta", "mta", "mta", "launcher", "launcher", "pop3", ...COMMANDS];
   if (asRoot) moments.push("keys", "passwords");
+  if (only !== undefined) {
+    const wanted = enumerated.filter(({ victim, call }) => only === victim || only === `${victim}:${call}`);
+    if (wanted.length === 0) throw new Error(`no point is called ${only}`);
+    return Array.from({ length: count }, (_, n) => wanted[n % wanted.length]!);
+  }
   const withStrace = findProgram("strace") !== undefined;
   const shuffled = shuffle(enumerated, random);
   return Array.from({ length: count }, (_, n) => {

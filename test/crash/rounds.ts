@@ -52,13 +52,21 @@ const DRAINED_WITHIN = 120_000;
 /** ms after which an attempt is asked for. */
 const HURRY_AFTER = 4000;
 
+/** Deaths of daemons in a row after which a host is stopped and started. */
+const MOST_DEATHS = 2;
+
 /** Runs the rounds. A letter that is lost does not end the run. */
 export async function runRounds(plan: RoundsPlan): Promise<RoundsResult> {
   const { at, points, random } = plan;
   const accounts = new Accounts();
   const fetchers = startFetchers(at, accounts, 2);
   const results: RoundResult[] = [];
+  let deaths = 0;
   for (const [n, point] of points.entries()) {
+    // A daemon that dies often is started again ever later, up to 8 s: the host is stopped and begins anew.
+    if (deaths >= MOST_DEATHS) await at.host.restart();
+    const isDaemon = point.victim === "mta" || point.victim === "pop3";
+    deaths = point.victim === "launcher" ? 0 : (deaths >= MOST_DEATHS ? 0 : deaths) + (isDaemon ? 1 : 0);
     const result = await runRound(plan, { round: n + 1, point, accounts, fetchers, random });
     results.push(result);
     plan.onRound(result, accounts);

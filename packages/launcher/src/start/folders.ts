@@ -11,6 +11,7 @@ import {
   existsSync,
   fchownSync,
   fstatSync,
+  fsyncSync,
   mkdirSync,
   openSync,
   readdirSync,
@@ -139,14 +140,33 @@ function foldersOf(site: Site, identity: Identity | undefined, uid: number): Fol
 function makeFolder(folder: Folder, identity: Identity | undefined): void {
   if (isFolder(folder.path)) return;
   try {
+    const missing = missingIn(folder.path);
     mkdirSync(dirname(folder.path), { recursive: true, mode: 0o755 });
     mkdirSync(folder.path);
     if (folder.gid !== undefined) chownSync(folder.path, 0, folder.gid);
     else if (folder.ours && identity !== undefined) chownSync(folder.path, identity.uid, identity.gid);
     // After the change of owner, which clears the set-group-id bit; and whatever the umask is.
     setMode(folder.path, folder.mode);
+    // What is accepted a moment later must not go with a folder that the power took.
+    for (const path of missing) syncFolder(dirname(path));
   } catch (error) {
     throw new UserError(`cannot make the folder ${folder.path}: ${reasonOf(error)}`, exitCodeOf(error));
+  }
+}
+
+/** The folder and those above it that are not there, the innermost first. */
+function missingIn(path: string): string[] {
+  const missing: string[] = [];
+  for (let folder = path; !existsSync(folder); folder = dirname(folder)) missing.push(folder);
+  return missing;
+}
+
+function syncFolder(path: string): void {
+  const fd = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY);
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
   }
 }
 
