@@ -11,6 +11,7 @@ import type { Site } from "@mailhost/common/site";
 import type { SiteTables } from "@mailhost/common/tables/site-tables";
 import { createHereMailer } from "./deliver/here-mailer.ts";
 import { openHostStatus } from "./deliver/host-status.ts";
+import { startMailboxThread } from "./deliver/mailbox-thread.ts";
 import { createRemoteMailer } from "./deliver/remote-mailer.ts";
 import { type RepeatParts, withoutRepeats } from "./deliver/without-repeats.ts";
 import type { Resolver } from "./dns/resolver.ts";
@@ -74,6 +75,7 @@ export function startEngine(parts: EngineParts): DeliveryEngine {
       isCertain: () => parts.tables.quotas.faults().length === 0,
       hostname: settings.hostname,
     },
+    openWriter: () => startMailboxThread({ site, clock, log }),
     clock,
     log,
   });

@@ -47,6 +47,7 @@ class HereMailer implements Mailer {
   }
 
   hurry(): void {
+    this.#mailboxes.hurry?.();
     this.#parts.clock.after(STOP_GRACE, () => this.#stop.abort());
   }
 

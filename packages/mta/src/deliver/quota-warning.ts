@@ -24,7 +24,7 @@ import type { MailboxQuota } from "./mailbox-quota.ts";
 /** What a warning needs to know. */
 export interface WarningParts {
   readonly site: Pick<Site, "stateDir">;
-  readonly quota: MailboxQuota;
+  readonly quota: Pick<MailboxQuota, "action" | "warnAt" | "hostname">;
   readonly clock: Clock;
 }
 

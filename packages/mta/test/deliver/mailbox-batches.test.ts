@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
+import { systemClock } from "@mailhost/common/clock";
 import { type Batch, MailboxBatches } from "../../src/deliver/mailbox-batches.ts";
 
 const turn = () => new Promise(setImmediate);
@@ -8,6 +9,7 @@ test("what arrives while a batch is written makes the next batch", async () => {
   const written: string[] = [];
   const held: (() => void)[] = [];
   const batches = new MailboxBatches<string, string>({
+    clock: systemClock,
     sizeOf: () => 1,
     async write(batch) {
       written.push(`${batch.name}: ${batch.items.join("")}`);
@@ -15,6 +17,7 @@ test("what arrives while a batch is written makes the next batch", async () => {
       return batch.items.map((item) => item.toUpperCase());
     },
   });
+  batches.hurry();
   const first = ["a", "b"].map((item) => batches.add("bob", item));
   await turn();
   const second = ["c", "d", "e"].map((item) => batches.add("bob", item));
@@ -35,6 +38,7 @@ test("a batch has bounds in number and in octets, and so have mailboxes at once"
   let running = 0;
   let most = 0;
   const batches = new MailboxBatches<number, number>({
+    clock: systemClock,
     sizeOf: (item) => item,
     parallel: 3,
     async write(batch: Batch<number>) {
@@ -45,6 +49,7 @@ test("a batch has bounds in number and in octets, and so have mailboxes at once"
       return [...batch.items];
     },
   });
+  batches.hurry();
   await Promise.all(Array.from({ length: 2500 }, () => batches.add("bob", 1)));
   assert.deepEqual(sizes.splice(0), [1000, 1000, 500]);
   const MIB = 1024 * 1024;
@@ -56,9 +61,11 @@ test("a batch has bounds in number and in octets, and so have mailboxes at once"
 
 test("a batch that cannot be written fails its items only", async () => {
   const batches = new MailboxBatches<string, string>({
+    clock: systemClock,
     sizeOf: () => 1,
     write: ({ name }) => (name === "bad" ? Promise.reject(new Error("no")) : Promise.resolve(["ok"])),
   });
+  batches.hurry();
   await assert.rejects(batches.add("bad", "x"), /no/);
   assert.equal(await batches.add("good", "x"), "ok");
   assert.equal(await batches.add("good", "y"), "ok");

@@ -1,0 +1,137 @@
+/**
+ * When the letters of a mailbox are worth a batch of their own. Each batch costs a lock and a sync, however many letters it has, and
+ * letters that wait here are durable in the queue.
+ *
+ * - the first letter of a quiet mailbox goes at once, and so does all mail of one that gets it seldom
+ * - a mailbox that gets mail in bursts waits for {@link WORTH_IT} letters, at most {@link LONGEST}
+ * - nobody waits longer than {@link QUIET} when no mail comes in anywhere, and nobody once the host stops
+ * - beyond {@link MOST_OCTETS} waiting everything goes at once
+ */
+import type { Clock, Timer } from "@mailhost/common/clock";
+
+/** Letters that are worth a batch. */
+export const WORTH_IT = 20;
+/** The longest that a letter waits for others (ms). */
+export const LONGEST = 400;
+/** No letter anywhere for so long: the host is quiet (ms). */
+export const QUIET = 15;
+/** Octets that may wait, all mailboxes together. */
+export const MOST_OCTETS = 16 * 1024 * 1024;
+/** Letters that come farther apart than this have nobody to wait for (ms). */
+const SELDOM = LONGEST / 2;
+/** A mailbox that has got nothing for so long is a quiet one (ms). */
+export const FORGOTTEN = 2 * LONGEST;
+/** Whoever has waited for so long is released: the next look may be as far away as the host's becoming quiet. */
+const LATEST = LONGEST - QUIET;
+/** Any long time (ms). */
+const ALIVE = 3_600_000;
+/** How much the last interval counts in the average. */
+const WEIGHT = 0.25;
+
+/** What is remembered of a mailbox. */
+export interface Gathered {
+  /** When the last letter came (ms since 1970). */
+  lastAt: number;
+  /** How far letters are apart, on average (ms); infinite before the second. */
+  apart: number;
+  /** Letters that wait, and their octets. */
+  letters: number;
+  octets: number;
+  /** When the first of them came. */
+  since: number;
+}
+
+/** Mailboxes that wait. */
+export class Gathering<T extends Gathered> {
+  readonly #clock: Clock;
+  readonly #release: (mailbox: T) => void;
+  readonly #waiting = new Set<T>();
+  #octets = 0;
+  #lastAt = Number.NEGATIVE_INFINITY;
+  #timer: Timer | undefined;
+  /** The clock's timers do not keep a process alive, and letters that wait must. */
+  #alive: NodeJS.Timeout | undefined;
+  #hurried = false;
+
+  /** @param release is given each mailbox once its letters are to be written */
+  constructor(clock: Clock, release: (mailbox: T) => void) {
+    this.#clock = clock;
+    this.#release = release;
+  }
+
+  /** Notes a letter. The caller counts it in the mailbox. */
+  noteArrival(mailbox: Gathered): void {
+    const now = this.#clock.now();
+    const apart = Math.abs(now - mailbox.lastAt);
+    if (apart > FORGOTTEN) mailbox.apart = Number.POSITIVE_INFINITY;
+    else if (mailbox.apart === Number.POSITIVE_INFINITY) mailbox.apart = apart;
+    else mailbox.apart += WEIGHT * (apart - mailbox.apart);
+    mailbox.lastAt = now;
+    this.#lastAt = now;
+    if (mailbox.letters === 0) mailbox.since = now;
+  }
+
+  /** Whether a mailbox with letters to be written, which does not wait yet, is to wait for more. If so, it is released later. */
+  waits(mailbox: T): boolean {
+    if (this.#hurried || mailbox.letters >= WORTH_IT || mailbox.apart > SELDOM) return false;
+    if (this.#ago(mailbox.since) >= LATEST || this.#ago(this.#lastAt) >= QUIET) return false;
+    if (this.#octets + mailbox.octets > MOST_OCTETS) {
+      this.#releaseAll();
+      return false;
+    }
+    this.#waiting.add(mailbox);
+    this.#octets += mailbox.octets;
+    this.#alive ??= setInterval(() => undefined, ALIVE);
+    if (this.#timer === undefined) this.#lookLater();
+    return true;
+  }
+
+  /** A letter came to a mailbox that waits. */
+  grew(mailbox: T, octets: number): void {
+    this.#octets += octets;
+    if (this.#octets > MOST_OCTETS) this.#releaseAll();
+    else if (mailbox.letters >= WORTH_IT) this.#let(mailbox);
+  }
+
+  /** Nobody waits any more, now and from now on. */
+  hurry(): void {
+    this.#hurried = true;
+    this.#releaseAll();
+  }
+
+  #releaseAll(): void {
+    for (const mailbox of [...this.#waiting]) this.#let(mailbox);
+  }
+
+  #look(): void {
+    this.#timer = undefined;
+    if (this.#ago(this.#lastAt) >= QUIET) {
+      this.#releaseAll();
+      return;
+    }
+    for (const mailbox of [...this.#waiting]) if (this.#ago(mailbox.since) >= LATEST) this.#let(mailbox);
+    if (this.#waiting.size > 0) this.#lookLater();
+  }
+
+  /** When the host may have become quiet. */
+  #lookLater(): void {
+    const quietIn = Math.max(1, QUIET - this.#ago(this.#lastAt));
+    this.#timer = this.#clock.after(quietIn, () => this.#look());
+  }
+
+  /** A clock that was set back makes nobody wait. */
+  #ago(time: number): number {
+    const ago = this.#clock.now() - time;
+    return ago < 0 ? Number.POSITIVE_INFINITY : ago;
+  }
+
+  #let(mailbox: T): void {
+    this.#waiting.delete(mailbox);
+    this.#octets -= mailbox.octets;
+    if (this.#waiting.size === 0) {
+      clearInterval(this.#alive);
+      this.#alive = undefined;
+    }
+    this.#release(mailbox);
+  }
+}

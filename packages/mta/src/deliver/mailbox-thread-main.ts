@@ -1,0 +1,152 @@
+/**
+ * The thread that writes mailboxes: takes orders, writes them by synchronous calls, answers. While one mailbox waits for the disk,
+ * others are locked and written.
+ */
+import { constants } from "node:fs";
+import { type MessagePort, parentPort, workerData } from "node:worker_threads";
+import { systemClock } from "@mailhost/common/clock";
+import { syncFileSystem } from "@mailhost/common/fs/sync-file-system";
+import { readWhole } from "@mailhost/common/fs/whole-io";
+import type { MessageBody } from "../queue/queue-store.ts";
+import type { Letter, MailboxWriter } from "./mailbox-order.ts";
+import type {
+  Answer,
+  FromThread,
+  PostedLetter,
+  PostedOrder,
+  ThreadData,
+  ToThread,
+} from "./mailbox-thread-messages.ts";
+import { createMailboxWriter } from "./mailbox-writer.ts";
+
+/** Octets of a file that are read at a time. */
+const PIECE = 64 * 1024;
+/** After so many octets of one letter others have their turn. */
+const TURN = 1024 * 1024;
+
+const { O_RDONLY, O_NOFOLLOW } = constants;
+
+/** Answers orders until the process says that nothing more will come. */
+function serve(port: MessagePort, { stateDir }: ThreadData): void {
+  const post = (message: FromThread) => port.postMessage(message);
+  const log = {
+    write: (level: "error" | "warn" | "info" | "debug", text: string) => post({ level, text }),
+    close: () => Promise.resolve(),
+  };
+  const writer = createMailboxWriter({
+    site: { stateDir },
+    clock: systemClock,
+    log,
+    fileSystem: syncFileSystem,
+  });
+  const pieces = new AskedPieces(post);
+  const answers = new Answers(post);
+  port.on("message", (message: ToThread) => {
+    if ("orders" in message)
+      for (const order of message.orders) void carryOut(order, { writer, pieces, answers, post });
+    else if ("of" in message) pieces.came(message);
+    else void writer.close().finally(() => port.close());
+  });
+}
+
+interface Serving {
+  readonly writer: MailboxWriter;
+  readonly pieces: AskedPieces;
+  readonly answers: Answers;
+  post(message: FromThread): void;
+}
+
+async function carryOut(order: PostedOrder, { writer, pieces, answers, post }: Serving): Promise<void> {
+  const { id, bytes } = order;
+  const letters = order.letters.map((letter): Letter => ({ ...letter, body: bodyOf(letter, bytes, pieces) }));
+  answers.give({ id, outcomes: await writer.write({ ...order, letters }, () => post({ waits: id })) });
+}
+
+/** Answers of one turn of the loop go together: waking the other thread costs more than they do. */
+class Answers {
+  readonly #post: (message: FromThread) => void;
+  #waiting: Answer[] = [];
+
+  constructor(post: (message: FromThread) => void) {
+    this.#post = post;
+  }
+
+  give(answer: Answer): void {
+    if (this.#waiting.push(answer) > 1) return;
+    setImmediate(() => {
+      this.#post({ answers: this.#waiting });
+      this.#waiting = [];
+    });
+  }
+}
+
+function bodyOf(
+  { size, at, file, asked }: PostedLetter,
+  bytes: ArrayBuffer,
+  pieces: AskedPieces,
+): MessageBody {
+  const whole = at === undefined ? undefined : Buffer.from(bytes, at, size);
+  return {
+    size,
+    whole: () => whole,
+    async *stream() {
+      if (whole !== undefined) yield whole;
+      else if (file !== undefined) yield* readFile(file, size);
+      else if (asked !== undefined) yield* pieces.of(asked);
+      else throw new Error("the message is missing");
+    },
+  };
+}
+
+async function* readFile(path: string, size: number): AsyncGenerator<Buffer> {
+  const file = await syncFileSystem.open(path, O_RDONLY | O_NOFOLLOW);
+  try {
+    for (let done = 0; done < size; ) {
+      const piece = Buffer.allocUnsafe(Math.min(PIECE, size - done));
+      if ((await readWhole(file, piece, done)) < piece.length)
+        throw new Error(`${path}: is shorter than ${size} octets`);
+      yield piece;
+      done += piece.length;
+      if (done % TURN === 0) await new Promise(setImmediate);
+    }
+  } finally {
+    await file.close();
+  }
+}
+
+/** Letters that come piece by piece. */
+class AskedPieces {
+  readonly #post: (message: FromThread) => void;
+  readonly #waiting = new Map<number, (message: Extract<ToThread, { readonly of: number }>) => void>();
+
+  constructor(post: (message: FromThread) => void) {
+    this.#post = post;
+  }
+
+  came(message: Extract<ToThread, { readonly of: number }>): void {
+    const take = this.#waiting.get(message.of);
+    this.#waiting.delete(message.of);
+    take?.(message);
+  }
+
+  /** The pieces of a letter. */
+  async *of(asked: number): AsyncGenerator<Buffer> {
+    let isOver = false;
+    try {
+      for (;;) {
+        const { piece, error } = await new Promise<Extract<ToThread, { readonly of: number }>>((take) => {
+          this.#waiting.set(asked, take);
+          this.#post({ wanted: asked });
+        });
+        if (piece === undefined) isOver = true;
+        if (error !== undefined) throw new Error(error);
+        if (piece === undefined) return;
+        yield Buffer.from(piece.buffer, piece.byteOffset, piece.byteLength);
+      }
+    } finally {
+      if (!isOver) this.#post({ enough: asked });
+    }
+  }
+}
+
+if (parentPort !== null) serve(parentPort, workerData as ThreadData);

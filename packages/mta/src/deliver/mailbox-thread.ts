@@ -1,0 +1,238 @@
+/**
+ * Mailboxes are written by a thread of their own, so that sessions go on while one is locked, filled and synced.
+ *
+ * A thread that dies is told of in the log and started anew, at most once a second. What it had been asked for is deferred and comes
+ * again; as after a crash of the process, a letter that was written and not yet answered for comes twice at worst.
+ */
+import { Worker } from "node:worker_threads";
+import type { Clock } from "@mailhost/common/clock";
+import { messageOf } from "@mailhost/common/errors";
+import type { Log } from "@mailhost/common/log/log";
+import { surviveFileSizeLimit } from "@mailhost/common/mbox/dotlock";
+import type { Site } from "@mailhost/common/site";
+import type { MessageBody } from "../queue/queue-store.ts";
+import type { MailboxOrder, MailboxWriter } from "./mailbox-order.ts";
+import { deferred } from "./mailbox-outcome.ts";
+import type {
+  FromThread,
+  PostedLetter,
+  PostedOrder,
+  ThreadData,
+  ToThread,
+} from "./mailbox-thread-messages.ts";
+import type { Outcome } from "./outcome.ts";
+
+/** What it works with. */
+export interface MailboxThreadParts {
+  readonly site: Pick<Site, "stateDir">;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Starts a thread; by default mailbox-thread-main. */
+  readonly start?: (data: ThreadData) => Worker;
+}
+
+/** How long after its start a thread that died is started anew (ms). */
+const PAUSE = 1000;
+
+interface Pending {
+  readonly letters: number;
+  answer(outcomes: Outcome[]): void;
+  readonly givePlaceUp: () => void;
+}
+
+/** A letter that the thread asks for piece by piece. */
+interface Asked {
+  readonly order: number;
+  readonly body: MessageBody;
+  pieces?: AsyncIterator<Buffer>;
+}
+
+/** Starts the thread. */
+export function startMailboxThread(parts: MailboxThreadParts): MailboxWriter {
+  return new MailboxThread(parts);
+}
+
+class MailboxThread implements MailboxWriter {
+  readonly #parts: MailboxThreadParts;
+  readonly #pending = new Map<number, Pending>();
+  readonly #asked = new Map<number, Asked>();
+  #worker: Worker | undefined;
+  /** ms since 1970. */
+  #startedAt = Number.NEGATIVE_INFINITY;
+  /** Orders of this turn of the loop, which go together. */
+  #outgoing: PostedOrder[] = [];
+  #names = 0;
+  #ended: (() => void) | undefined;
+
+  constructor(parts: MailboxThreadParts) {
+    this.#parts = parts;
+    // The thread has no handlers of signals: what it gets comes to the process.
+    surviveFileSizeLimit();
+    this.#start();
+  }
+
+  write(order: MailboxOrder, givePlaceUp: () => void): Promise<Outcome[]> {
+    return new Promise((answer) => {
+      const id = this.#names++;
+      this.#pending.set(id, { letters: order.letters.length, answer, givePlaceUp });
+      this.#worker?.ref();
+      if (this.#outgoing.push(this.#posted(id, order)) === 1) setImmediate(() => this.#send());
+    });
+  }
+
+  close(): Promise<void> {
+    return new Promise((done) => {
+      if (this.#worker === undefined) {
+        done();
+        return;
+      }
+      this.#ended = done;
+      this.#worker.ref();
+      this.#post({ end: true });
+    });
+  }
+
+  #start(): void {
+    const { clock, log, start = startThread, site } = this.#parts;
+    this.#startedAt = clock.now();
+    try {
+      const worker = start({ stateDir: site.stateDir });
+      this.#worker = worker;
+      worker.unref();
+      worker.on("message", (message: FromThread) => this.#heard(message));
+      worker.on("error", (error) => this.#lost(worker, messageOf(error)));
+      worker.on("exit", (code) => this.#lost(worker, `it ended with ${code}`));
+    } catch (error) {
+      log.write(
+        "error",
+        `local delivery: the thread that writes mailboxes can not be started: ${messageOf(error)}`,
+      );
+    }
+  }
+
+  /** All letters that are in memory in one piece, which changes hands. */
+  #posted(id: number, order: MailboxOrder): PostedOrder {
+    const { letters, ...rest } = order;
+    const wholes = letters.map(({ body }) => wholeOf(body));
+    const bytes = Buffer.allocUnsafeSlow(wholes.reduce((sum, whole) => sum + (whole?.length ?? 0), 0));
+    let used = 0;
+    const posted = letters.map(({ body, ...letter }, i): PostedLetter => {
+      const whole = wholes[i];
+      if (whole !== undefined) {
+        const at = used;
+        used += whole.copy(bytes, at);
+        return { ...letter, size: whole.length, at };
+      }
+      if (body.file !== undefined) return { ...letter, size: body.size, file: body.file };
+      const asked = this.#names++;
+      this.#asked.set(asked, { order: id, body });
+      return { ...letter, size: body.size, asked };
+    });
+    return { ...rest, id, letters: posted, bytes: bytes.buffer as ArrayBuffer };
+  }
+
+  #send(): void {
+    const orders = this.#outgoing;
+    this.#outgoing = [];
+    if (this.#worker === undefined && Math.abs(this.#parts.clock.now() - this.#startedAt) >= PAUSE)
+      this.#start();
+    if (this.#worker === undefined) for (const { id } of orders) this.#giveUp(id);
+    else {
+      this.#worker.ref();
+      this.#post(
+        { orders },
+        orders.map(({ bytes }) => bytes),
+      );
+    }
+  }
+
+  #post(message: ToThread, transfer: readonly ArrayBuffer[] = []): void {
+    this.#worker?.postMessage(message, transfer);
+  }
+
+  #heard(message: FromThread): void {
+    if ("answers" in message) for (const { id, outcomes } of message.answers) this.#answer(id, [...outcomes]);
+    else if ("waits" in message) this.#pending.get(message.waits)?.givePlaceUp();
+    else if ("wanted" in message) void this.#sendPiece(message.wanted);
+    else if ("enough" in message) this.#forgetPieces(message.enough);
+    else this.#parts.log.write(message.level, message.text);
+  }
+
+  #answer(id: number, outcomes: Outcome[]): void {
+    const pending = this.#pending.get(id);
+    this.#pending.delete(id);
+    for (const [asked, { order }] of this.#asked) {
+      if (order !== id) continue;
+      this.#forgetPieces(asked);
+      this.#asked.delete(asked);
+    }
+    if (this.#pending.size === 0 && this.#ended === undefined) this.#worker?.unref();
+    pending?.answer(outcomes);
+  }
+
+  #giveUp(id: number): void {
+    const outcome = deferred("4.3.0", "mailboxes can not be written now");
+    this.#answer(
+      id,
+      Array.from({ length: this.#pending.get(id)?.letters ?? 0 }, () => outcome),
+    );
+  }
+
+  async #sendPiece(of: number): Promise<void> {
+    const asked = this.#asked.get(of);
+    let message: ToThread = { of, piece: undefined };
+    try {
+      if (asked === undefined) throw new Error("nobody has it any more");
+      asked.pieces ??= asked.body.stream()[Symbol.asyncIterator]();
+      const next = await asked.pieces.next();
+      // A copy goes: the piece may be part of something that others have.
+      if (next.done === true) delete asked.pieces;
+      else message = { of, piece: next.value };
+    } catch (error) {
+      delete asked?.pieces;
+      message = { of, piece: undefined, error: messageOf(error) };
+    }
+    this.#post(message);
+  }
+
+  #forgetPieces(asked: number): void {
+    const letter = this.#asked.get(asked);
+    // Whether its file can be closed well is nobody's business any more.
+    letter?.pieces?.return?.().catch(() => undefined);
+    delete letter?.pieces;
+  }
+
+  #lost(worker: Worker, reason: string): void {
+    if (this.#worker !== worker) return;
+    this.#worker = undefined;
+    if (this.#ended !== undefined && this.#pending.size === 0) {
+      this.#ended();
+      return;
+    }
+    this.#parts.log.write("error", `local delivery: the thread that writes mailboxes died: ${reason}`);
+    const outgoing = new Set(this.#outgoing.map(({ id }) => id));
+    for (const id of [...this.#pending.keys()]) if (!outgoing.has(id)) this.#giveUp(id);
+    this.#ended?.();
+  }
+}
+
+/** The message where it is in memory. What can not be read is told by its stream. */
+function wholeOf(body: MessageBody): Buffer | undefined {
+  try {
+    return body.whole();
+  } catch {
+    return undefined;
+  }
+}
+
+function startThread(workerData: ThreadData): Worker {
+  const built = new URL("./mailbox-thread-main.js", import.meta.url);
+  if (!import.meta.url.endsWith(".ts")) return new Worker(built, { workerData });
+  // From the sources, as tests run: the loader that the process has been started with does not reach its threads.
+  const [loader, source] = [
+    import.meta.resolve("tsx/esm/api"),
+    import.meta.resolve("./mailbox-thread-main.ts"),
+  ];
+  const [l, s] = [JSON.stringify(loader), JSON.stringify(source)];
+  return new Worker(`import(${l}).then(({ tsImport }) => tsImport(${s}, ${s}))`, { eval: true, workerData });
+}

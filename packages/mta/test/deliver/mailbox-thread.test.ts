@@ -1,0 +1,199 @@
+import assert from "node:assert/strict";
+import { mkdirSync } from "node:fs";
+import { readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import test, { type TestContext } from "node:test";
+import { Worker } from "node:worker_threads";
+import { systemClock } from "@mailhost/common/clock";
+import { mailboxPaths } from "@mailhost/common/mbox/mailboxes";
+import { ManualClock } from "@mailhost/common/testing/manual-clock";
+import type { Letter, MailboxOrder } from "../../src/deliver/mailbox-order.ts";
+import { startMailboxThread } from "../../src/deliver/mailbox-thread.ts";
+import type { Outcome } from "../../src/deliver/outcome.ts";
+import type { MessageBody } from "../../src/queue/queue-store.ts";
+import { bodyOf, listLog, temporarySite } from "../queue/queue-samples.ts";
+
+async function rig(t: TestContext) {
+  const site = await temporarySite(t);
+  mkdirSync(site.spoolDir, { recursive: true });
+  mkdirSync(site.stateDir, { recursive: true });
+  const log = listLog();
+  const order = (
+    name: string,
+    bodies: readonly MessageBody[],
+    rest?: Partial<MailboxOrder>,
+  ): MailboxOrder => ({
+    paths: mailboxPaths(site, name),
+    lockTimeout: 0,
+    letters: bodies.map(
+      (body, i): Letter => ({ sender: "a@far.example", receivedAt: 0, note: `${i} ${name}`, body }),
+    ),
+    ...rest,
+  });
+  const mbox = (name: string) => readFile(join(site.spoolDir, name), "latin1");
+  return { site, log, order, mbox };
+}
+
+const nothing = () => undefined;
+
+test("letters in memory, in a file and from a stream come into their mailboxes in order", async (t) => {
+  const { site, log, order, mbox } = await rig(t);
+  const thread = startMailboxThread({ site, clock: systemClock, log });
+  const file = join(site.root, "large");
+  const large = `Subject: large\r\n\r\n${"0123456789\r\n".repeat(200_000)}`;
+  await writeFile(file, large);
+  const streamed: MessageBody = {
+    size: 300_000,
+    whole: () => undefined,
+    async *stream() {
+      yield Buffer.from("Subject: streamed\r\n\r\n");
+      for (let i = 0; i < 10; i++) yield Buffer.from(`${"x".repeat(998)}\r\n`.repeat(30));
+    },
+  };
+  const inFile = { ...bodyOf(""), size: large.length, whole: () => undefined, file };
+  const bodies = [bodyOf("Subject: one\r\n\r\n"), inFile, streamed, bodyOf("Subject: two\r\n\r\nFrom x\r\n")];
+  const outcomes = await Promise.all(
+    ["bob", "eve"].map((name) => thread.write(order(name, bodies), nothing)),
+  );
+  assert.deepEqual(
+    outcomes.flat().map(({ kind }) => kind),
+    Array.from({ length: 8 }, () => "delivered"),
+  );
+  for (const name of ["bob", "eve"]) {
+    const text = await mbox(name);
+    assert.deepEqual(
+      text.match(/^Subject: .*$/gm),
+      ["one", "large", "streamed", "two"].map((subject) => `Subject: ${subject}`),
+    );
+    assert.equal(text.match(/^0123456789$/gm)?.length, 200_000);
+    assert.equal(text.match(/^x{998}$/gm)?.length, 300);
+    assert.ok(text.endsWith("\n>From x\n\n"));
+  }
+  assert.deepEqual((await readdir(site.spoolDir)).sort(), ["bob", "eve"]);
+  await thread.close();
+  assert.deepEqual(log.lines, []);
+});
+
+test("a letter that can not be read is deferred, and the others of its batch come", async (t) => {
+  const { site, log, order, mbox } = await rig(t);
+  const thread = startMailboxThread({ site, clock: systemClock, log });
+  t.after(() => thread.close());
+  const gone = { ...bodyOf(""), size: 100_000, whole: () => undefined, file: join(site.root, "gone") };
+  const broken: MessageBody = {
+    size: 10,
+    whole() {
+      throw new Error("disk read error");
+    },
+    async *stream() {
+      yield Buffer.from("half");
+      throw new Error("disk read error");
+    },
+  };
+  const [one, two] = ["one", "two"].map((subject) => bodyOf(`Subject: ${subject}\r\n\r\n`));
+  const outcomes = await thread.write(order("bob", [one!, gone, broken, two!]), nothing);
+  assert.deepEqual(
+    outcomes.map(({ kind, reply }) => `${kind} ${reply.enhanced}`),
+    ["delivered 2.0.0", "deferred 4.3.0", "deferred 4.3.0", "delivered 2.0.0"],
+  );
+  assert.deepEqual((await mbox("bob")).match(/^Subject: .*$/gm), ["Subject: one", "Subject: two"]);
+  assert.match(log.lines.join("\n"), /local delivery: .*can not be read/);
+});
+
+test("limits count, and the owner of a mailbox is warned", async (t) => {
+  const { site, log, order, mbox } = await rig(t);
+  const thread = startMailboxThread({ site, clock: systemClock, log });
+  t.after(() => thread.close());
+  const limit = {
+    octets: 4800,
+    isCertain: true,
+    action: "bounce",
+    warnAt: 80,
+    hostname: "h.example",
+  } as const;
+  const body = bodyOf(`Subject: x\r\n\r\n${"y".repeat(900)}\r\n`);
+  const outcomes = await thread.write(order("bob", Array<MessageBody>(6).fill(body), { limit }), nothing);
+  assert.deepEqual(
+    outcomes.map(({ reply }) => reply.enhanced),
+    ["2.0.0", "2.0.0", "2.0.0", "2.0.0", "5.2.2", "5.2.2"],
+  );
+  assert.match(await mbox("bob"), /Your mailbox is \d+% full/);
+  assert.match(log.lines.join("\n"), /the owner was warned/);
+});
+
+test("a lock of another program is waited for, and said to be", async (t) => {
+  const { site, log, order, mbox } = await rig(t);
+  const thread = startMailboxThread({ site, clock: systemClock, log });
+  t.after(() => thread.close());
+  const lock = join(site.spoolDir, "bob.lock");
+  await writeFile(lock, "");
+  let written: Promise<Outcome[]> | undefined;
+  await new Promise<void>((waits) => {
+    written = thread.write(order("bob", [bodyOf("Subject: x\r\n\r\n")], { lockTimeout: 60_000 }), waits);
+  });
+  assert.equal(
+    (await thread.write(order("eve", [bodyOf("Subject: y\r\n\r\n")]), nothing))[0]?.kind,
+    "delivered",
+  );
+  await rm(lock);
+  assert.equal((await written!)[0]?.kind, "delivered");
+  assert.match(await mbox("bob"), /^Subject: x$/m);
+});
+
+test("a thread that dies defers what it had, is told of, and has a successor after a second", async (t) => {
+  const { site, log, order, mbox } = await rig(t);
+  const clock = new ManualClock();
+  const threads: Worker[] = [];
+  let fail = true;
+  const real = startMailboxThread({ site, clock: systemClock, log });
+  t.after(() => real.close());
+  const thread = startMailboxThread({
+    site,
+    clock,
+    log,
+    start(workerData) {
+      const code = fail
+        ? `require("worker_threads").parentPort.on("message", () => { throw new Error("out of luck"); })`
+        : `const { parentPort } = require("worker_threads");
+           parentPort.on("message", (m) => {
+             if (m.end) { parentPort.close(); return; }
+             const outcome = { kind: "delivered", relay: "local", reply: { code: 250, enhanced: "2.0.0", text: "Sent" }, dsnRelayed: false };
+             parentPort.postMessage({ answers: m.orders.map(({ id, letters }) => ({ id, outcomes: letters.map(() => outcome) })) });
+           })`;
+      const worker = new Worker(code, { eval: true, workerData });
+      threads.push(worker);
+      return worker;
+    },
+  });
+  const bodies = [bodyOf("Subject: a\r\n\r\n"), bodyOf("Subject: b\r\n\r\n")];
+  const lost = await thread.write(order("bob", bodies), nothing);
+  assert.deepEqual(
+    lost.map(({ kind, reply }) => `${kind} ${reply.code} ${reply.enhanced}`),
+    ["deferred 451 4.3.0", "deferred 451 4.3.0"],
+  );
+  assert.match(log.lines.join("\n"), /the thread that writes mailboxes died: .*out of luck/);
+  fail = false;
+  assert.equal((await thread.write(order("bob", bodies), nothing))[0]?.kind, "deferred");
+  assert.equal(threads.length, 1);
+  await clock.advance(1000);
+  assert.equal((await thread.write(order("bob", bodies), nothing))[0]?.kind, "delivered");
+  assert.equal(threads.length, 2);
+  await thread.close();
+  // Nothing of the dead thread is in the way.
+  assert.equal((await real.write(order("bob", bodies), nothing))[0]?.kind, "delivered");
+  assert.equal((await mbox("bob")).match(/^From /gm)?.length, 2);
+});
+
+test("a thread that can not be started defers", async (t) => {
+  const { site, log, order } = await rig(t);
+  const thread = startMailboxThread({
+    site,
+    clock: systemClock,
+    log,
+    start() {
+      throw new Error("no more threads");
+    },
+  });
+  assert.equal((await thread.write(order("bob", [bodyOf("x\r\n")]), nothing))[0]?.reply.enhanced, "4.3.0");
+  assert.match(log.lines.join("\n"), /can not be started: no more threads/);
+  await thread.close();
+});
