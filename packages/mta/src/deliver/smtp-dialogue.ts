@@ -157,6 +157,11 @@ class Dialogue {
   async #sendBody(accepted: readonly QueueRecipient[]): Promise<void> {
     const { body } = this.#transaction;
     const encoder = new DataEncoder();
+    const whole = body.whole();
+    if (whole !== undefined) {
+      await this.#writeBody(Buffer.concat([encoder.push(whole), encoder.end()]), accepted);
+      return;
+    }
     let octets = 0;
     // One piece is held back, so that the end goes with the last one.
     let held: Buffer = Buffer.alloc(0);
