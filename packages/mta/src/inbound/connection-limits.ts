@@ -22,6 +22,8 @@ export interface ConnectionLimits {
    * @param bounded false for clients of which any number may come (loopback, RELAY networks)
    */
   enter(ip: string, bounded: boolean): { readonly refusal: SmtpReply } | Place;
+  /** The refusal of any session while all places are taken: there is no need to look who it is. */
+  full(): SmtpReply | undefined;
   /**
    * How long a new session waits for its turn when `perSecond` are taken (ms); 0 perSecond: any number. No longer than all
    * sessions that are open would need: those who called in a flood and went away again leave no line behind.
@@ -32,6 +34,8 @@ export interface ConnectionLimits {
 /** Sendmail's ConnectionRateWindowSize, in chunks of ten seconds. */
 const CHUNK = 10_000;
 const CHUNKS = 6;
+
+const FULL = reply(421, "4.3.2", "Too many open connections; try again later");
 
 /** Addresses whose rate is remembered; the one that was quiet longest goes first. */
 const MAX_RATES = 20_000;
@@ -62,8 +66,7 @@ export function openConnectionLimits(
   return {
     enter(ip, isBounded) {
       const { total: most, perClient } = bounds();
-      if (total >= most)
-        return { refusal: reply(421, "4.3.2", "Too many open connections; try again later") };
+      if (total >= most) return { refusal: FULL };
       if (isBounded && (bounded.get(ip) ?? 0) >= perClient) {
         return { refusal: reply(421, "4.3.2", `Too many open connections from [${ip}]; try again later`) };
       }
@@ -82,6 +85,7 @@ export function openConnectionLimits(
         },
       };
     },
+    full: () => (total >= bounds().total ? FULL : undefined),
     turn(perSecond) {
       if (perSecond <= 0) return 0;
       const time = now();

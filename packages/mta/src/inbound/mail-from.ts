@@ -47,11 +47,14 @@ export async function mailFrom(session: SmtpSession, argument: string): Promise<
     session.reply(read.reply);
     return;
   }
-  const busy = await busyRefusal(session, facts);
+  const busy = busyRefusal(session, facts);
   if (busy !== undefined) {
     session.reply(busy);
     return;
   }
+  // Nothing is awaited as long as delivery keeps up.
+  const pause = session.inbound.overload?.slowDown();
+  if (pause !== undefined) await pause;
   const full = await session.inbound.load?.diskRefusal(read.value.announcedSize ?? 0);
   if (full !== undefined) {
     session.reply(full);
@@ -91,16 +94,14 @@ export async function mailFrom(session: SmtpSession, argument: string): Promise<
 }
 
 /** The refusal of a message while there is too much mail; our own networks and whoever submits are refused last. */
-async function busyRefusal(session: SmtpSession, facts: PolicyFacts): Promise<SmtpReply | undefined> {
+function busyRefusal(session: SmtpSession, facts: PolicyFacts): SmtpReply | undefined {
   const { overload } = session.inbound;
   const { client, listener } = session;
   const isOurs = () =>
     listener.kind !== "smtp" ||
     client.auth !== undefined ||
     clientIsTrustedNetwork(client, facts) !== undefined;
-  const refusal = overload?.refusesMail(isOurs);
-  if (refusal === undefined) await overload?.slowDown();
-  return refusal;
+  return overload?.refusesMail(isOurs);
 }
 
 /**

@@ -13,6 +13,7 @@ import type { SMTPConnectionOptions } from "smtp-server/lib/smtp-connection.js";
 import { counted } from "../log/statistics.ts";
 import { TurnedAway } from "../overload/turn-away.ts";
 import { clientIsTrustedNetwork } from "../policy/relay-decision.ts";
+import { formatReply } from "../policy/reply.ts";
 import { type InboundParts, policyFacts } from "./inbound-parts.ts";
 import { SmtpSession } from "./smtp-session.ts";
 import { logEncrypted, logFailedHandshake } from "./tls-log.ts";
@@ -108,7 +109,7 @@ export class SmtpListener extends SMTPServer {
   override connect(socket: Socket, socketOptions?: SMTPConnectionOptions | null): void {
     counted(this.inbound.log, { what: "connection" });
     const ip = normalizeIp(socketOptions?.remoteAddress ?? socket.remoteAddress ?? "") ?? "";
-    const busy = this.#tooBusy(ip);
+    const busy = this.#tooBusy(ip) ?? this.#noPlace(ip);
     if (busy !== undefined) {
       counted(this.inbound.log, { what: "refused connection" });
       this.#turnedAway.turnAway(socket, `${busy.code} ${busy.enhanced} ${this.options.name} ${busy.text}`);
@@ -167,6 +168,16 @@ export class SmtpListener extends SMTPServer {
   #tooBusy(ip: string): SmtpReply | undefined {
     const { overload } = this.inbound;
     return overload?.refusesConnection(() => this.kind !== "smtp" || !this.#isCounted(ip));
+  }
+
+  /** The refusal of a connection while all places are taken. Said here, it costs no session. */
+  #noPlace(ip: string): SmtpReply | undefined {
+    const { limits, log, settings } = this.inbound;
+    const refusal = limits.full();
+    if (refusal === undefined) return undefined;
+    this.noteFull(settings().smtp.maxConnections);
+    log.write("info", `rejecting connection from [${writtenIp(ip)}]: ${formatReply(refusal)}`);
+    return refusal;
   }
 
   /** Whether a client's connections are counted: those of our own networks are not. */

@@ -40,7 +40,9 @@ test("bounds in all and for one address; a refusal is not counted", () => {
   place(limits, "192.0.2.2");
   const refused = limits.enter("192.0.2.3", true);
   assert.ok("refusal" in refused && refused.refusal.code === 421);
+  assert.equal(limits.full()?.code, 421, "nobody has to be looked at");
   a.leave();
+  assert.equal(limits.full(), undefined);
   place(limits, "192.0.2.1");
 });
 
