@@ -89,7 +89,6 @@ class Watch implements Overload {
   }
 
   watchMailer(mailer: Mailer): Mailer {
-    const { hurry } = mailer;
     return {
       name: mailer.name,
       deliver: async (attempt) => {
@@ -103,7 +102,7 @@ class Watch implements Overload {
         }
         return outcomes;
       },
-      ...(hurry === undefined ? {} : { hurry: () => hurry.call(mailer) }),
+      ...(mailer.hurry === undefined ? {} : { hurry: () => mailer.hurry?.() }),
       close: () => mailer.close(),
     };
   }
