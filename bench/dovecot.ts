@@ -8,7 +8,8 @@ import { join } from "node:path";
 import { findProgram } from "../test/harness/programs.ts";
 import { freePort, startServer } from "./background.ts";
 import { OWNER, type Pop3Peer } from "./peer.ts";
-import { mailboxFolder, processesOf } from "./pop3-mailboxes.ts";
+import { mailboxFolder } from "./pop3-mailboxes.ts";
+import { processGroup } from "./process-group.ts";
 
 const dovecot = findProgram("dovecot");
 
@@ -71,7 +72,8 @@ export const dovecotPop3: Pop3Peer = {
     for (const user of users) mailboxFolder(join(dir, "home", user), OWNER);
     const port = await freePort();
     writeFileSync(join(dir, "dovecot.conf"), configuration(dir, port));
-    await startServer(scope, [dovecot!, "-F", "-c", join(dir, "dovecot.conf")], port);
-    return { port, password: "pw", ...boxes, processes: () => processesOf(/^dovecot\//) };
+    const group = processGroup(scope, "dovecot");
+    await startServer(scope, [...group.prefix, dovecot!, "-F", "-c", join(dir, "dovecot.conf")], port);
+    return { port, password: "pw", ...boxes, group };
   },
 };

@@ -9,6 +9,7 @@ import { type HostOptions, PASSWORD, prepareSite, startOn } from "../test/harnes
 import { addAccounts } from "../test/harness/many-accounts.ts";
 import { DOMAIN, MAILBOXES, type Pop3Peer, type SmtpPeer } from "./peer.ts";
 import { letItBeOld } from "./pop3-mailboxes.ts";
+import { processGroup } from "./process-group.ts";
 
 const OPTIONS: HostOptions = {
   settings: { queue: { interval: "20m" } },
@@ -74,7 +75,8 @@ export const mailhostPop3: Pop3Peer = {
       settings: { ...OPTIONS.settings, pop3: { maxConnections: 5000, maxConnectionsPerClient: 5000 } },
     });
     await addAccounts(prepared, users);
-    const host = await startOn(scope, prepared);
+    const group = processGroup(scope, "mailhost");
+    const host = await startOn(scope, prepared, group.prefix);
     const mailbox = (user: string) => prepared.path(`var/spool/mail/${user}`);
     const { uid, gid } = statSync(prepared.path("var/spool/mail"));
     return {
@@ -87,7 +89,7 @@ export const mailhostPop3: Pop3Peer = {
         chmodSync(mailbox(user), 0o660);
         letItBeOld(mailbox(user));
       },
-      processes: () => [host.pid("pop3")],
+      group,
     };
   },
 };

@@ -4,6 +4,7 @@
  */
 import type { Scope } from "../test/harness/host.ts";
 import type { Mailboxes } from "./pop3-mailboxes.ts";
+import type { ProcessGroup } from "./process-group.ts";
 
 /** A server that takes mail for `b00@bench.test` to `b49@bench.test`. */
 export interface SmtpPeer {
@@ -39,8 +40,8 @@ export interface RunningPop3 extends Mailboxes {
   readonly port: number;
   /** Everybody's. */
   readonly password: string;
-  /** Process ids whose memory counts; asked each time. */
-  processes(): number[];
+  /** All that it consists of. */
+  readonly group: ProcessGroup;
 }
 
 /** The user id that owns the peers' mailboxes; neither serves root's. */

@@ -1,5 +1,5 @@
 /**
- * Mailboxes of the POP3 bench: made, put in place, added to; and the processes and memory of those who serve them.
+ * Mailboxes of the POP3 bench: made, put in place, added to.
  */
 import {
   appendFileSync,
@@ -9,8 +9,6 @@ import {
   fsyncSync,
   mkdirSync,
   openSync,
-  readdirSync,
-  readFileSync,
   utimesSync,
   writeSync,
 } from "node:fs";
@@ -71,59 +69,4 @@ export function appendTen(path: string): void {
 
 function message(n: number, body: string): string {
   return `From sender${n % 97}@example.net Tue Nov 24 21:59:01 2026\nReturn-Path: <sender${n % 97}@example.net>\nReceived: from client.test by mail.bench.test id ${n};\n\tTue, 24 Nov 2026 21:59:01 +0800\nMessage-ID: <${n}@client.test>\nSubject: message ${n}\n\n${body}\n`;
-}
-
-/** Process ids whose command line matches. */
-export function processesOf(command: RegExp): number[] {
-  return readdirSync("/proc")
-    .filter((name) => /^\d+$/.test(name))
-    .filter((pid) => {
-      try {
-        return command.test(readFileSync(`/proc/${pid}/cmdline`, "latin1"));
-      } catch {
-        return false;
-      }
-    })
-    .map(Number);
-}
-
-/** These processes and those that started them, which count and fork in their stead; this one is left out. */
-export function familyOf(pids: readonly number[]): number[] {
-  const all = new Set(pids);
-  for (const pid of pids) {
-    const parent = Number(statOf(pid)?.[1] ?? 0);
-    if (parent > 1 && parent !== process.pid) all.add(parent);
-  }
-  return [...all];
-}
-
-/** What processes and their children that have ended have computed so far, user and system, ms. */
-export function processorTime(pids: readonly number[]): number {
-  // In hundredths of a second (proc(5)): utime, stime, cutime, cstime.
-  return familyOf(pids).reduce(
-    (sum, pid) => sum + (statOf(pid)?.slice(11, 15) ?? []).reduce((ticks, n) => ticks + Number(n) * 10, 0),
-    0,
-  );
-}
-
-/** The fields of /proc/PID/stat from the state on (proc(5)). */
-function statOf(pid: number): string[] | undefined {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
-    return stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  } catch {
-    return undefined;
-  }
-}
-
-/** Memory of processes, shared pages divided among those who share them, KiB. */
-export function memoryOf(pids: readonly number[]): number {
-  return pids.reduce((sum, pid) => {
-    try {
-      const rollup = readFileSync(`/proc/${pid}/smaps_rollup`, "latin1");
-      return sum + Number(/^Pss:\s+(\d+) kB$/m.exec(rollup)?.[1] ?? 0);
-    } catch {
-      return sum;
-    }
-  }, 0);
 }

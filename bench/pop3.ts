@@ -5,7 +5,7 @@
  * Where one command is sent at a time, most of the time goes into waking the other side up, which is the same for every server;
  * so it is done on one processor, too, where nobody has to be woken, and what each server computes is given beside it.
  */
-import { execFile, execFileSync, spawn } from "node:child_process";
+import { execFile, execFileSync, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { cpus, tmpdir } from "node:os";
@@ -16,7 +16,7 @@ import { promisify } from "node:util";
 import { findProgram } from "../test/harness/programs.ts";
 import type { Pop3Peer, RunningPop3 } from "./peer.ts";
 import type { Pop3Load, Pop3LoadResult } from "./pop3-load.ts";
-import { appendTen, familyOf, memoryOf, processorTime, writeMbox } from "./pop3-mailboxes.ts";
+import { appendTen, writeMbox } from "./pop3-mailboxes.ts";
 import { scoped } from "./scope.ts";
 import { median } from "./statistics.ts";
 
@@ -153,18 +153,19 @@ async function withProcessorTime(
   server: RunningPop3,
   load: Wanted,
 ): Promise<{ readonly result: Pop3LoadResult; readonly computed: number }> {
-  const before = processorTime(server.processes());
+  const before = server.group.processor();
   const result = await run(server, load);
   // Who forks for each session counts it when it has ended.
   await setTimeout(SETTLE);
-  return { result, computed: processorTime(server.processes()) - before };
+  return { result, computed: server.group.processor() - before };
 }
 
 /** Puts a server's processes and all that they start on some processors; false where there is nothing to do that with. */
 function pin(server: RunningPop3, processors: string): boolean {
   if (findProgram("taskset") === undefined) return false;
-  for (const pid of familyOf(server.processes())) {
-    execFileSync("taskset", ["-a", "-p", "-c", processors, String(pid)], { stdio: "ignore" });
+  for (const pid of server.group.processes()) {
+    // One that has ended meanwhile needs no processor.
+    spawnSync("taskset", ["-a", "-p", "-c", processors, String(pid)], { stdio: "ignore" });
   }
   return true;
 }
@@ -177,14 +178,14 @@ function command({ port, password }: RunningPop3, load: Omit<Pop3Load, "port" | 
 async function idleMemory(server: RunningPop3, users: readonly string[]): Promise<number> {
   // Passwords and indexes are known, and what is loaded late is there.
   await run(server, { what: "logins", users, clients: 10, duration: 500 });
-  const before = memoryOf(server.processes());
+  const before = server.group.memory();
   const load = spawn(process.execPath, command(server, { what: "idle", users }), {
     stdio: ["pipe", "pipe", "inherit"],
   });
   const ended = once(load, "exit");
   const [first] = await Promise.race([once(load.stdout, "data"), ended]);
   if (!Buffer.isBuffer(first)) throw new Error("the idle sessions could not be opened");
-  const after = memoryOf(server.processes());
+  const after = server.group.memory();
   load.stdin.end();
   await ended;
   return (after - before) / users.length;

@@ -11,7 +11,8 @@ import { fileURLToPath } from "node:url";
 import { findProgram } from "../test/harness/programs.ts";
 import { freePort, startServer } from "./background.ts";
 import { OWNER, type Pop3Peer } from "./peer.ts";
-import { mailboxFolder, processesOf } from "./pop3-mailboxes.ts";
+import { mailboxFolder } from "./pop3-mailboxes.ts";
+import { processGroup } from "./process-group.ts";
 
 const PASSWORD = "pw";
 const program = findProgram("popa3d");
@@ -60,7 +61,9 @@ export const popa3d: Pop3Peer = {
       tcpserver === undefined
         ? [process.execPath, here("inetd.mjs"), String(port), program!]
         : [tcpserver, "-D", "-R", "-H", "-l", "0", "-c", "5000", "127.0.0.1", String(port), program!];
-    await startServer(scope, ["unshare", "--mount", here("private-accounts.sh"), dir, ...spawner], port);
-    return { port, password: PASSWORD, ...boxes, processes: () => processesOf(/\/popa3d\0/) };
+    const group = processGroup(scope, "popa3d");
+    const command = ["unshare", "--mount", here("private-accounts.sh"), dir, ...spawner];
+    await startServer(scope, [...group.prefix, ...command], port);
+    return { port, password: PASSWORD, ...boxes, group };
   },
 };

@@ -65,8 +65,8 @@ export function benchSmtp(bench: SmtpBench, say: (text: string) => void): Promis
       }
       for (const scenario of scenarios) {
         for (const server of servers) {
-          const { name, relays } = server.peer;
-          if (scenario.relay && !relays) continue;
+          const { name } = server.peer;
+          if (!applies(scenario, server.peer)) continue;
           const key = `${scenario.id} ${name}`;
           try {
             const count = counts.get(key) ?? (await messagesFor(bench, server, sink, scenario));
@@ -87,6 +87,15 @@ export function benchSmtp(bench: SmtpBench, say: (text: string) => void): Promis
     }
     return { figures, rounds, disturbed, measurements, counted: servers[0]?.group.kind ?? "" };
   });
+}
+
+/** Who only accepts has no mailboxes to differ by, and nothing to relay. */
+function applies(
+  { relay, mailboxes, connections }: SmtpScenario,
+  { relays, acceptsOnly }: SmtpPeer,
+): boolean {
+  if (acceptsOnly) return !relay && mailboxes > 1 && connections > 1;
+  return !relay || relays === true;
 }
 
 const WARM_UP = { id: "", title: "", connections: 20, each: 10, size: 10 * 1024, mailboxes: 50 } as const;
