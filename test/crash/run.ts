@@ -1,7 +1,8 @@
 /**
  * `npm run test:crash -- [--messages N] [--kills N] [--seed N] [--hosts N] [--json FILE] [--only mta:close]`: 100,000 messages over 300 kills unless told
  * otherwise, 20 to 40 minutes. Says how it goes after every ten kills. Ends with 1 when an acknowledged letter is lost, a message
- * is torn, or more than 1 of 10,000 came twice; the folder of the host then stays.
+ * is torn, or more than 1 of 10,000 came twice.
+ * `npm run test:crash -- power-loss [SEED]` and `npm run test:crash -- calls`: the full forms of those tests.
  */
 import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -11,6 +12,10 @@ import { randomFrom } from "../corpus/random.ts";
 import { startCrashHost } from "./crash-host.ts";
 import { killPoints } from "./kill-points.ts";
 import { logOf, type RoundResult, type RoundsResult, runRounds } from "./rounds.ts";
+
+// They end the process themselves.
+if (process.argv[2] === "power-loss") await import("../power-loss/run.ts");
+if (process.argv[2] === "calls") await import("../failing-calls/run.ts");
 
 const { values } = parseArgs({
   options: {

@@ -9,7 +9,7 @@ import { needs } from "../harness/programs.ts";
 import { recordHost } from "./recorded-host.ts";
 import { replay } from "./replay.ts";
 
-/** Other cuts each day; `npm run test:crash -- power` takes all. */
+/** Other cuts each day; `npm run test:crash -- power-loss` takes all. */
 const SEED = Number(process.env.MAILHOST_CRASH_SEED ?? Math.floor(Date.now() / 86_400_000));
 
 test("acknowledged mail survives a power loss", {

@@ -74,8 +74,11 @@ function lettersInMailboxes(root: string): Set<string> {
   const found = new Set<string>();
   for (const user of ["wang", "li", "zhao"]) {
     for (const { message } of readMbox(join(siteAt(root).spoolDir, user))) {
-      const mark = markIn(message);
-      if (mark !== undefined && isWhole(message)) found.add(`${mark} ${user}`);
+      // A later append that came to the disk without its beginning leaves NUL bytes behind the last message and its empty line.
+      const end = message.indexOf(0);
+      const own = end < 0 ? message : message.subarray(0, Math.max(0, end - 1));
+      const mark = markIn(own);
+      if (mark !== undefined && isWhole(own)) found.add(`${mark} ${user}`);
     }
   }
   return found;
