@@ -201,7 +201,7 @@ export function linearTicks(most: number): number[] {
   if (!(most > 0)) return [0, 1];
   const rough = most / 5;
   const power = 10 ** Math.floor(Math.log10(rough));
-  const step = [1, 2, 5, 10].map((n) => n * power).find((n) => n >= rough)!;
+  const step = [1, 2, 5, 10, 20].map((n) => n * power).find((n) => n >= rough)!;
   const count = Math.ceil(most / step - 1e-9);
   return Array.from({ length: count + 1 }, (_, i) => Number((i * step).toPrecision(12)));
 }
@@ -212,7 +212,9 @@ export function logTicks(values: readonly number[]): number[] {
   if (positive.length === 0) return [1, 10];
   const [least, greatest] = [Math.min(...positive), Math.max(...positive)];
   const all: number[] = [];
-  for (let power = Math.floor(Math.log10(least)); power <= Math.ceil(Math.log10(greatest)); power++) {
+  // One power more on both sides, for a logarithm is rounded.
+  const [lowest, highest] = [Math.floor(Math.log10(least)) - 1, Math.ceil(Math.log10(greatest)) + 1];
+  for (let power = lowest; power <= highest; power++) {
     for (const n of [1, 2, 5]) all.push(Number((n * 10 ** power).toPrecision(3)));
   }
   const from = all.findLastIndex((tick) => tick <= least);

@@ -57,6 +57,7 @@ test("linear ticks begin at 0, are equally far apart, few, and reach over the gr
 
 test("logarithmic ticks are around all values, and few", () => {
   assert.deepEqual(logTicks([3, 40]), [2, 5, 10, 20, 50]);
+  assert.deepEqual(logTicks([9_999_999.99999999]), [5e6, 1e7]);
   fc.assert(
     fc.property(
       fc.array(fc.double({ min: 1e-3, max: 1e7, noNaN: true }), { minLength: 1, maxLength: 20 }),
