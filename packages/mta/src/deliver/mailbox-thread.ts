@@ -34,6 +34,9 @@ export interface MailboxThreadParts {
 /** How long after its start a thread that died is started anew (ms). */
 const PAUSE = 1000;
 
+/** The thread keeps nothing between batches: a young generation of 8 MiB does, in place of Node's 32, which it would fill and keep. */
+const LIMITS = { maxYoungGenerationSizeMb: 12 } as const;
+
 interface Pending {
   readonly letters: number;
   answer(outcomes: Outcome[]): void;
@@ -227,12 +230,16 @@ function wholeOf(body: MessageBody): Buffer | undefined {
 
 function startThread(workerData: ThreadData): Worker {
   const built = new URL("./mailbox-thread-main.js", import.meta.url);
-  if (!import.meta.url.endsWith(".ts")) return new Worker(built, { workerData });
+  if (!import.meta.url.endsWith(".ts")) return new Worker(built, { workerData, resourceLimits: LIMITS });
   // From the sources, as tests run: the loader that the process has been started with does not reach its threads.
   const [loader, source] = [
     import.meta.resolve("tsx/esm/api"),
     import.meta.resolve("./mailbox-thread-main.ts"),
   ];
   const [l, s] = [JSON.stringify(loader), JSON.stringify(source)];
-  return new Worker(`import(${l}).then(({ tsImport }) => tsImport(${s}, ${s}))`, { eval: true, workerData });
+  return new Worker(`import(${l}).then(({ tsImport }) => tsImport(${s}, ${s}))`, {
+    eval: true,
+    workerData,
+    resourceLimits: LIMITS,
+  });
 }
