@@ -7,13 +7,21 @@ import type { SmtpSession } from "./smtp-session.ts";
 
 /** The client of one session. */
 export class KnownClient {
+  readonly #session: SmtpSession;
+  readonly #mayAuthenticate: () => boolean;
   #checked: Client | undefined;
   #helo: string | false = false;
   #auth: Authenticated | undefined;
   #client: Client | undefined;
 
+  constructor(session: SmtpSession) {
+    this.#session = session;
+    this.#mayAuthenticate = () => offeredMechanisms(session).length > 0;
+  }
+
   /** The same object as long as nothing has changed. */
-  of(session: SmtpSession): Client {
+  get(): Client {
+    const session = this.#session;
     const { client: checked } = session.check;
     const { auth, hostNameAppearsAs: helo } = session;
     const same = this.#checked === checked && this.#helo === helo && this.#auth === auth;
@@ -26,9 +34,7 @@ export class KnownClient {
       ...(helo === false ? {} : { helo }),
       ...(auth === undefined ? {} : { auth }),
       // Asked by refusals alone: it takes a look at files.
-      get mayAuthenticate() {
-        return offeredMechanisms(session).length === 0 ? undefined : (true as const);
-      },
+      mayAuthenticate: this.#mayAuthenticate,
     };
     return this.#client;
   }

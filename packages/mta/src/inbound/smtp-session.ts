@@ -74,7 +74,7 @@ export class SmtpSession extends SMTPConnection {
   #lineTaker: ((line: Buffer) => Promise<void>) | undefined;
   #whenReady: (() => void) | undefined;
   #feed: ParserFeed | undefined;
-  readonly #client = new KnownClient();
+  readonly #client = new KnownClient(this);
   readonly #replies = new ReplyWriter(() => this._socket);
 
   constructor(listener: SmtpListener, socket: Socket, options: SMTPConnectionOptions | null | undefined) {
@@ -101,7 +101,7 @@ export class SmtpSession extends SMTPConnection {
 
   /** The client as policy sees it; the same object until something of it changes. */
   get client(): Client {
-    return this.#client.of(this);
+    return this.#client.get();
   }
 
   /** Sends a reply in exactly these words. */

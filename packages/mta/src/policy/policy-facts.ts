@@ -37,7 +37,7 @@ export interface Client {
   /** Who has logged in on the connection. */
   readonly auth?: Authenticated;
   /** It may log in now, and has not: a refusal says that this would help. */
-  readonly mayAuthenticate?: true | undefined;
+  mayAuthenticate?(): boolean;
   /** It called a submission port, where strangers can send nothing: rules that keep strangers away are not for it. */
   readonly submits?: true;
 }

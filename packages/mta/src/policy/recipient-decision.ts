@@ -77,8 +77,8 @@ function authenticatedVerdict({ auth }: Client): Verdict | undefined {
 }
 
 /** Sendmail's words where AUTH relays, and where the client can use it. */
-function deniedText({ mayAuthenticate }: Client): string {
-  return `Relaying denied${mayAuthenticate === true ? ". Proper authentication required." : ""}`;
+function deniedText(client: Client): string {
+  return `Relaying denied${client.mayAuthenticate?.() === true ? ". Proper authentication required." : ""}`;
 }
 
 type Served = { readonly why: string } | { readonly refusal: SmtpReply } | undefined;
