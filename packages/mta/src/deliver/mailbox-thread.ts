@@ -96,7 +96,7 @@ class MailboxThread implements MailboxWriter {
   }
 
   #start(): void {
-    const { clock, log, start = startThread, site } = this.#parts;
+    const { clock, log, start = startWorker, site } = this.#parts;
     this.#startedAt = clock.now();
     try {
       const worker = start({ stateDir: site.stateDir });
@@ -228,7 +228,8 @@ function wholeOf(body: MessageBody): Buffer | undefined {
   }
 }
 
-function startThread(workerData: ThreadData): Worker {
+/** Starts mailbox-thread-main. */
+export function startWorker(workerData: ThreadData): Worker {
   const built = new URL("./mailbox-thread-main.js", import.meta.url);
   if (!import.meta.url.endsWith(".ts")) return new Worker(built, { workerData, resourceLimits: LIMITS });
   // From the sources, as tests run: the loader that the process has been started with does not reach its threads.

@@ -8,7 +8,7 @@ import { systemClock } from "@mailhost/common/clock";
 import { mailboxPaths } from "@mailhost/common/mbox/mailboxes";
 import { ManualClock } from "@mailhost/common/testing/manual-clock";
 import type { Letter, MailboxOrder } from "../../src/deliver/mailbox-order.ts";
-import { startMailboxThread } from "../../src/deliver/mailbox-thread.ts";
+import { startMailboxThread, startWorker } from "../../src/deliver/mailbox-thread.ts";
 import type { Outcome } from "../../src/deliver/outcome.ts";
 import type { MessageBody } from "../../src/queue/queue-store.ts";
 import { bodyOf, listLog, temporarySite } from "../queue/queue-samples.ts";
@@ -181,6 +181,73 @@ test("a thread that dies defers what it had, is told of, and has a successor aft
   // Nothing of the dead thread is in the way.
   assert.equal((await real.write(order("bob", bodies), nothing))[0]?.kind, "delivered");
   assert.equal((await mbox("bob")).match(/^From /gm)?.length, 2);
+});
+
+test("a thread that dies in the middle of a batch leaves what any dead process leaves", async (t) => {
+  const { site, log, order, mbox } = await rig(t);
+  const clock = new ManualClock();
+  const threads: Worker[] = [];
+  const thread = startMailboxThread({
+    site,
+    clock,
+    log,
+    start(data) {
+      const worker = startWorker(data);
+      threads.push(worker);
+      return worker;
+    },
+  });
+  t.after(() => thread.close());
+  let asked: () => void = nothing;
+  const isAsked = new Promise<void>((told) => {
+    asked = told;
+  });
+  const endless: MessageBody = {
+    size: 100_000,
+    whole: () => undefined,
+    async *stream() {
+      yield Buffer.from(`${"x".repeat(998)}\r\n`.repeat(400));
+      asked();
+      await new Promise(() => undefined);
+    },
+  };
+  const lost = thread.write(order("bob", [bodyOf("Subject: a\r\n\r\n"), endless]), nothing);
+  await isAsked;
+  await threads[0]!.terminate();
+  assert.deepEqual(
+    (await lost).map(({ kind, reply }) => `${kind} ${reply.enhanced}`),
+    ["deferred 4.3.0", "deferred 4.3.0"],
+  );
+  await clock.advance(1000);
+  // Its descriptors are closed: with the kernel's lock to be had, the change that it left half done is undone at once.
+  const again = await thread.write(
+    order("bob", [bodyOf("Subject: b\r\n\r\n")], { lockTimeout: 20_000 }),
+    nothing,
+  );
+  assert.equal(again[0]?.kind, "delivered");
+  assert.deepEqual((await mbox("bob")).match(/^Subject: .*$/gm), ["Subject: b"]);
+  assert.match(log.lines.join("\n"), /bob: an unfinished append was undone/);
+  assert.match(log.lines.join("\n"), /bob.lock: broke a stale lock/);
+});
+
+test("a mailbox that stays locked keeps two hundred others from nothing", async (t) => {
+  const { site, log, order } = await rig(t);
+  const thread = startMailboxThread({ site, clock: systemClock, log });
+  t.after(() => thread.close());
+  const lock = join(site.spoolDir, "bob.lock");
+  await writeFile(lock, "");
+  const body = [bodyOf("Subject: x\r\n\r\n")];
+  let isOver = false;
+  const held = thread.write(order("bob", body, { lockTimeout: 600_000 }), nothing).finally(() => {
+    isOver = true;
+  });
+  const others = await Promise.all(
+    Array.from({ length: 200 }, (_, i) => thread.write(order(`user${i}`, body), nothing)),
+  );
+  assert.ok(others.every(([outcome]) => outcome?.kind === "delivered"));
+  assert.equal(isOver, false);
+  await rm(lock);
+  assert.equal((await held)[0]?.kind, "delivered");
 });
 
 test("a thread that can not be started defers", async (t) => {
