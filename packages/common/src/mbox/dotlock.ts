@@ -142,6 +142,8 @@ export async function breakStaleDotlock(
     if (!tryKernelLock(file.fd) || !(await isStillAt(fileSystem, paths.mbox, file))) return false;
     const now = await look(fileSystem, paths.lock);
     if (now === undefined || now.ino !== seen.ino || now.mtimeMs !== seen.mtimeMs) return false;
+    // Whoever was in the middle of a change may have ended it meanwhile, and is about to remove its lock itself.
+    if (!isOfTheDead && (await staleReason(paths, now, parts)) === undefined) return false;
     await mendMailbox({ paths, file, fileSystem, log });
     if (now.isDirectory()) await fileSystem.rmdir(paths.lock);
     else await fileSystem.unlink(paths.lock);

@@ -13,11 +13,11 @@ import {
   writeFileSync,
 } from "node:fs";
 import { hostname } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { test } from "node:test";
 import type { Clock } from "../../src/clock.ts";
 import { systemClock } from "../../src/clock.ts";
-import { nodeFileSystem } from "../../src/fs/file-system.ts";
+import { type FileSystem, nodeFileSystem } from "../../src/fs/file-system.ts";
 import { takeDotlock } from "../../src/mbox/dotlock.ts";
 import type { LockedMailbox } from "../../src/mbox/lock.ts";
 import { lockMailbox } from "../../src/mbox/lock.ts";
@@ -261,4 +261,25 @@ test("one that was held up while its lock was broken leaves the lock of the next
   assert.equal(await held?.isOurs(), false);
   await held?.release();
   assert.ok(existsSync(paths.lock));
+});
+
+test("whoever ends its change while another finds it half done keeps its lock until it removes it itself", async (t) => {
+  const site = temporarySite(t);
+  const paths = mailbox(site, "user", "From a@b.example Tue Nov 24 00:00:00 2026\n\n\n");
+  mkdirSync(paths.lock);
+  mkdirSync(dirname(paths.journal), { recursive: true });
+  writeFileSync(paths.journal, "a change under way");
+  const log = keptLog();
+  // The owner empties its journal and gives up the kernel's lock before the other asks for that.
+  const fileSystem: FileSystem = {
+    ...nodeFileSystem,
+    open(...args) {
+      if (args[0] === paths.mbox) writeFileSync(paths.journal, "");
+      return nodeFileSystem.open(...args);
+    },
+  };
+  const options = { timeout: 0, clock: systemClock, log, fileSystem };
+  await assert.rejects(lockMailbox(paths, options), busy);
+  assert.ok(existsSync(paths.lock));
+  assert.deepEqual(log.lines, []);
 });

@@ -66,10 +66,13 @@ export async function updateMaildrop(
     const plan = planRemoval(refreshed.index, messagesToRemove(drop, refreshed));
     const finish = await begin({ context, box, refreshed, plan, statuses }, wishes.keepRemoved > 0);
     const held = box;
+    let isHalfDone = false;
     const run = async () => {
       try {
         await finish();
       } finally {
+        // Asked while the lock is held: behind it, what the journal says may be a delivery's.
+        isHalfDone = await isUnfinished(held);
         await held.release();
       }
     };
@@ -78,7 +81,7 @@ export async function updateMaildrop(
     const again = async () => await (await lockMailbox(drop.paths, how))?.release();
     const move = { mbox: drop.paths.mbox, run, again };
     const behind = large && context.moves?.start(move) === true;
-    if (!behind) await runNow(move, context, drop);
+    if (!behind) await runNow(move, context, () => isHalfDone);
     return { kind: "done" };
   } catch (error) {
     return { kind: "failed", reason: messageOf(error) };
@@ -88,14 +91,22 @@ export async function updateMaildrop(
 }
 
 /** Carries a removal out before the reply; a change that fails half way is not left to the next login. */
-async function runNow(move: Move, { moves, fileSystem = nodeFileSystem }: MaildropContext, drop: Maildrop) {
+async function runNow(move: Move, { moves }: MaildropContext, isHalfDone: () => boolean) {
   const failure = await move.run().then(
     () => undefined,
-    (error: unknown) => asMboxError(drop.paths.mbox, error),
+    (error: unknown) => asMboxError(move.mbox, error),
   );
-  if (!(await journalIsEmpty(fileSystem, drop.paths.journal)))
-    moves?.later(move, failure ?? new Error("status fields are half written"));
+  if (isHalfDone()) moves?.later(move, failure ?? new Error("status fields are half written"));
   if (failure !== undefined) throw failure;
+}
+
+/** Whether the journal of a mailbox that we hold still speaks of a change; where it cannot be asked, that is to be feared. */
+async function isUnfinished({ fileSystem, paths }: LockedMailbox): Promise<boolean> {
+  try {
+    return !(await journalIsEmpty(fileSystem, paths.journal));
+  } catch {
+    return true;
+  }
 }
 
 /** Indexes of the messages to remove, as far as they certainly are the ones that the session saw; in their order. */

@@ -4,6 +4,7 @@ import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from "node:
 import { open } from "node:fs/promises";
 import { test } from "node:test";
 import { systemClock } from "@mailhost/common/clock";
+import { type FileSystem, nodeFileSystem } from "@mailhost/common/fs/file-system";
 import { lockMailbox } from "@mailhost/common/mbox/lock";
 import { mailboxPaths } from "@mailhost/common/mbox/mailboxes";
 import { MboxError } from "@mailhost/common/mbox/mbox-error";
@@ -37,7 +38,13 @@ function subjects(text: string): string[] {
 }
 
 /** A QUIT that deletes the second and the fourth message, or others, having retrieved the third. */
-async function quit(site: Site, fault?: Fault, deleted: readonly number[] = [2, 4], moves?: BackgroundMoves) {
+async function quit(
+  site: Site,
+  fault?: Fault,
+  deleted: readonly number[] = [2, 4],
+  moves?: BackgroundMoves,
+  real: FileSystem = nodeFileSystem,
+) {
   const paths = mailboxPaths(site, "wang");
   writeFileSync(paths.mbox, MAIL);
   rmSync(removedFolder(site, "wang"), { recursive: true, force: true });
@@ -46,7 +53,7 @@ async function quit(site: Site, fault?: Fault, deleted: readonly number[] = [2, 
   const drop = new Maildrop({ paths, file, index, lock: { release: () => Promise.resolve() } });
   for (const number of deleted) drop.delete(number);
   drop.noteRetrieved(3);
-  const fileSystem = faultyFileSystem(fault);
+  const fileSystem = faultyFileSystem(fault, real);
   const log = memoryLog([]);
   const context = {
     site,
@@ -193,4 +200,28 @@ test("a removal that fails half way keeps others out, and is tried again each mi
     assert.deepEqual(subjects(readFileSync(paths.mbox, "latin1")), ["one", "three", "five"], where);
   }
   assert.ok(half > 0);
+});
+
+test("a delivery that has the mailbox as soon as QUIT gives it up is not taken for QUIT's own unfinished change", async (t) => {
+  const site = temporarySite(t);
+  const { mbox, journal } = mailboxPaths(site, "wang");
+  const real: FileSystem = {
+    ...nodeFileSystem,
+    async open(...args) {
+      const file = await nodeFileSystem.open(...args);
+      if (args[0] !== mbox) return file;
+      const close = file.close.bind(file);
+      // The kernel's lock goes with the mbox.
+      file.close = () => close().finally(() => writeFileSync(journal, "what is being delivered"));
+      return file;
+    },
+  };
+  const lines: string[] = [];
+  const clock = new ManualClock();
+  const moves = new BackgroundMoves({ clock, log: memoryLog(lines) });
+  const { updated } = await quit(site, undefined, [2, 4], moves, real);
+  assert.deepEqual(updated, { kind: "done" });
+  assert.equal(clock.waiting, 0, "nothing is to be tried again");
+  assert.deepEqual(lines, []);
+  await moves.stop();
 });
