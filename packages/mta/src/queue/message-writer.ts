@@ -96,9 +96,9 @@ export function createMessageWriter(parts: WriterParts): MessageWriter {
 
 /** The entry of a message that is accepted now, and due at once unless it says otherwise. */
 export function newEntry(id: string, message: NewMessage, size: number, now: number): QueueEntry {
-  const { firstAttemptAt, ...rest } = message;
-  return {
-    ...rest,
+  const { firstAttemptAt } = message;
+  const entry: QueueEntry & { firstAttemptAt?: number } = {
+    ...message,
     recipients: message.recipients.map((recipient) => ({ ...recipient })),
     id,
     receivedAt: now,
@@ -108,4 +108,7 @@ export function newEntry(id: string, message: NewMessage, size: number, now: num
     nextAttemptAt: firstAttemptAt ?? now,
     warnedAt: 0,
   };
+  // Not taken out with a rest pattern, which costs more than all else here; few messages have it.
+  if (firstAttemptAt !== undefined) delete entry.firstAttemptAt;
+  return entry;
 }

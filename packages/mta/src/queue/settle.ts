@@ -63,17 +63,20 @@ export function settle(
   const pending = pendingOf(entry);
   if (pending.length > 0) entry.nextAttemptAt = Math.min(...pending.map((r) => dueTime(r, entry)));
   const expanded = entry.expanded ?? [];
-  delete entry.expanded;
+  if (entry.expanded !== undefined) delete entry.expanded;
   return { ...settled, delayed: warn ? pending : [], expanded };
+}
+
+/** Only what is there is deleted: V8 keeps an object from which something was deleted in a slower form. */
+function forget(recipient: QueueRecipient, ...names: ("forced" | "remoteMta" | "transcript")[]): void {
+  for (const name of names) if (recipient[name] !== undefined) delete recipient[name];
 }
 
 function fold(recipient: QueueRecipient, outcome: Outcome): void {
   recipient.attempts = (recipient.attempts ?? 0) + 1;
   recipient.lastReply = outcome.reply;
   recipient.lastRelay = outcome.relay;
-  delete recipient.forced;
-  delete recipient.remoteMta;
-  delete recipient.transcript;
+  forget(recipient, "forced", "remoteMta", "transcript");
   if (outcome.kind !== "delivered" && outcome.remoteMta !== undefined)
     recipient.remoteMta = outcome.remoteMta;
   if (outcome.kind === "failed") {
