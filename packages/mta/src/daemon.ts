@@ -37,6 +37,7 @@ import { findLocalDomain, interfaceAddresses } from "./policy/local-domains.ts";
 import { policyWarnings } from "./policy/warnings.ts";
 import { CommitGroups } from "./queue/commit-groups.ts";
 import { openQueue } from "./queue/lmdb-store.ts";
+import { watchForPanic } from "./queue/panic-watch.ts";
 import { readSelection } from "./queue/selection.ts";
 import { openListFiles } from "./recipients/list-files.ts";
 import { recipientFor } from "./recipients/list-owner.ts";
@@ -69,6 +70,9 @@ export async function start(parts: DaemonParts): Promise<Daemon> {
     });
   let accounts = accountsOf(settings);
   const queue = await openQueue(site, { clock, log, groups: new CommitGroups({ clock }) });
+  const panic = watchForPanic(queue.store, clock, (reason) => {
+    throw new Error(`SYSERR(queue): ${queue.folder}: ${reason}; a new process opens it again`);
+  });
   const repeats = {
     before: await deliveredBefore(site, queue.store),
     notes: openAppendNotes(site, "handed-over", log),
@@ -246,6 +250,7 @@ export async function start(parts: DaemonParts): Promise<Daemon> {
       await Promise.all([engine.stop(), ...[...leaving.keys()].map((old) => old.stop())]);
       await Promise.all(leaving.values());
       repeats.notes.close();
+      panic.close();
       await queue.store.close();
       await drac?.close();
       await accounts.close();
