@@ -73,6 +73,17 @@ export function openMachineLoad({
   let askedAt = Number.NEGATIVE_INFINITY;
   /** What was free then, without what has been announced since. */
   let left = 0;
+  /** A question under way, whose answer does for all who come meanwhile. */
+  let asking: Promise<void> | undefined;
+  const ask = async () => {
+    const now = clock.now();
+    try {
+      left = await machine.freeSpace(queueFolder);
+      askedAt = now;
+    } finally {
+      asking = undefined;
+    }
+  };
   const load = () => Math.round(machine.loadAverage());
   const note = (line: string) => {
     if (isLogged(log, 1)) log.write("warn", line);
@@ -101,21 +112,20 @@ export function openMachineLoad({
     async diskRefusal(size) {
       const needed = settings().queue.minFreeSpace;
       if (needed === 0) return undefined;
-      const now = clock.now();
-      if (!full && Math.abs(now - askedAt) < SPACE_KNOWN && left - size - needed >= FAR) {
+      const isFar = !full && left - size - needed >= FAR;
+      if (isFar && Math.abs(clock.now() - askedAt) < SPACE_KNOWN) {
         left -= size;
         return undefined;
       }
-      let free: number;
       try {
-        free = await machine.freeSpace(queueFolder);
+        await (isFar ? (asking ??= ask()) : ask());
       } catch (error) {
         // A file system that cannot be asked says nothing against the message; writing it will tell.
         note(`SYSERR: ${queueFolder}: free space is unknown: ${messageOf(error)}`);
         return undefined;
       }
-      askedAt = now;
-      left = free - size;
+      const free = left;
+      left -= size;
       const isFull = free - size < needed;
       if (isFull && !full) {
         note(`low on space (have ${free}, SMTP-DAEMON needs ${needed + size} in ${queueFolder})`);

@@ -30,6 +30,9 @@ test("far from full the disk is asked a few times a second, however much mail co
   await clock.advance(100);
   assert.equal(await code(0), undefined);
   assert.equal(disk.asked, 2);
+  await clock.advance(100);
+  assert.deepEqual(await Promise.all([1, 2, 3].map((size) => code(size))), [undefined, undefined, undefined]);
+  assert.equal(disk.asked, 3);
 });
 
 test("near full it is asked for each message, and nothing is taken that has no room", async () => {
