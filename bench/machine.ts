@@ -9,7 +9,7 @@ import { setTimeout } from "node:timers/promises";
 export function describeMachine(): string {
   const memory = Math.round(totalmem() / 1024 ** 3);
   const model = cpus()[0]?.model.trim() ?? "unknown processor";
-  return `${cpus().length} x ${model}, ${memory} GiB, Linux ${release()}, Node ${process.versions.node}`;
+  return `${cpus().length} x ${model}, ${memory} GiB, Linux ${/^[\d.]*/.exec(release())![0]}, Node ${process.versions.node}`;
 }
 
 /** `2026-11-24 22:14 UTC`. */
@@ -37,4 +37,9 @@ function readTimes(): { all: number; idle: number } {
   const [line = ""] = readFileSync("/proc/stat", "latin1").split("\n");
   const fields = line.split(/\s+/).slice(1).map(Number);
   return { all: fields.reduce((sum, n) => sum + n, 0), idle: (fields[3] ?? 0) + (fields[4] ?? 0) };
+}
+
+/** `one round`, `3 interleaved rounds`. */
+export function describeRounds(rounds: number): string {
+  return rounds === 1 ? "one round" : `${rounds} interleaved rounds`;
 }

@@ -16,10 +16,10 @@ import { benchDisk } from "./disk.ts";
 import { dovecotPop3 } from "./dovecot.ts";
 import { eximSmtp } from "./exim.ts";
 import { harakaSmtp } from "./haraka.ts";
-import { describeMachine, describeTime } from "./machine.ts";
+import { describeMachine, describeRounds, describeTime } from "./machine.ts";
 import { earlierMailhost, mailhostPop3, mailhostSmtp } from "./mailhost.ts";
 import { compileNative } from "./native.ts";
-import { type Options, readOptions, type Section } from "./options.ts";
+import { type Options, readOptions, type Section, USAGE } from "./options.ts";
 import type { SmtpPeer } from "./peer.ts";
 import { benchPop3 } from "./pop3.ts";
 import { popa3d } from "./popa3d.ts";
@@ -84,7 +84,7 @@ async function smtp(options: Options): Promise<Outcome> {
     const run = await benchSmtp({ ...options, peers, scenarios, programs, until }, progress);
     const { figures, rounds, disturbed, measurements, counted } = run;
     const text = [
-      `SMTP: medians of ${rounds} interleaved rounds of loads of about ${options.seconds} s; messages of 10 KiB into 50 mailboxes unless it says `,
+      `SMTP: medians of ${describeRounds(rounds)} of loads of about ${options.seconds} s; messages of 10 KiB into 50 mailboxes unless it says `,
       `otherwise; in brackets how many times mailhost is ahead. Processor time by ${counted}; ${programs.described}. `,
       `${disturbed} of ${measurements} measurements began while others kept the machine busy.\n\n`,
       smtpTables(figures, peers),
@@ -112,7 +112,7 @@ async function pop3(options: Options): Promise<Outcome> {
   const { mebibytes, mboxMessages: messages, rounds, idle } = options;
   const rows = await benchPop3({ peers, mebibytes, messages, rounds, idle }, progress);
   const verdicts = pop3Verdicts(rows);
-  const words = `POP3: an mbox of ${mebibytes} MiB with ${messages} messages, medians of ${rounds} interleaved rounds`;
+  const words = `POP3: an mbox of ${mebibytes} MiB with ${messages} messages, medians of ${describeRounds(rounds)}`;
   const text = `${words}\n\n${pop3Table(rows, peers)}${verdictTable(verdicts)}`;
   return { text, data: { rows, verdicts } };
 }
@@ -131,8 +131,9 @@ async function plot(options: Options): Promise<Outcome> {
     const busy = disturbed > measurements / 10 ? `; ${disturbed} of ${measurements} on a busy machine` : "";
     const notes = [
       `${describeTime(new Date())}; ${describeMachine()}`,
-      `medians of ${rounds} interleaved rounds, over loopback; thin lines: from the least to the most${busy}`,
+      `medians of ${describeRounds(rounds)}, over loopback; thin lines: from the least to the most${busy}`,
     ];
+    if (busy !== "") progress("the machine was busy: draw it again when it is quiet");
     writeFileSync(PLOT, curvePlot(figures, peers, notes));
     const data = Object.fromEntries(Array.from(figures, ([id, by]) => [id, Object.fromEntries(by)]));
     return { text: "docs/performance.svg is written\n", data };
@@ -145,8 +146,9 @@ async function main(): Promise<void> {
   cleanUpWhenInterrupted();
   const options = readOptions(process.argv.slice(2));
   if (typeof options === "string") {
-    process.stderr.write(options);
-    process.exitCode = 2;
+    const asked = options === USAGE;
+    process[asked ? "stdout" : "stderr"].write(options);
+    process.exitCode = asked ? 0 : 2;
     return;
   }
   const data: Record<string, unknown> = { date: new Date().toISOString(), machine: describeMachine() };
