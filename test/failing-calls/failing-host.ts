@@ -53,8 +53,12 @@ export async function withFailingCall(host: MailHost, failing: FailingCall): Pro
     await sendSome(host, `${number}-failing`, accepted, refused);
     await deleteSome(host, accepted);
   } finally {
+    const ended = once(tracer, "exit");
     tracer.kill("SIGTERM");
-    await once(tracer, "exit");
+    // One that waits for a thread which is gone hears nothing else; the kernel lets go of what it held.
+    const patience = setTimeout(() => tracer.kill("SIGKILL"), 3000);
+    await ended;
+    clearTimeout(patience);
   }
   for (const reply of refused) assert.match(reply, /^4\d\d /, `${name}: not refused for a while only`);
   if (refused.length > 0) {
