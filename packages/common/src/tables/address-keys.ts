@@ -28,13 +28,18 @@ export function addressKeys(ip: string): string[] {
  * `[1.2.3.4]`, `[1.2.3]`, `[1.2]`, `[1]`.
  */
 export function domainKeys(domain: string): string[] {
-  const literal = /^\[(.*)\]$/.exec(domain);
+  const literal = domain.startsWith("[") ? /^\[(.*)\]$/.exec(domain) : null;
   if (literal !== null) {
     const keys = addressKeys(literal[1]!);
     return keys.length > 0 ? keys.map((key) => `[${key}]`) : [domain.toLowerCase()];
   }
-  const labels = domain.toLowerCase().replace(/\.$/, "").split(".");
-  return labels[0] === "" ? [] : labels.map((_, i) => labels.slice(i).join("."));
+  const lower = domain.toLowerCase();
+  const name = lower.endsWith(".") ? lower.slice(0, -1) : lower;
+  if (name === "" || name.startsWith(".")) return [];
+  const keys = [name];
+  for (let dot = name.indexOf("."); dot >= 0; dot = name.indexOf(".", dot + 1))
+    keys.push(name.slice(dot + 1));
+  return keys;
 }
 
 /**
@@ -96,6 +101,8 @@ export function ipv6Prefix(text: string): string | undefined {
 
 /** `a.b.c`, `a.b`, `a`. */
 function prefixes(text: string, separator: string): string[] {
-  const parts = text.split(separator);
-  return parts.map((_, i) => parts.slice(0, parts.length - i).join(separator));
+  const found = [text];
+  for (let at = text.lastIndexOf(separator); at > 0; at = text.lastIndexOf(separator, at - 1))
+    found.push(text.slice(0, at));
+  return found;
 }

@@ -65,10 +65,7 @@ export async function rcptTo(session: SmtpSession, argument: string): Promise<vo
     session.reply(replyAbout(address, 250, "2.1.5", "Recipient ok"));
     return;
   }
-  const resolved = await resolveRecipient(address, {
-    ...recipientParts(inbound),
-    logId: session.logId,
-  });
+  const resolved = await resolveRecipient(address, recipientParts(inbound), session.logId);
   if (resolved.kind === "refused") {
     session.badRecipients += 1;
     logNobody(inbound.log, session.logId, resolved.reply);

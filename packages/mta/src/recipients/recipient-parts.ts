@@ -54,8 +54,6 @@ export interface RecipientParts {
   readonly lists?: ListFiles;
   /** Told why a file was not used, and of members that cannot be delivered. */
   readonly log?: Log;
-  /** The queue id of the message that this is for. */
-  readonly logId?: string;
   /** Told of every step. */
   readonly onStep?: (step: ResolveStep) => void;
 }

@@ -16,8 +16,16 @@ import type { RecipientParts, Resolved } from "./recipient-parts.ts";
 export type { RecipientParts, Resolved, ResolvedRecipient, ResolveStep } from "./recipient-parts.ts";
 export { MAX_ALIAS_DEPTH } from "./recipient-parts.ts";
 
-/** Resolves an envelope address. Refusals are returned; a temporary one when a file of the way cannot be read now. */
-export async function resolveRecipient(address: string, parts: RecipientParts): Promise<Resolved> {
+/**
+ * Resolves an envelope address. Refusals are returned; a temporary one when a file of the way cannot be read now.
+ *
+ * @param logId the queue id of the message that this is for
+ */
+export async function resolveRecipient(
+  address: string,
+  parts: RecipientParts,
+  logId?: string,
+): Promise<Resolved> {
   const expansion = new Expansion(parts);
   await expandGiven(expansion, address);
   const { broken, faults, found } = expansion;
@@ -25,7 +33,7 @@ export async function resolveRecipient(address: string, parts: RecipientParts): 
   const waits = faults.find((fault) => fault.reply.code < 500);
   if (waits !== undefined) return { kind: "refused", reply: waits.reply };
   if (found.size === 0 && faults[0] !== undefined) return { kind: "refused", reply: faults[0].reply };
-  const id = parts.logId === undefined ? "" : `${parts.logId}: `;
+  const id = logId === undefined ? "" : `${logId}: `;
   for (const fault of faults) parts.log?.write("info", id + fault.reply.text.replaceAll("\\", "\\\\"));
   return { kind: "targets", recipients: [...found.values(), ...expansion.faultRecipients()] };
 }

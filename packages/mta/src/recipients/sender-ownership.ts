@@ -40,7 +40,7 @@ export async function ownsSender(account: string, sender: string, parts: Ownersh
   if (granted !== undefined) return { why: `senders: ${granted}` };
   const known = ownName(account, address, parts) ?? shownAs(account, address, parts);
   if (known !== undefined) return { why: known };
-  const { log: _, onStep: __, logId: ___, ...quiet } = parts;
+  const { log: _, onStep: __, ...quiet } = parts;
   const resolved = await resolveRecipient(address, { ...quiet, local: { ...parts.local, forwardPath: [] } });
   if (resolved.kind === "refused") return resolved.reply.code < 500 ? "unknown" : undefined;
   const leads = resolved.recipients.some(
