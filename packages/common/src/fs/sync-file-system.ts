@@ -2,7 +2,8 @@
  * The machine's own files by synchronous calls, for a thread that does nothing else: a call costs what the system takes for it
  * and not three times as much for its way to the thread pool and back.
  *
- * Only what waits for the disk goes through the thread pool (fsync, fdatasync), so that the thread does other work meanwhile.
+ * Only what waits for the disk goes through the thread pool (fsync, fdatasync), so that the thread does other work meanwhile. It never
+ * takes the whole pool.
  * Promises are answered at once; errors are Node's own, as with the asynchronous calls.
  */
 import * as fs from "node:fs";
@@ -12,6 +13,26 @@ import type { FileSystem } from "./file-system.ts";
 
 const fsync = promisify(fs.fsync);
 const fdatasync = promisify(fs.fdatasync);
+
+/** The pool is the whole process's, and one of its threads stays free for others: a commit of the queue, a look-up. */
+const MOST_SYNCS = Math.max(1, (Number(process.env.UV_THREADPOOL_SIZE ?? 4) || 4) - 1);
+
+let syncing = 0;
+const waiting: (() => void)[] = [];
+
+/** Syncs when it has its turn. */
+async function inTurn(sync: (fd: number) => Promise<void>, fd: number): Promise<void> {
+  if (syncing < MOST_SYNCS) syncing++;
+  else await new Promise<void>((turn) => waiting.push(turn));
+  try {
+    await sync(fd);
+  } finally {
+    const next = waiting.shift();
+    // It takes the turn over.
+    if (next === undefined) syncing--;
+    else next();
+  }
+}
 
 /** Makes a promise of a synchronous call. */
 function done<T>(call: () => T): Promise<T> {
@@ -60,11 +81,11 @@ class SyncFile {
   }
 
   sync() {
-    return fsync(this.#fd);
+    return inTurn(fsync, this.#fd);
   }
 
   datasync() {
-    return fdatasync(this.#fd);
+    return inTurn(fdatasync, this.#fd);
   }
 
   close() {

@@ -39,6 +39,22 @@ test("synchronous calls do what the asynchronous ones do", async (t) => {
   assert.deepEqual(left[0], left[1]);
 });
 
+test("many syncs at once are all made, one that fails among them", async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), "mailhost-sync-"));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  const open = (i: number) => syncFileSystem.open(join(folder, String(i)), O_RDWR | O_CREAT);
+  const files = await Promise.all(Array.from({ length: 20 }, (_, i) => open(i)));
+  await files[7]!.close();
+  for (let round = 0; round < 2; round++) {
+    const synced = await Promise.allSettled(files.map((file, i) => (i % 2 ? file.datasync() : file.sync())));
+    assert.deepEqual(
+      synced.flatMap(({ status }, i) => (status === "rejected" ? [i] : [])),
+      [7],
+    );
+  }
+  for (const file of files) await file.close();
+});
+
 test("errors are the system's, and reject", async () => {
   for (const files of [syncFileSystem, nodeFileSystem]) {
     await assert.rejects(files.open("/nowhere/x", O_RDWR), { code: "ENOENT", syscall: "open" });
