@@ -337,7 +337,7 @@ test("a command that comes right behind an edit sees it, on a busy server too", 
   await new Promise<void>((resolve) => void server.listen(0, "127.0.0.1", resolve));
   t.after(() => server.close());
   const { port } = server.address() as { port: number };
-  const client = new Worker(CLIENT, { eval: true, workerData: { port, file, rounds: 1000 } });
+  const client = new Worker(CLIENT, { eval: true, workerData: { port, file, rounds: 500 } });
   const stale = await new Promise<string[]>((resolve, reject) => {
     client.once("message", resolve).once("error", reject);
   });
