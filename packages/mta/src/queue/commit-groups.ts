@@ -16,6 +16,8 @@ const PER_SIBLING = 0.25;
 const LONGEST = 25;
 /** How long a change that nobody waits for waits for others (ms). */
 const PATIENCE = 10;
+/** Longer than anything waits: so long a change that waits keeps the process from ending by itself (ms). */
+const STAY = 1000;
 /** How much of the number of messages side by side is remembered from one commit to the next. */
 const MEMORY = 0.9;
 
@@ -35,6 +37,7 @@ export class CommitGroups {
   /** Changes of this turn of the event loop still get into the transaction that has been begun. */
   #state: "idle" | "open" | "committing" = "idle";
   #timer: Timer | undefined;
+  #stay: NodeJS.Timeout | undefined;
   #timerAt = Number.POSITIVE_INFINITY;
   #lastStart = Number.NEGATIVE_INFINITY;
   /** Messages on their way in, and those that wait for their commit. */
@@ -109,6 +112,8 @@ export class CommitGroups {
       this.#timerAt = at;
       this.#timer?.cancel();
       this.#timer = this.#clock.after(at - now, () => this.#due());
+      // A clock's timers let a process end; this one has something to write first.
+      this.#stay ??= setTimeout(() => undefined, STAY);
     }
   }
 
@@ -122,6 +127,8 @@ export class CommitGroups {
   #start(): void {
     this.#timer?.cancel();
     this.#timer = undefined;
+    clearTimeout(this.#stay);
+    this.#stay = undefined;
     this.#timerAt = Number.POSITIVE_INFINITY;
     this.#lastStart = this.#now();
     this.#siblings *= MEMORY;

@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
+import { statSync } from "node:fs";
 import test from "node:test";
+import { systemClock } from "@mailhost/common/clock";
 import { ManualClock } from "@mailhost/common/testing/manual-clock";
 import { CommitGroups } from "../../src/queue/commit-groups.ts";
+import { queuePaths } from "../../src/queue/environment.ts";
 import { openQueue } from "../../src/queue/lmdb-store.ts";
 import { enqueue, listLog, local, remote, temporaryQueue, temporarySite } from "./queue-samples.ts";
 
@@ -170,4 +173,38 @@ test("a message with several rows is not ended by one of them", async (t) => {
   assert.equal(store.dueRows(clock.now(), 10).length, 2);
   await store.change({ remove: [entry.id] });
   assert.deepEqual(store.dueRows(clock.now() + 1e9, 10), []);
+});
+
+test("a process with nothing else to do does not end before what waits is written", async (t) => {
+  const site = await temporarySite(t);
+  const groups = new CommitGroups({ clock: systemClock });
+  const { store } = await openQueue(site, { clock: systemClock, log: listLog(), groups });
+  const entry = await enqueue(store, { recipients: [local("a@h")] });
+  await store.change({ remove: [entry.id] });
+  assert.equal(store.count(), 0);
+  await store.close();
+});
+
+test("what comes and goes leaves the file as small as it was", async (t) => {
+  const site = await temporarySite(t);
+  const groups = new CommitGroups({ clock: systemClock });
+  const { store } = await openQueue(site, { clock: systemClock, log: listLog(), groups });
+  const comeAndGo = async (n: number) => {
+    const { id, nextAttemptAt: at } = await enqueue(
+      store,
+      { recipients: [local("a@h")] },
+      "x".repeat(500 + ((n * 7919) % 40_000)),
+    );
+    const size = 500 + ((n * 7919) % 40_000);
+    await store.change({ remove: [id], known: { size, row: { at, id, lane: "/a" } } });
+  };
+  const sizes: number[] = [];
+  for (let round = 0; round < 4; round++) {
+    for (let n = 0; n < 10; n++)
+      await Promise.all(Array.from({ length: 100 }, (_, i) => comeAndGo(n * 100 + i)));
+    sizes.push(statSync(queuePaths(site).environment).size);
+  }
+  assert.equal(store.count(), 0);
+  assert.ok(sizes.at(-1)! <= 2 * sizes[0]!, sizes.join(" "));
+  await store.close();
 });
