@@ -53,7 +53,8 @@ export async function withFailingCall(host: MailHost, failing: FailingCall): Pro
     await sendSome(host, `${number}-failing`, accepted, refused);
     await deleteSome(host, accepted);
   } finally {
-    const ended = once(tracer, "exit");
+    const ended =
+      tracer.exitCode === null && tracer.signalCode === null ? once(tracer, "exit") : Promise.resolve();
     tracer.kill("SIGTERM");
     // One that waits for a thread which is gone hears nothing else; the kernel lets go of what it held.
     const patience = setTimeout(() => tracer.kill("SIGKILL"), 3000);
