@@ -44,6 +44,8 @@ export class CommitGroups {
   #receiving = 0;
   #accepting = 0;
   #siblings = 0;
+  /** Messages that wait for the commit that has not started. */
+  #gathered = 0;
   #drained = false;
 
   constructor(options: CommitGroupsOptions = {}) {
@@ -65,8 +67,9 @@ export class CommitGroups {
   async urgent<T>(write: Write<T>): Promise<T> {
     this.#accepting++;
     this.#siblings = Math.max(this.#siblings, this.#receiving + this.#accepting);
+    if (this.#state !== "open") this.#gathered++;
     try {
-      const wait = this.#accepting >= this.#siblings * PART ? 0 : PER_SIBLING * this.#siblings;
+      const wait = this.#gathered >= this.#siblings * PART ? 0 : PER_SIBLING * this.#siblings;
       return await this.#add(write, Math.min(LONGEST, wait), this.#lastStart);
     } finally {
       this.#accepting--;
@@ -132,6 +135,7 @@ export class CommitGroups {
     this.#timerAt = Number.POSITIVE_INFINITY;
     this.#lastStart = this.#now();
     this.#siblings *= MEMORY;
+    this.#gathered = 0;
     this.#state = "open";
     // The environment begins to write in the check phase of this turn; what comes until then is part of it.
     setImmediate(() => {
