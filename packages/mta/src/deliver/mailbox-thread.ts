@@ -66,6 +66,7 @@ class MailboxThread implements MailboxWriter {
   #outgoing: PostedOrder[] = [];
   #names = 0;
   #ended: (() => void) | undefined;
+  #closed: Promise<void> | undefined;
 
   constructor(parts: MailboxThreadParts) {
     this.#parts = parts;
@@ -83,8 +84,9 @@ class MailboxThread implements MailboxWriter {
     });
   }
 
+  /** An engine that has been retired when the host stops is closed twice: both wait for the one end. */
   close(): Promise<void> {
-    return new Promise((done) => {
+    this.#closed ??= new Promise((done) => {
       if (this.#worker === undefined) {
         done();
         return;
@@ -93,6 +95,7 @@ class MailboxThread implements MailboxWriter {
       this.#worker.ref();
       this.#post({ end: true });
     });
+    return this.#closed;
   }
 
   #start(): void {
