@@ -27,9 +27,10 @@ const WORTH_IT = 128;
 
 /** Puts whole lines into `out` from `at` on, as an mbox holds them; returns the offset behind them. */
 function storeLines(lines: Buffer, out: Buffer, at: number): number {
-  const { bytes, store } = storeKernel();
+  const kernel = storeKernel();
+  const { bytes } = kernel;
   lines.copy(bytes, INPUT);
-  const end = store(INPUT, INPUT + lines.length, OUTPUT);
+  const end = kernel.store(INPUT, INPUT + lines.length, OUTPUT);
   return at + bytes.copy(out, at, OUTPUT, end);
 }
 

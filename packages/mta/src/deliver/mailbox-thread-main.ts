@@ -53,7 +53,7 @@ interface Serving {
   readonly writer: MailboxWriter;
   readonly pieces: AskedPieces;
   readonly answers: Answers;
-  post(message: FromThread): void;
+  readonly post: (message: FromThread) => void;
 }
 
 async function carryOut(order: PostedOrder, { writer, pieces, answers, post }: Serving): Promise<void> {

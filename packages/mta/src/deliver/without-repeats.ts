@@ -59,7 +59,7 @@ export function withoutRepeats(mailer: Mailer, parts: RepeatParts): Mailer {
     ...(mailer.hurry === undefined ? {} : { hurry: () => mailer.hurry?.() }),
     close: () => mailer.close(),
     async deliver(attempt) {
-      const { entry, recipients, known } = attempt;
+      const { entry, recipients } = attempt;
       const noted = new Set<number>();
       const note = (places: readonly number[], outcomeOf: (place: number) => Outcome | undefined) => {
         const fresh = places.filter((place) => {
@@ -84,7 +84,7 @@ export function withoutRepeats(mailer: Mailer, parts: RepeatParts): Mailer {
         known: (n, outcome) => {
           const place = left[n]!;
           note([place], () => outcome);
-          known?.(place, outcome);
+          attempt.known?.(place, outcome);
         },
       });
       for (const [n, outcome] of some.entries()) outcomes[left[n]!] = outcome;

@@ -57,7 +57,8 @@ async function takeAndReply(
   const { log } = session.inbound;
   try {
     const taken = await takeMessage(stream, { ...intakeOf(session, transaction), ...counted });
-    finish(session, await settle(session, transaction, taken));
+    const { reply: answer, afterwards } = await settle(session, transaction, taken);
+    finish(session, answer, afterwards);
   } catch (error) {
     if (!(error instanceof LostInputError)) throw error;
     session.takingMessage = false;
@@ -104,8 +105,14 @@ function isSubmission(session: SmtpSession): boolean {
   return session.listener.kind !== "smtp" || session.auth !== undefined;
 }
 
+/** What the client is told, and what is done once it has been. */
+interface Settled {
+  readonly reply: SmtpReply;
+  readonly afterwards?: () => void;
+}
+
 /** Commits the message, or drops it, or says why not. */
-async function settle(session: SmtpSession, transaction: Transaction, taken: Taken): Promise<SmtpReply> {
+async function settle(session: SmtpSession, transaction: Transaction, taken: Taken): Promise<Settled> {
   const { log } = session.inbound;
   const { sender, discard } = transaction;
   if (taken.kind === "refused") {
@@ -116,7 +123,7 @@ async function settle(session: SmtpSession, transaction: Transaction, taken: Tak
       log.write("info", `${taken.id}: message size (${taken.size}) exceeds maximum (${maxMessageSize})`);
     }
     logRefusedMessage(log, taken.id, sender, session.relayText, taken.reply);
-    return taken.reply;
+    return { reply: taken.reply };
   }
   const { id } = taken.writer;
   // The log has the sender as it was given, with or without a domain.
@@ -133,7 +140,7 @@ async function settle(session: SmtpSession, transaction: Transaction, taken: Tak
       sender: given,
     };
     logDiscarded(log, dropped, acceptedBy(session));
-    return accepted;
+    return { reply: accepted };
   }
   let entry: QueueEntry;
   try {
@@ -141,15 +148,21 @@ async function settle(session: SmtpSession, transaction: Transaction, taken: Tak
   } catch (cause) {
     log.write("error", `${id}: cannot be stored: ${messageOf(cause)}`);
     await taken.writer.abort();
-    return storageReply(cause);
+    return { reply: storageReply(cause) };
   }
-  logAccepted(log, { ...entry, sender: given }, acceptedBy(session));
-  logOwners(log, entry, session.inbound.settings().hostname);
-  if (entry.nextAttemptAt > entry.receivedAt || entry.quarantine !== undefined)
-    logQueued(log, entry, session.inbound.clock.now());
-  else session.inbound.submitted(entry);
-  renewDrac(session);
-  return accepted;
+  // What the log calls the message is what the session knows of it now.
+  const by = acceptedBy(session);
+  return {
+    reply: accepted,
+    afterwards() {
+      logAccepted(log, { ...entry, sender: given }, by);
+      logOwners(log, entry, session.inbound.settings().hostname);
+      if (entry.nextAttemptAt > entry.receivedAt || entry.quarantine !== undefined)
+        logQueued(log, entry, session.inbound.clock.now());
+      else session.inbound.submitted(entry);
+      renewDrac(session);
+    },
+  };
 }
 
 /** The name that the log has for the port, and who has logged in. */
@@ -222,11 +235,21 @@ function renewDrac(session: SmtpSession): void {
   });
 }
 
-/** Sends the reply after the data and goes on with the next command. */
-function finish(session: SmtpSession, r: SmtpReply): void {
+/**
+ * Sends the reply after the data and goes on with the next command.
+ *
+ * @param afterwards done while the client reads the reply; what fails there changes nothing for a message that is in the queue
+ */
+function finish(session: SmtpSession, r: SmtpReply, afterwards?: () => void): void {
   session.takingMessage = false;
   session._dataStream = false;
   session.reply(r);
+  session.flushReplies();
+  try {
+    afterwards?.();
+  } catch (error) {
+    session.inbound.log.write("error", `session with ${session.relayText}: ${messageOf(error)}`);
+  }
   session.endTransaction();
   if (session.listener.draining) session.drain();
   if (session._parser !== false) session._parser.continue();

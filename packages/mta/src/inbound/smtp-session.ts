@@ -110,6 +110,11 @@ export class SmtpSession extends SMTPConnection {
     this.send(code, enhanced === "" ? text : text === "" ? enhanced : `${enhanced} ${text}`, false);
   }
 
+  /** Sends what has been said now and not at the end of this turn. */
+  flushReplies(): void {
+    this.#replies.flush();
+  }
+
   /** Sends the reply to a wrong command; many of them slow the session down and end it. */
   async replyWrong(r: SmtpReply): Promise<void> {
     this.#wrong += 1;
