@@ -31,6 +31,8 @@ export interface ChildPlan {
   readonly listeners: Readonly<Record<string, readonly number[]>>;
   /** Its number is written there; its lock is shared with the process. */
   readonly pidFile: PidFile;
+  /** Options of Node for this child alone. */
+  readonly execArgv?: readonly string[];
 }
 
 /** What a child is started with besides its plan. */
@@ -163,13 +165,13 @@ export class ManagedChild {
   }
 
   #spawn(): void {
-    const { entry, listeners, pidFile, name } = this.#plan;
+    const { entry, listeners, pidFile, name, execArgv = [] } = this.#plan;
     const kinds = Object.entries(listeners);
     const inherited = kinds.flatMap(([, fds]) => fds);
     this.#state = "starting";
     this.#starts++;
     this.#failure = undefined;
-    const child = spawn(process.execPath, [...this.#around.execArgv, entry], {
+    const child = spawn(process.execPath, [...this.#around.execArgv, ...execArgv, entry], {
       stdio: ["ignore", "ignore", "inherit", "ipc", ...inherited, pidFile.fd],
     });
     this.#process = child;

@@ -60,6 +60,9 @@ export type SettingsChange = (settings: Settings) => Settings;
 
 const asTheyAre: SettingsChange = (settings) => settings;
 
+/** A young generation of 2 x 8 MiB: twice that makes the mta 25 MiB larger, and no faster to speak of. */
+const MTA_OPTIONS: readonly string[] = ["--max-semi-space-size=8"];
+
 /** Time that the daemons' own limit gets before the launcher's (ms). */
 const STOP_MARGIN = 2000;
 
@@ -142,6 +145,7 @@ async function runHost(parts: RunParts): Promise<number> {
     entry: parts.entries[name],
     listeners: listenersFor(name, ports),
     pidFile,
+    ...(name === "mta" ? { execArgv: MTA_OPTIONS } : {}),
   });
   const supervisor = superviseChildren([plan("mta", mta), plan("pop3", pop3)], {
     root: site.root,
