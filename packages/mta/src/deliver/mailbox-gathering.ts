@@ -13,8 +13,11 @@ import type { Clock, Timer } from "@mailhost/common/clock";
 export const WORTH_IT = 20;
 /** The longest that a letter waits for others (ms). */
 export const LONGEST = 400;
-/** No letter anywhere for so long: the host is quiet (ms). */
-export const QUIET = 15;
+/**
+ * No letter anywhere for so long: the host is quiet (ms). Longer than the queue lets messages wait for each other (commit-groups.ts) and
+ * than a commit takes, since letters come from there in bursts.
+ */
+export const QUIET = 60;
 /** Octets that may wait, all mailboxes together. */
 export const MOST_OCTETS = 16 * 1024 * 1024;
 /** Letters that come farther apart than this have nobody to wait for (ms). */
