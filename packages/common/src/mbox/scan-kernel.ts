@@ -4,20 +4,8 @@
  * POP3 announces octets with CR LF line ends, so at a first login every byte of a mailbox is looked at; in script that
  * takes several times the reading of the file.
  */
+import { compileKernel, type KernelModule, PAGE, startKernel } from "../wasm-kernel.ts";
 import { SCAN_KERNEL } from "./scan-kernel-bytes.ts";
-
-interface Module {
-  readonly memory?: never;
-}
-interface Memory {
-  readonly buffer: ArrayBuffer;
-}
-/** What is used of WebAssembly, whose types come with browsers' only. */
-declare const WebAssembly: {
-  readonly Module: new (bytes: Buffer) => Module;
-  readonly Memory: new (pages: { readonly initial: number; readonly maximum: number }) => Memory;
-  readonly Instance: new (module: Module, imports: object) => { readonly exports: object };
-};
 
 /** What a header may have in it; bits of {@link ScanKernel.said}. */
 export const MARKS = { changing: 1, notAscii: 2 } as const;
@@ -45,13 +33,12 @@ export interface ScanKernel {
   markBytes(at: number, to: number): void;
 }
 
-const PAGE = 64 * 1024;
 /** Kernels that are kept for the next scan, of each size: making one is dear, keeping many is too. */
 const KEPT = 2;
 /** Sizes that are kept, pages; what is larger than all is made as asked. */
 const SIZES = [4, 20];
 
-let compiled: Module | undefined;
+let compiled: KernelModule | undefined;
 const idle = new Map<number, ScanKernel[]>();
 
 /** Lends a kernel with at least `size` bytes of memory. */
@@ -71,9 +58,7 @@ export function returnKernel(kernel: ScanKernel): void {
 }
 
 function newKernel(pages: number): ScanKernel {
-  compiled ??= new WebAssembly.Module(Buffer.from(SCAN_KERNEL.join(""), "base64"));
-  const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
-  const { exports } = new WebAssembly.Instance(compiled, { scan: { memory } });
-  const loops = exports as unknown as Omit<ScanKernel, "bytes" | "said">;
-  return { ...loops, bytes: Buffer.from(memory.buffer), said: new Int32Array(memory.buffer, 0, 3) };
+  compiled ??= compileKernel(SCAN_KERNEL);
+  const { exports, memory } = startKernel<Omit<ScanKernel, "bytes" | "said">>(compiled, "scan", pages);
+  return { ...exports, bytes: Buffer.from(memory), said: new Int32Array(memory, 0, 3) };
 }

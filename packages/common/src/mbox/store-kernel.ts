@@ -2,20 +2,8 @@
  * The mbox encoder's inner loop, WebAssembly (store-kernel.wat), and the memory that it works in: one for each thread, since
  * encoding a stretch waits for nothing.
  */
+import { compileKernel, PAGE, startKernel } from "../wasm-kernel.ts";
 import { STORE_KERNEL } from "./store-kernel-bytes.ts";
-
-interface Module {
-  readonly memory?: never;
-}
-interface Memory {
-  readonly buffer: ArrayBuffer;
-}
-/** What is used of WebAssembly, whose types come with browsers' only. */
-declare const WebAssembly: {
-  readonly Module: new (bytes: Buffer) => Module;
-  readonly Memory: new (pages: { readonly initial: number; readonly maximum: number }) => Memory;
-  readonly Instance: new (module: Module, imports: object) => { readonly exports: object };
-};
 
 /** Bytes of the longest stretch that is encoded at once. */
 export const STRETCH = 64 * 1024;
@@ -23,7 +11,6 @@ export const STRETCH = 64 * 1024;
 export const INPUT = 64;
 /** Where its encoding goes: room for a `>` before each `From ` of a line, and for a vector. */
 export const OUTPUT = INPUT + STRETCH + 64;
-const PAGE = 64 * 1024;
 const PAGES = Math.ceil((OUTPUT + STRETCH + STRETCH / 5 + 64) / PAGE);
 
 /** The loop, and its memory; places are indexes in it. */
@@ -46,9 +33,7 @@ export function storeKernel(): StoreKernel {
 }
 
 function newKernel(): StoreKernel {
-  const memory = new WebAssembly.Memory({ initial: PAGES, maximum: PAGES });
-  const module = new WebAssembly.Module(Buffer.from(STORE_KERNEL.join(""), "base64"));
-  const { exports } = new WebAssembly.Instance(module, { store: { memory } });
-  const { store } = exports as Pick<StoreKernel, "store">;
-  return { store, bytes: Buffer.from(memory.buffer) };
+  const module = compileKernel(STORE_KERNEL);
+  const { exports, memory } = startKernel<Pick<StoreKernel, "store">>(module, "store", PAGES);
+  return { store: exports.store, bytes: Buffer.from(memory) };
 }

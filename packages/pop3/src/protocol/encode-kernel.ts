@@ -2,20 +2,8 @@
  * The message encoder's inner loop, WebAssembly (encode-kernel.wat), and the memory that it works in: one for the whole
  * process, since encoding a stretch waits for nothing.
  */
+import { compileKernel, PAGE, startKernel } from "@mailhost/common/wasm-kernel";
 import { ENCODE_KERNEL } from "./encode-kernel-bytes.ts";
-
-interface Module {
-  readonly memory?: never;
-}
-interface Memory {
-  readonly buffer: ArrayBuffer;
-}
-/** What is used of WebAssembly, whose types come with browsers' only. */
-declare const WebAssembly: {
-  readonly Module: new (bytes: Buffer) => Module;
-  readonly Memory: new (pages: { readonly initial: number; readonly maximum: number }) => Memory;
-  readonly Instance: new (module: Module, imports: object) => { readonly exports: object };
-};
 
 /** Bytes of the longest stretch that is encoded at once. */
 export const STRETCH = 64 * 1024;
@@ -23,7 +11,6 @@ export const STRETCH = 64 * 1024;
 export const INPUT = 64;
 /** Where its encoding goes: room for twice a stretch, for what was held back before it, and for a vector. */
 export const OUTPUT = INPUT + STRETCH + 64;
-const PAGE = 64 * 1024;
 const PAGES = Math.ceil((OUTPUT + 2 * STRETCH + 64) / PAGE);
 
 /** Places in {@link EncodeKernel.said}: where the output ends, dots that were added, whether a line starts behind the input. */
@@ -51,9 +38,7 @@ export function encodeKernel(): EncodeKernel {
 }
 
 function newKernel(): EncodeKernel {
-  const memory = new WebAssembly.Memory({ initial: PAGES, maximum: PAGES });
-  const module = new WebAssembly.Module(Buffer.from(ENCODE_KERNEL.join(""), "base64"));
-  const { exports } = new WebAssembly.Instance(module, { encode: { memory } });
-  const { encode } = exports as Pick<EncodeKernel, "encode">;
-  return { encode, bytes: Buffer.from(memory.buffer), said: new Int32Array(memory.buffer, 0, 3) };
+  const module = compileKernel(ENCODE_KERNEL);
+  const { exports, memory } = startKernel<Pick<EncodeKernel, "encode">>(module, "encode", PAGES);
+  return { encode: exports.encode, bytes: Buffer.from(memory), said: new Int32Array(memory, 0, 3) };
 }
