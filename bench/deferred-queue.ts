@@ -14,7 +14,7 @@ import { systemClock } from "@mailhost/common/clock";
 import { silentLog } from "@mailhost/common/log/log";
 import { siteAt } from "@mailhost/common/site";
 import { queuePaths } from "../packages/mta/src/queue/environment.ts";
-import { openQueue } from "../packages/mta/src/queue/lmdb-store.ts";
+import { openQueue } from "../packages/mta/src/queue/open-queue.ts";
 import type { NewMessage } from "../packages/mta/src/queue/queue-entry.ts";
 import { type MailHost, prepareSite, type Site, startOn } from "../test/harness/host.ts";
 import { addAccounts } from "../test/harness/many-accounts.ts";

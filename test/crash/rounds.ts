@@ -6,7 +6,7 @@ import { readFileSync } from "node:fs";
 import { systemClock } from "@mailhost/common/clock";
 import { silentLog } from "@mailhost/common/log/log";
 import { siteAt } from "@mailhost/common/site";
-import { openQueue } from "@mailhost/mta/queue/lmdb-store";
+import { openQueue } from "@mailhost/mta/queue/open-queue";
 import type { Random } from "../corpus/random.ts";
 import { eventually } from "../harness/eventually.ts";
 import { readMbox } from "../harness/mbox-reader.ts";

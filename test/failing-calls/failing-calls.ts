@@ -2,11 +2,13 @@
 import type { FailingCall } from "./failing-host.ts";
 
 const QUEUE = "var/spool/mqueue/queue.mdb";
+const ACCEPTED = "var/spool/mqueue/accepted/1.seg";
 const LARGE = "var/spool/mqueue/large";
 const MAILBOX = "var/spool/mail/wang";
 const JOURNAL = "var/lib/mailhost/journal/wang";
 
 const KINDS: readonly (Omit<FailingCall, "error" | "when"> & { readonly errors: readonly string[] })[] = [
+  { process: "mta", call: "pwritev", path: ACCEPTED, errors: ["ENOSPC", "EIO", "EDQUOT"] },
   { process: "mta", call: "pwrite64", path: QUEUE, errors: ["ENOSPC", "EIO", "EDQUOT"] },
   { process: "mta", call: "writev", path: QUEUE, errors: ["ENOSPC", "EIO"] },
   { process: "mta", call: "fdatasync", path: QUEUE, errors: ["EIO", "ENOSPC"] },

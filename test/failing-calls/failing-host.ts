@@ -51,6 +51,8 @@ export async function withFailingCall(host: MailHost, failing: FailingCall): Pro
   const number = ++round;
   try {
     await sendSome(host, `${number}-failing`, accepted, refused);
+    // What is not delivered yet goes from the journal into the tables.
+    await host.mailhost(["queue", "list"]);
     await deleteSome(host, accepted);
   } finally {
     const ended =

@@ -1,4 +1,7 @@
-/** `npm run test:crash -- calls`: all calls that the test takes a part of, one after the other. Ends with 1 when one comes to harm. */
+/**
+ * `npm run test:crash -- calls [TEXT]`: all calls that the test takes a part of, or those with the text in their name, one after the
+ * other. Ends with 1 when one comes to harm.
+ */
 import { type MailHost, startHost } from "../harness/host.ts";
 import { failingCalls } from "./failing-calls.ts";
 import { nameOf, withFailingCall } from "./failing-host.ts";
@@ -10,7 +13,8 @@ let host: MailHost | undefined;
 try {
   const settings = { queue: { interval: "500ms" } };
   host = await startHost(scope, { users: ["wang", "li"], settings });
-  for (const failing of failingCalls()) {
+  const [wanted = ""] = process.argv.slice(2).filter((argument) => argument !== "calls");
+  for (const failing of failingCalls().filter((one) => nameOf(one).includes(wanted))) {
     const began = Date.now();
     const { refused, accepted } = await withFailingCall(host, failing);
     process.stdout.write(

@@ -18,7 +18,7 @@ test("acknowledged mail survives a power loss", {
 }, async (t) => {
   const recording = await recordHost(t, SEED);
   assert.ok(recording.promised.length > 15 && recording.deletions.length === 2);
-  const { moments, cuts } = await replay(recording, { seed: SEED, oneIn: 12 });
+  const { moments, cuts } = await replay(recording, { seed: SEED, oneIn: 4 });
   t.diagnostic(`seed ${SEED}: ${recording.calls.length} calls, power cut at ${cuts} of ${moments} moments`);
   assert.ok(cuts > 10);
 });

@@ -9,7 +9,7 @@ import { systemClock } from "@mailhost/common/clock";
 import { silentLog } from "@mailhost/common/log/log";
 import { recoverAllMailboxes } from "@mailhost/common/mbox/recover";
 import { siteAt } from "@mailhost/common/site";
-import { openQueue } from "@mailhost/mta/queue/lmdb-store";
+import { openQueue } from "@mailhost/mta/queue/open-queue";
 import { isWhole, markIn } from "../crash/marked-mail.ts";
 import { readMbox } from "../harness/mbox-reader.ts";
 import type { Recording } from "./recorded-host.ts";

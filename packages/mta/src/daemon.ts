@@ -35,8 +35,7 @@ import { openOverload } from "./overload/overload.ts";
 import { type BoundAddress, isBoundHere } from "./own-addresses.ts";
 import { findLocalDomain, interfaceAddresses } from "./policy/local-domains.ts";
 import { policyWarnings } from "./policy/warnings.ts";
-import { CommitGroups } from "./queue/commit-groups.ts";
-import { openQueue } from "./queue/lmdb-store.ts";
+import { openQueue } from "./queue/open-queue.ts";
 import { watchForPanic } from "./queue/panic-watch.ts";
 import { readSelection } from "./queue/selection.ts";
 import { openListFiles } from "./recipients/list-files.ts";
@@ -69,7 +68,7 @@ export async function start(parts: DaemonParts): Promise<Daemon> {
       watch,
     });
   let accounts = accountsOf(settings);
-  const queue = await openQueue(site, { clock, log, groups: new CommitGroups({ clock }) });
+  const queue = await openQueue(site, { clock, log, daemon: true });
   const panic = watchForPanic(queue.store, clock, (reason) => {
     throw new Error(`SYSERR(queue): ${queue.folder}: ${reason}; a new process opens it again`);
   });
@@ -237,7 +236,12 @@ export async function start(parts: DaemonParts): Promise<Daemon> {
     },
     runQueue: (selection) => engine.runner.runAll(readSelection(selection)),
     submission: (order) => awaited.take(order),
-    underWay: () => [engine, ...leaving.keys()].flatMap(({ runner }) => runner.underWay()),
+    async underWay() {
+      await queue
+        .settle()
+        .catch((error: unknown) => log.write("error", `SYSERR(queue): ${messageOf(error)}`));
+      return [engine, ...leaving.keys()].flatMap(({ runner }) => runner.underWay());
+    },
     async stop() {
       if (isLogged(log, 10)) log.write("info", "stopping daemon, reason=signal");
       for (const running of [engine, ...leaving.keys()]) running.hurry();

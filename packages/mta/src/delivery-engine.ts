@@ -18,7 +18,7 @@ import type { Resolver } from "./dns/resolver.ts";
 import { createResolver } from "./dns/system-resolver.ts";
 import type { Overload } from "./overload/overload.ts";
 import type { ResolveLate } from "./queue/late-recipients.ts";
-import type { OpenQueue } from "./queue/lmdb-store.ts";
+import type { OpenQueue } from "./queue/open-queue.ts";
 import type { ResolveAddress } from "./queue/reporting.ts";
 import { type Runner, startRunner } from "./queue/runner.ts";
 import { createRewriting } from "./rewrite/rewriting.ts";

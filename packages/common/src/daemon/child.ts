@@ -51,8 +51,8 @@ export interface Daemon {
   wake?(): void;
   /** Attempt everything in the queue now, or what a selection is for. */
   runQueue?(selection?: unknown): void;
-  /** Ids of the messages that are being delivered. */
-  underWay?(): string[];
+  /** Ids of the messages that are being delivered. All that was accepted before is where other processes see it. */
+  underWay?(): Promise<string[]>;
   /** Takes a message from the drop folder; undefined when it could not be dealt with. */
   submission?(order: SubmissionOrder): Promise<SubmissionResult | undefined>;
   /** Accepts nothing more and resolves when all sessions have finished. */
@@ -129,7 +129,8 @@ async function serve(name: string, daemon: Daemon, inbox: Inbox, log: ReopeningL
       if (message.type === "wake") daemon.wake?.();
       if (message.type === "certificates") daemon.takeCertificates?.(message.certificates);
       if (message.type === "run-queue") daemon.runQueue?.(message.selection);
-      if (message.type === "under-way") await send({ type: "under-way", ids: daemon.underWay?.() ?? [] });
+      if (message.type === "under-way")
+        await send({ type: "under-way", ids: (await daemon.underWay?.()) ?? [] });
       if (message.type === "submission") void answerSubmission(name, daemon, message, log);
       if (message.type === "reload") {
         log.reopen(message.settings);

@@ -21,6 +21,9 @@ import { HEALTHY_AFTER, restartDelay } from "./backoff.ts";
 /** Deaths in a row before the first `ready` after which starting is given up. */
 export const DEATHS_AT_START = 5;
 
+/** How long the answer to a question about its work may take (ms): the asker of the control socket waits a second longer. */
+const UNDER_WAY_LIMIT = 4000;
+
 /** What is started. */
 export interface ChildPlan {
   /** `mta` or `pop3`. */
@@ -115,11 +118,11 @@ export class ManagedChild {
     if (this.#process?.connected === true) this.#process.send(message, () => undefined);
   }
 
-  /** Which messages it is delivering; none when it does not run or does not say so within a second. */
+  /** Which messages it is delivering; none when it does not run or does not say so in time. */
   underWay(): Promise<readonly string[]> {
     if (this.#state !== "ready") return Promise.resolve([]);
     return new Promise((resolve) => {
-      const late = this.#around.clock.after(1000, () => resolve([]));
+      const late = this.#around.clock.after(UNDER_WAY_LIMIT, () => resolve([]));
       this.#askers.push((ids) => {
         late.cancel();
         resolve(ids);

@@ -11,7 +11,7 @@ import type { Site } from "@mailhost/common/site";
 import { EX_NOPERM, EX_OK } from "@mailhost/common/sysexits";
 import { openHostStatus, type WaitingHost } from "../deliver/host-status.ts";
 import { interval } from "../log/message-log.ts";
-import { openQueue } from "../queue/lmdb-store.ts";
+import { openQueue } from "../queue/open-queue.ts";
 import { viewHosts } from "./queue-view.ts";
 import type { SendmailFlags } from "./sendmail-flags.ts";
 

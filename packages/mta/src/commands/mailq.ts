@@ -196,7 +196,7 @@ async function momentOf(site: Site, settings: Settings | undefined): Promise<Que
 /** What the daemon is delivering; nothing where it does not say so at once. */
 async function idsUnderWay(site: Site): Promise<ReadonlySet<string>> {
   try {
-    const answer = await sendControl(site, "under-way", 1000);
+    const answer = await sendControl(site, "under-way");
     const { ids } = (answer ?? {}) as { ids?: unknown };
     return new Set(Array.isArray(ids) ? ids.map(String) : []);
   } catch {

@@ -2,12 +2,14 @@
  * The queue as commands see it: opened without a daemon, empty where there is none yet.
  */
 import { systemClock } from "@mailhost/common/clock";
-import { errnoOf } from "@mailhost/common/errors";
+import { sendControl } from "@mailhost/common/daemon/control";
+import { errnoOf, messageOf, UserError } from "@mailhost/common/errors";
 import { NO_LOG } from "@mailhost/common/log/command-log";
 import type { Log } from "@mailhost/common/log/log";
 import type { Site } from "@mailhost/common/site";
+import { EX_IOERR } from "@mailhost/common/sysexits";
 import type { Database } from "lmdb";
-import { type OpenQueue, openQueue } from "../queue/lmdb-store.ts";
+import { isJournalInUse, type OpenQueue, openQueue, waitsInJournal } from "../queue/open-queue.ts";
 import type { QueueStore } from "../queue/queue-store.ts";
 
 /**
@@ -19,6 +21,7 @@ export async function viewQueue<T>(
   site: Site,
   look: (store: QueueStore | undefined) => T | Promise<T>,
 ): Promise<T> {
+  await settle(site);
   let store: QueueStore | undefined;
   try {
     ({ store } = await openQueue(site, { clock: systemClock, log: NO_LOG, readOnly: true }));
@@ -53,11 +56,31 @@ export async function changeQueue<T>(
   log: Log,
   act: (store: QueueStore) => Promise<T>,
 ): Promise<T> {
+  await settle(site);
   const { store } = await openQueue(site, { clock: systemClock, log });
   try {
     return await act(store);
   } finally {
     await store.close();
+  }
+}
+
+/**
+ * Has what was accepted a moment ago be in the queue's tables: the daemon puts it there when it is asked, and where one was
+ * killed and none runs, we do if we may.
+ */
+async function settle(site: Site): Promise<void> {
+  if (!waitsInJournal(site)) return;
+  if (isJournalInUse(site)) {
+    await sendControl(site, "under-way").catch(() => undefined);
+    return;
+  }
+  try {
+    const { store } = await openQueue(site, { clock: systemClock, log: NO_LOG });
+    await store.close();
+  } catch (error) {
+    // Who may only look sees what is in the tables.
+    if (!(error instanceof UserError)) throw new UserError(messageOf(error), EX_IOERR, { cause: error });
   }
 }
 

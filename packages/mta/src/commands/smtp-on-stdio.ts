@@ -27,7 +27,7 @@ import type { InboundParts } from "../inbound/inbound-parts.ts";
 import { SmtpListener } from "../inbound/smtp-listener.ts";
 import type { SmtpSession } from "../inbound/smtp-session.ts";
 import { interfaceAddresses } from "../policy/local-domains.ts";
-import { openQueue } from "../queue/lmdb-store.ts";
+import { openQueue } from "../queue/open-queue.ts";
 import { openListFiles } from "../recipients/list-files.ts";
 import { dropStore } from "../submit/drop-store.ts";
 import type { LocalUser } from "../submit/local-user.ts";

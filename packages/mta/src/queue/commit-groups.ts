@@ -52,6 +52,11 @@ export class CommitGroups {
     this.#clock = options.clock;
   }
 
+  /** One message comes in at a time. */
+  get isAlone(): boolean {
+    return this.#siblings < 2;
+  }
+
   /** A message begins to come in. */
   begin(): void {
     this.#receiving++;

@@ -4,16 +4,15 @@
 import type { Clock } from "@mailhost/common/clock";
 import { errnoOf, messageOf } from "@mailhost/common/errors";
 import type { Log } from "@mailhost/common/log/log";
-import type { Site } from "@mailhost/common/site";
-import { type Database, IF_EXISTS } from "lmdb";
+import { IF_EXISTS } from "lmdb";
 import { CommitGroups } from "./commit-groups.ts";
 import { copyOf, dueNow, force } from "./entry-changes.ts";
 import { decodeEntry, encodeEntry } from "./entry-codec.ts";
 import { EntryTables, keyOf } from "./entry-tables.ts";
-import { type Environment, openEnvironment } from "./environment.ts";
+import type { Environment } from "./environment.ts";
 import { type DfFileSystem, nodeDfFileSystem, removeDf, sweepDf } from "./large-body.ts";
 import { writerLives } from "./living-process.ts";
-import { createMessageWriter, newEntry, SMALL_MESSAGE } from "./message-writer.ts";
+import { createMessageWriter, newEntry, SMALL_MESSAGE, type WriterParts } from "./message-writer.ts";
 import { isKeptBack, type QueueEntry } from "./queue-entry.ts";
 import { committed, QueueError } from "./queue-error.ts";
 import { type QueueIdSource, queueIdSource } from "./queue-id.ts";
@@ -21,43 +20,26 @@ import type { DueRow, MessageBody, MessageWriter, QueueChange, QueueStore } from
 import { RecentBodies } from "./recent-bodies.ts";
 import { type BodyPlaces, bodyFault, storedBody } from "./stored-body.ts";
 
-/** The store, and the table in which host status is kept. */
-export interface OpenQueue {
-  readonly store: QueueStore;
-  /** Where it is: the file system that must have room. */
-  readonly folder: string;
-  /** Table `hosts`: failures in a row and the next attempt of a destination. Undefined only where there is no queue. */
-  readonly hosts: Database;
-}
-
-/** How a queue is opened. */
-export interface QueueOptions {
+/** How a store works. */
+export interface StoreOptions {
   readonly clock: Clock;
   readonly log: Log;
-  /** For commands that only look. */
-  readonly readOnly?: boolean;
   readonly fileSystem?: DfFileSystem;
   /** For the daemon: commits wait for each other, see commit-groups.ts. */
   readonly groups?: CommitGroups;
 }
 
+/** A message that was accepted elsewhere and is to be in the tables; its body is absent when it is in a file. */
+export interface FreshMessage {
+  readonly entry: QueueEntry;
+  readonly body: Buffer | undefined;
+}
+
 /** Entries that one transaction of a change to the whole queue rewrites. */
 const CHUNK = 500;
 
-/**
- * Opens the queue of a site, making it when it is missing.
- *
- * @throws UserError when it cannot be opened; read only, when there is none or it is damaged
- */
-export async function openQueue(site: Site, options: QueueOptions): Promise<OpenQueue> {
-  const environment = await openEnvironment(site, options);
-  if (environment === undefined) throw new QueueError(`${site.queueDir}: there is no queue yet`, "ENOENT");
-  const store = new LmdbStore(environment, options);
-  if (environment.alone) await store.sweep(Date.now());
-  return { store, folder: environment.paths.dir, hosts: environment.hosts };
-}
-
-class LmdbStore implements QueueStore {
+/** The tables and the folder. */
+export class LmdbStore implements QueueStore {
   readonly #env: Environment;
   readonly #clock: Clock;
   readonly #log: Log;
@@ -68,7 +50,7 @@ class LmdbStore implements QueueStore {
   readonly #places: BodyPlaces;
   readonly #tables: EntryTables;
 
-  constructor(env: Environment, options: QueueOptions) {
+  constructor(env: Environment, options: StoreOptions) {
     this.#env = env;
     this.#clock = options.clock;
     this.#log = options.log;
@@ -76,7 +58,12 @@ class LmdbStore implements QueueStore {
     this.#groups = options.groups ?? new CommitGroups();
     this.#nextId = queueIdSource(options.clock);
     this.#tables = new EntryTables(env, options.log);
-    this.#places = { recent: this.#recent, bodies: env.bodies, large: env.paths.large };
+    this.#places = {
+      recent: this.#recent,
+      fresh: () => undefined,
+      bodies: env.bodies,
+      large: env.paths.large,
+    };
   }
 
   /** Removes what a crash left half written. What a process that opened the queue before us is writing stays. */
@@ -89,13 +76,30 @@ class LmdbStore implements QueueStore {
 
   receive(id: string = this.newId()): MessageWriter {
     return createMessageWriter({
-      id,
-      dfDir: this.#env.paths.large,
-      fs: this.#fs,
-      clock: this.#clock,
-      groups: this.#groups,
-      commit: (entry, body) => this.#insert(entry, body),
+      ...this.writerParts(id),
+      commit: (entry, body) => this.insert(entry, body),
     });
+  }
+
+  /** What a writer needs, but for how its message is committed. */
+  writerParts(id: string): Omit<WriterParts, "commit"> {
+    return { id, dfDir: this.#env.paths.large, fs: this.#fs, clock: this.#clock, groups: this.#groups };
+  }
+
+  /** Where messages are that are not in the tables yet. */
+  findFresh(fresh: (id: string) => Buffer | undefined): void {
+    this.#places.fresh = fresh;
+  }
+
+  /** Keeps a message at hand that will be delivered in a moment. */
+  keepRecent(id: string, body: Buffer): void {
+    this.#recent.keep(id, body);
+  }
+
+  /** A message is done with that never was in the tables. @returns resolves when its file is gone, if it has one */
+  forget({ id, size }: QueueEntry): Promise<void> | undefined {
+    this.#recent.drop(id);
+    return size > SMALL_MESSAGE ? this.#dropDf(id) : undefined;
   }
 
   /** An id that no message has, whatever another process of the same number drew before. */
@@ -105,8 +109,12 @@ class LmdbStore implements QueueStore {
     return id;
   }
 
-  /** @param note taken with it, and a reason to refuse it when it is there already */
-  async #insert(entry: QueueEntry, body: Buffer | undefined, note = entry.drop): Promise<void> {
+  /**
+   * Puts in a message that has been accepted.
+   *
+   * @param note taken with it, and a reason to refuse it when it is there already
+   */
+  async insert(entry: QueueEntry, body: Buffer | undefined, note = entry.drop): Promise<void> {
     const { entries, drops, root, paths } = this.#env;
     const encoded = { entry, bytes: encodeEntry(entry) };
     const put = () => this.#tables.put(encoded, body);
@@ -188,12 +196,8 @@ class LmdbStore implements QueueStore {
     // An earlier try that was cut short may have left its file.
     await removeDf(paths.large, entry.id, this.#fs);
     const writer = createMessageWriter({
-      id: entry.id,
-      dfDir: paths.large,
-      fs: this.#fs,
-      clock: this.#clock,
-      groups: this.#groups,
-      commit: (fresh, bytes) => this.#insert({ ...copyOf(entry), size: fresh.size }, bytes, note),
+      ...this.writerParts(entry.id),
+      commit: (fresh, bytes) => this.insert({ ...copyOf(entry), size: fresh.size }, bytes, note),
     });
     try {
       for await (const piece of body) await writer.write(piece);
@@ -243,8 +247,9 @@ class LmdbStore implements QueueStore {
     return undefined;
   }
 
-  async change(change: QueueChange): Promise<QueueEntry[]> {
-    const { root, paths } = this.#env;
+  /** @param fresh messages that the change is about and that are not in the tables: they are put in with it */
+  async change(change: QueueChange, fresh: readonly FreshMessage[] = []): Promise<QueueEntry[]> {
+    const { entries, root, paths } = this.#env;
     if (change.known !== undefined && (await this.#removeKnown(change, change.known))) return [];
     // Everything that may fail is done before the transaction, which has no way back.
     const updates = (change.update ?? []).map((entry) => ({
@@ -256,8 +261,10 @@ class LmdbStore implements QueueStore {
       const entry = newEntry(this.newId(), message, body.length, this.#clock.now());
       return { entry, body, bytes: encodeEntry(entry) };
     });
+    const put = fresh.map(({ entry, body }) => ({ entry, body, bytes: encodeEntry(entry) }));
     const large: string[] = [];
     const write = () => {
+      for (const one of put) if (!entries.doesExist(one.entry.id)) this.#tables.put(one, one.body);
       for (const id of change.remove ?? []) {
         const stored = this.#tables.remove(id);
         if (stored !== undefined && stored.size > SMALL_MESSAGE) large.push(id);
@@ -354,6 +361,11 @@ class LmdbStore implements QueueStore {
       });
       count += await committed(commit, this.#env.paths.dir);
     }
+  }
+
+  /** Nothing waits for company any more. */
+  drain(): Promise<void> {
+    return this.#groups.drain();
   }
 
   async close(): Promise<void> {

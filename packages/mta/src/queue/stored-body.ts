@@ -11,13 +11,16 @@ import type { RecentBodies } from "./recent-bodies.ts";
 /** Where messages are. */
 export interface BodyPlaces {
   readonly recent: RecentBodies;
+  /** Where they are before they are in the table; undefined for one that is not there. */
+  fresh: (id: string) => Buffer | undefined;
   readonly bodies: Database<Buffer, string>;
   /** Folder of those over 64 KiB. */
   readonly large: string;
 }
 
 /** The message of an entry. Nothing is read before it is asked for. */
-export function storedBody({ id, size }: QueueEntry, { recent, bodies, large }: BodyPlaces): MessageBody {
+export function storedBody({ id, size }: QueueEntry, places: BodyPlaces): MessageBody {
+  const { recent, bodies, large } = places;
   if (size > SMALL_MESSAGE) {
     return {
       size,
@@ -28,7 +31,7 @@ export function storedBody({ id, size }: QueueEntry, { recent, bodies, large }: 
   }
   const whole = () => {
     // What the table gives is a copy: its pages are used anew once the message is gone.
-    const bytes = recent.get(id) ?? bodies.get(id);
+    const bytes = recent.get(id) ?? places.fresh(id) ?? bodies.get(id);
     return bytes?.length === size ? bytes : undefined;
   };
   return {
@@ -46,6 +49,7 @@ export function storedBody({ id, size }: QueueEntry, { recent, bodies, large }: 
 /** Why the message of an entry cannot be delivered, or undefined. */
 export async function bodyFault(entry: QueueEntry, places: BodyPlaces): Promise<string | undefined> {
   if (entry.size > SMALL_MESSAGE) return dfFault(places.large, entry.id, entry.size);
-  const isThere = places.recent.get(entry.id) !== undefined || places.bodies.doesExist(entry.id);
-  return isThere ? undefined : "the message is missing in the queue";
+  const { id } = entry;
+  if (places.recent.get(id) !== undefined || places.bodies.doesExist(id)) return undefined;
+  return places.fresh(id) === undefined ? "the message is missing in the queue" : undefined;
 }

@@ -9,7 +9,7 @@ import type { Settings } from "@mailhost/common/settings/settings";
 import { type Site, sitePath } from "@mailhost/common/site";
 import { openSiteTables } from "@mailhost/common/tables/site-tables";
 import { countingLog, openStatistics } from "../log/statistics.ts";
-import { openQueue } from "../queue/lmdb-store.ts";
+import { openQueue } from "../queue/open-queue.ts";
 import { acceptSubmission, type Submission, type Submitted } from "./accept-submission.ts";
 
 /** What one run changes of the settings. */

@@ -4,7 +4,7 @@ import { systemClock } from "@mailhost/common/clock";
 import { silentLog } from "@mailhost/common/log/log";
 import { hostLines, printHostStatus, purgeHostStatus } from "../../src/commands/host-status.ts";
 import { openHostStatus } from "../../src/deliver/host-status.ts";
-import { openQueue } from "../../src/queue/lmdb-store.ts";
+import { openQueue } from "../../src/queue/open-queue.ts";
 import { makeSite, removeSite } from "./site-fixture.ts";
 
 const REPLY = { code: 451, enhanced: "4.4.1", text: "Connection refused by mx.far.example." };

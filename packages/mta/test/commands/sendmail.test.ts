@@ -6,7 +6,7 @@ import { systemClock } from "@mailhost/common/clock";
 import { silentLog } from "@mailhost/common/log/log";
 import type { Site } from "@mailhost/common/site";
 import { run, type StartOrder } from "../../src/commands/sendmail.ts";
-import { openQueue } from "../../src/queue/lmdb-store.ts";
+import { openQueue } from "../../src/queue/open-queue.ts";
 import type { QueueEntry } from "../../src/queue/queue-entry.ts";
 import { makeSite, removeSite } from "./site-fixture.ts";
 

@@ -9,7 +9,7 @@ import { silentLog } from "@mailhost/common/log/log";
 import { ManualClock } from "@mailhost/common/testing/manual-clock";
 import type { Outcome } from "../../src/deliver/outcome.ts";
 import { deliverToProgram, programSlots } from "../../src/deliver/program-mailer.ts";
-import { openQueue } from "../../src/queue/lmdb-store.ts";
+import { openQueue } from "../../src/queue/open-queue.ts";
 import type { QueueEntry, QueueRecipient } from "../../src/queue/queue-entry.ts";
 import type { MessageBody } from "../../src/queue/queue-store.ts";
 import { bodyOf, entryOf, temporarySite } from "../queue/queue-samples.ts";

@@ -4,8 +4,9 @@ import test from "node:test";
 import { systemClock } from "@mailhost/common/clock";
 import { ManualClock } from "@mailhost/common/testing/manual-clock";
 import { CommitGroups } from "../../src/queue/commit-groups.ts";
-import { queuePaths } from "../../src/queue/environment.ts";
-import { openQueue } from "../../src/queue/lmdb-store.ts";
+import { openEnvironment, queuePaths } from "../../src/queue/environment.ts";
+import { LmdbStore } from "../../src/queue/lmdb-store.ts";
+import { openQueue } from "../../src/queue/open-queue.ts";
 import { enqueue, listLog, local, remote, temporaryQueue, temporarySite } from "./queue-samples.ts";
 
 /** A stand-in for the environment: commits end when the test says so. */
@@ -132,7 +133,7 @@ test("a commit that fails fails for all that are in it, and for nobody after", a
 test("closing the queue writes what still waits", async (t) => {
   const site = await temporarySite(t);
   const clock = new ManualClock();
-  const { store } = await openQueue(site, { clock, log: listLog(), groups: new CommitGroups({ clock }) });
+  const { store } = await openQueue(site, { clock, log: listLog(), daemon: true });
   const entry = await enqueue(store, { recipients: [local("a@h")] });
   const gone = store.change({ remove: [entry.id] });
   await store.close();
@@ -177,8 +178,7 @@ test("a message with several rows is not ended by one of them", async (t) => {
 
 test("a process with nothing else to do does not end before what waits is written", async (t) => {
   const site = await temporarySite(t);
-  const groups = new CommitGroups({ clock: systemClock });
-  const { store } = await openQueue(site, { clock: systemClock, log: listLog(), groups });
+  const { store } = await openQueue(site, { clock: systemClock, log: listLog(), daemon: true });
   const entry = await enqueue(store, { recipients: [local("a@h")] });
   await store.change({ remove: [entry.id] });
   assert.equal(store.count(), 0);
@@ -187,8 +187,8 @@ test("a process with nothing else to do does not end before what waits is writte
 
 test("what comes and goes leaves the file as small as it was", async (t) => {
   const site = await temporarySite(t);
-  const groups = new CommitGroups({ clock: systemClock });
-  const { store } = await openQueue(site, { clock: systemClock, log: listLog(), groups });
+  const options = { clock: systemClock, log: listLog(), groups: new CommitGroups({ clock: systemClock }) };
+  const store = new LmdbStore((await openEnvironment(site, options))!, options);
   const comeAndGo = async (n: number) => {
     const { id, nextAttemptAt: at } = await enqueue(
       store,

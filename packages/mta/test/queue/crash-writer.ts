@@ -1,15 +1,20 @@
 /**
  * A process for store-crash.test.ts: enqueues messages as fast as it can, 20 at once, small and large, and prints each id
- * once it was acknowledged. It is killed in the middle.
+ * once it was acknowledged, and with a `-` before it each that has left again. It is killed in the middle. As `daemon` it
+ * accepts into the journal.
  */
 import { writeSync } from "node:fs";
 import { systemClock } from "@mailhost/common/clock";
 import { silentLog } from "@mailhost/common/log/log";
 import { siteAt } from "@mailhost/common/site";
-import { openQueue } from "../../src/queue/lmdb-store.ts";
+import { openQueue } from "../../src/queue/open-queue.ts";
 import { message } from "./queue-samples.ts";
 
-const { store } = await openQueue(siteAt(process.argv[2]!), { clock: systemClock, log: silentLog });
+const { store } = await openQueue(siteAt(process.argv[2]!), {
+  clock: systemClock,
+  log: silentLog,
+  daemon: process.argv[3] === "daemon",
+});
 const small = Buffer.alloc(5000, 0x61);
 const large = Buffer.alloc(100_000, 0x62);
 
@@ -23,7 +28,9 @@ async function work(lane: number): Promise<never> {
     if (i % 5 === 4) {
       const extra = store.receive();
       await extra.write(small);
-      await store.change({ remove: [(await extra.commit(message())).id] });
+      const { id } = await extra.commit(message());
+      await store.change({ remove: [id] });
+      acknowledge(`-${id} 0\n`);
     }
   }
 }

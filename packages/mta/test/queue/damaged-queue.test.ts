@@ -5,7 +5,7 @@ import { join } from "node:path";
 import test from "node:test";
 import { checkLmdbFile } from "@mailhost/common/lmdb-file";
 import { queuePaths } from "../../src/queue/environment.ts";
-import { openQueue } from "../../src/queue/lmdb-store.ts";
+import { openQueue } from "../../src/queue/open-queue.ts";
 import { enqueue, temporaryQueue } from "./queue-samples.ts";
 
 const LARGE = Buffer.alloc(300_000, "0123456789abcdef\r\n");

@@ -7,7 +7,7 @@ import test from "node:test";
 import { ManualClock } from "@mailhost/common/testing/manual-clock";
 import { queuePaths } from "../../src/queue/environment.ts";
 import { type DfFileSystem, nodeDfFileSystem } from "../../src/queue/large-body.ts";
-import { openQueue } from "../../src/queue/lmdb-store.ts";
+import { openQueue } from "../../src/queue/open-queue.ts";
 import type { QueueEntry } from "../../src/queue/queue-entry.ts";
 import { dueRowsOf } from "../../src/queue/queue-store.ts";
 import { RecentBodies } from "../../src/queue/recent-bodies.ts";

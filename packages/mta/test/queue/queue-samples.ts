@@ -10,7 +10,7 @@ import { parseSettings } from "@mailhost/common/settings/load";
 import type { Settings } from "@mailhost/common/settings/settings";
 import { type Site, siteAt } from "@mailhost/common/site";
 import { ManualClock } from "@mailhost/common/testing/manual-clock";
-import { type OpenQueue, openQueue } from "../../src/queue/lmdb-store.ts";
+import { type OpenQueue, openQueue } from "../../src/queue/open-queue.ts";
 import type { NewMessage, QueueEntry, QueueRecipient } from "../../src/queue/queue-entry.ts";
 import type { MessageBody, QueueStore } from "../../src/queue/queue-store.ts";
 

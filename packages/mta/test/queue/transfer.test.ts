@@ -8,7 +8,7 @@ import { queuePaths } from "../../src/queue/environment.ts";
 import { exportQueue } from "../../src/queue/export-queue.ts";
 import { lockImport } from "../../src/queue/import-lock.ts";
 import { type ImportStore, importQueue } from "../../src/queue/import-queue.ts";
-import { openQueue } from "../../src/queue/lmdb-store.ts";
+import { openQueue } from "../../src/queue/open-queue.ts";
 import type { ImportParts } from "../../src/queue/qf-entry.ts";
 import { enqueue, HEADER, local, readBody, remote, temporaryQueue } from "./queue-samples.ts";
 

@@ -7,7 +7,7 @@ import { systemClock } from "@mailhost/common/clock";
 import type { Log } from "@mailhost/common/log/log";
 import { parseSettings } from "@mailhost/common/settings/load";
 import { openSiteTables } from "@mailhost/common/tables/site-tables";
-import { openQueue } from "../../src/queue/lmdb-store.ts";
+import { openQueue } from "../../src/queue/open-queue.ts";
 import type { QueueEntry } from "../../src/queue/queue-entry.ts";
 import { acceptSubmission, type Submission } from "../../src/submit/accept-submission.ts";
 import { openAwaitedDrops } from "../../src/submit/awaited-drops.ts";

@@ -16,7 +16,7 @@ import type { Log } from "@mailhost/common/log/log";
 import { parseSettings } from "@mailhost/common/settings/load";
 import { openSiteTables } from "@mailhost/common/tables/site-tables";
 import { isUnresolved } from "../../src/queue/late-recipients.ts";
-import { type OpenQueue, openQueue } from "../../src/queue/lmdb-store.ts";
+import { type OpenQueue, openQueue } from "../../src/queue/open-queue.ts";
 import type { QueueEntry } from "../../src/queue/queue-entry.ts";
 import { acceptSubmission } from "../../src/submit/accept-submission.ts";
 import { type CollectorFs, startDropCollector } from "../../src/submit/drop-collector.ts";

@@ -1,0 +1,390 @@
+/**
+ * The queue store of the daemon: messages are accepted into the acceptance journal, and those that are not done with a moment
+ * later go on into the tables of the queue. See docs/queue.md.
+ *
+ * A message is *fresh* while it is in the journal alone. Then only this process knows of it; `settle` puts all that are into the
+ * tables, which commands ask for before they look.
+ */
+import type { Clock, Timer } from "@mailhost/common/clock";
+import { messageOf } from "@mailhost/common/errors";
+import type { Log } from "@mailhost/common/log/log";
+import type { AcceptanceJournal, JournalPlace } from "./acceptance-journal.ts";
+import type { CommitGroups } from "./commit-groups.ts";
+import { copyOf } from "./entry-changes.ts";
+import { encodeEntry } from "./entry-codec.ts";
+import type { JournalRecord } from "./journal-frame.ts";
+import type { FreshMessage, LmdbStore } from "./lmdb-store.ts";
+import { createMessageWriter, newEntry, SMALL_MESSAGE } from "./message-writer.ts";
+import { isKeptBack, type QueueEntry } from "./queue-entry.ts";
+import { QueueError } from "./queue-error.ts";
+import type { MessageWriter, QueueChange, QueueStore } from "./queue-store.ts";
+import { StoreBehind } from "./store-behind.ts";
+
+/**
+ * How long a message stays in the journal alone (ms): less than what the runner looks back when it reads the due index
+ * (due-scan.ts), …
+ */
+const FRESH = 3000;
+/** … and how often that is looked at. */
+const EVERY = 500;
+/** How long the journal is left alone after a fault (ms). */
+const PAUSE = 5000;
+/** Messages that go into the tables in one commit. */
+const CHUNK = 200;
+
+/** What the store works with. */
+export interface JournaledParts {
+  readonly store: LmdbStore;
+  readonly journal: AcceptanceJournal;
+  /** Of what goes into the journal. */
+  readonly groups: CommitGroups;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** The journal is not used any more. */
+  readonly closed: () => void;
+}
+
+interface Fresh {
+  readonly entry: QueueEntry;
+  readonly place: JournalPlace;
+  /** Its end is being written, or it is on its way into the tables: resolves when that is over. */
+  busy: Promise<unknown> | undefined;
+}
+
+/** The tables, with the journal before them. */
+export class JournaledStore extends StoreBehind implements QueueStore {
+  readonly #store: LmdbStore;
+  readonly #journal: AcceptanceJournal;
+  readonly #groups: CommitGroups;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #closed: () => void;
+  readonly #fresh = new Map<string, Fresh>();
+  #timer: Timer | undefined;
+  /** Not to be used before this time. */
+  #usableAt = Number.NEGATIVE_INFINITY;
+  #recovering: Promise<void> | undefined;
+  #relieving = false;
+
+  constructor({ store, journal, groups, clock, log, closed }: JournaledParts) {
+    super(store);
+    this.#closed = closed;
+    this.#store = store;
+    this.#journal = journal;
+    this.#groups = groups;
+    this.#clock = clock;
+    this.#log = log;
+    store.findFresh((id) => this.#bodyOf(id));
+  }
+
+  newId(): string {
+    let id = this.#store.newId();
+    while (this.#fresh.has(id)) id = this.#store.newId();
+    return id;
+  }
+
+  receive(id: string = this.newId()): MessageWriter {
+    return createMessageWriter({
+      ...this.#store.writerParts(id),
+      groups: this.#groups,
+      commit: (entry, body) => this.#accept(entry, body),
+    });
+  }
+
+  async #accept(entry: QueueEntry, body: Buffer | undefined): Promise<void> {
+    const { id } = entry;
+    // What waits anyway, or has a note of its own, goes to where it stays.
+    const isPlain = entry.drop === undefined && !isKeptBack(entry) && entry.nextAttemptAt <= entry.receivedAt;
+    if (!isPlain || !this.#isUsable()) return this.#store.insert(entry, body);
+    if (this.isThere(id)) throw new QueueError(`queue id ${id} is taken`, "EEXIST");
+    const record: JournalRecord = { kind: "accepted", id, entry: encodeEntry(entry), body };
+    let places: JournalPlace[];
+    try {
+      places = await this.#groups.urgent(() => this.#journal.append([record]));
+    } catch (error) {
+      this.#hasFailed(error);
+      // It may be on the disk all the same, and would come back from there when it has long been delivered.
+      if (this.#journal.isBroken) await this.#recover();
+      return this.#store.insert(entry, body);
+    }
+    this.#taken(entry, places[0]!, body);
+  }
+
+  #taken(entry: QueueEntry, place: JournalPlace, body: Buffer | undefined): void {
+    this.#fresh.set(entry.id, { entry: copyOf(entry), place, busy: undefined });
+    if (body !== undefined) this.#store.keepRecent(entry.id, body);
+    this.#timer ??= this.#clock.after(EVERY, () => this.#look());
+  }
+
+  #isUsable(): boolean {
+    if (this.#journal.isFull()) this.#relieve();
+    return !this.#journal.isBroken && this.#clock.now() >= this.#usableAt;
+  }
+
+  /** The oldest segment's messages make room; until then messages go into the tables. */
+  #relieve(): void {
+    if (this.#relieving) return;
+    this.#relieving = true;
+    const oldest = this.#journal.oldest;
+    const inTheWay = [...this.#fresh.values()].filter(({ place }) => place.segment === oldest);
+    this.#moveAll(inTheWay)
+      .catch((error: unknown) => this.#log.write("error", `SYSERR(queue): ${messageOf(error)}`))
+      .finally(() => (this.#relieving = false));
+  }
+
+  #bodyOf(id: string): Buffer | undefined {
+    const fresh = this.#fresh.get(id);
+    return fresh?.place.size === undefined ? undefined : this.#journal.read(fresh.place);
+  }
+
+  get(id: string): QueueEntry | undefined {
+    const fresh = this.#fresh.get(id);
+    return fresh === undefined ? this.#store.get(id) : copyOf(fresh.entry);
+  }
+
+  isThere(id: string): boolean {
+    return this.#fresh.has(id) || this.#store.isThere(id);
+  }
+
+  *list(): Iterable<QueueEntry> {
+    const fresh = [...this.#fresh.values()].map(({ entry }) => entry);
+    fresh.sort((a, b) => (a.id < b.id ? -1 : 1));
+    for (const entry of this.#store.list()) {
+      while (fresh[0] !== undefined && fresh[0].id < entry.id) yield copyOf(fresh.shift()!);
+      // One that is on its way into the tables may be in both.
+      if (fresh[0]?.id === entry.id) fresh.shift();
+      yield entry;
+    }
+    for (const entry of fresh) yield copyOf(entry);
+  }
+
+  restore(entry: QueueEntry, body: AsyncIterable<Buffer>, note?: string): Promise<boolean> {
+    return this.#fresh.has(entry.id) ? Promise.resolve(false) : this.#store.restore(entry, body, note);
+  }
+
+  async discard(id: string): Promise<boolean> {
+    await this.#settleOne(id);
+    return this.#store.discard(id);
+  }
+
+  count(): number {
+    return this.#store.count() + this.#fresh.size;
+  }
+
+  async change(change: QueueChange): Promise<QueueEntry[]> {
+    const { update = [], remove = [], add = [] } = change;
+    const ids = [...update.map((entry) => entry.id), ...remove];
+    for (let busy = this.#busyOf(ids); busy !== undefined; busy = this.#busyOf(ids)) {
+      await busy.catch(() => undefined);
+    }
+    const fresh = ids.map((id) => this.#fresh.get(id)).filter((one) => one !== undefined);
+    if (fresh.length === 0) return this.#store.change(change);
+    if (update.length === 0 && fresh.length === remove.length && !this.#journal.isBroken) {
+      const added = await this.#end(fresh, add);
+      if (added !== undefined) return added;
+    }
+    // The journal cannot take it: what it holds goes into the tables before anything of that changes there.
+    if (this.#journal.isBroken) {
+      await this.#recover();
+      return this.#store.change(change);
+    }
+    return this.#move(fresh, change);
+  }
+
+  #busyOf(ids: readonly string[]): Promise<unknown> | undefined {
+    for (const id of ids) {
+      const busy = this.#fresh.get(id)?.busy;
+      if (busy !== undefined) return busy;
+    }
+    return undefined;
+  }
+
+  /** The ends of messages and the reports about them: one frame. @returns undefined when it could not be written */
+  async #end(
+    fresh: readonly Fresh[],
+    add: NonNullable<QueueChange["add"]>,
+  ): Promise<QueueEntry[] | undefined> {
+    const added = add.map(({ message, body }) => {
+      if (body.length > SMALL_MESSAGE) throw new QueueError("a report is over 64 KiB", "EFBIG");
+      return { entry: newEntry(this.newId(), message, body.length, this.#clock.now()), body };
+    });
+    const records: JournalRecord[] = [
+      ...added.map(({ entry, body }) => ({
+        kind: "accepted" as const,
+        id: entry.id,
+        entry: encodeEntry(entry),
+        body,
+      })),
+      ...fresh.map(({ entry }) => ({ kind: "done" as const, id: entry.id })),
+    ];
+    const written = this.#groups.patient(() => this.#journal.append(records));
+    for (const one of fresh) one.busy = written;
+    let places: JournalPlace[];
+    try {
+      places = await written;
+    } catch (error) {
+      for (const one of fresh) one.busy = undefined;
+      this.#hasFailed(error);
+      return undefined;
+    }
+    for (const { entry, place } of fresh) {
+      this.#fresh.delete(entry.id);
+      this.#journal.release(place);
+    }
+    for (const { entry } of fresh) {
+      const gone = this.#store.forget(entry);
+      if (gone !== undefined) await gone;
+    }
+    for (const [i, { entry, body }] of added.entries()) this.#taken(entry, places[i]!, body);
+    return added.map(({ entry }) => entry);
+  }
+
+  /**
+   * Puts messages into the tables, with a change to them in the same commit, and notes in the journal that they are there. Until
+   * that is durable nothing else is done with them: their end would be taken back by a crash.
+   */
+  async #move(messages: readonly Fresh[], change: QueueChange = {}): Promise<QueueEntry[]> {
+    const moving = messages.filter(({ busy }) => busy === undefined);
+    if (moving.length === 0) return [];
+    const work = this.#moved(moving, change);
+    for (const one of moving) one.busy = work;
+    try {
+      return await work;
+    } finally {
+      for (const one of moving) one.busy = undefined;
+    }
+  }
+
+  async #moved(messages: readonly Fresh[], change: QueueChange): Promise<QueueEntry[]> {
+    const added = await this.#store.change(change, messages.map(this.#wholeOf));
+    if (!this.#journal.isBroken) {
+      const records = messages.map(({ entry }) => ({ kind: "done" as const, id: entry.id }));
+      try {
+        await this.#groups.urgent(() => this.#journal.append(records));
+      } catch (error) {
+        this.#hasFailed(error);
+      }
+    }
+    // They are in the tables: what is left to do is to have the journal say so, or to remove it.
+    if (this.#journal.isBroken) await this.#recover();
+    else {
+      for (const { entry, place } of messages) {
+        this.#fresh.delete(entry.id);
+        this.#journal.release(place);
+      }
+    }
+    return added;
+  }
+
+  readonly #wholeOf = ({ entry, place }: Fresh): FreshMessage => {
+    if (place.size === undefined) return { entry, body: undefined };
+    return { entry, body: this.#store.body(entry).whole() ?? this.#journal.read(place) };
+  };
+
+  /** Puts messages into the tables, so many at a time. */
+  async #moveAll(messages: readonly Fresh[]): Promise<void> {
+    for (let i = 0; i < messages.length; i += CHUNK) await this.#move(messages.slice(i, i + CHUNK));
+  }
+
+  /**
+   * Puts all that has been accepted so far into the tables, where other processes see it. What ends meanwhile is as good as gone.
+   *
+   * @throws when the tables cannot be written
+   */
+  async settle(): Promise<void> {
+    const fresh = [...this.#fresh.values()];
+    const busy = fresh.map(({ busy: work }) => (work ?? Promise.resolve()).catch(() => undefined));
+    await this.#moveAll(fresh);
+    await Promise.all(busy);
+  }
+
+  async #settleOne(id: string): Promise<void> {
+    await this.#fresh.get(id)?.busy?.catch(() => undefined);
+    const fresh = this.#fresh.get(id);
+    if (fresh !== undefined) await this.#move([fresh]);
+  }
+
+  /** What has been fresh for long goes on into the tables. */
+  #look(): void {
+    this.#timer = undefined;
+    const before = this.#clock.now() - FRESH;
+    const old: Fresh[] = [];
+    for (const fresh of this.#fresh.values()) {
+      // A clock that was set back makes nothing stay.
+      const age = fresh.entry.receivedAt - before;
+      if ((age <= 0 || age > FRESH) && fresh.busy === undefined) old.push(fresh);
+    }
+    const done = this.#journal.isBroken ? this.#recover() : this.#moveAll(old);
+    done
+      .catch((error: unknown) => this.#log.write("error", `SYSERR(queue): ${messageOf(error)}`))
+      .finally(() => {
+        if (this.#fresh.size > 0 || this.#journal.isBroken)
+          this.#timer ??= this.#clock.after(EVERY, () => this.#look());
+      });
+  }
+
+  #hasFailed(error: unknown): void {
+    const isNew = this.#clock.now() >= this.#usableAt;
+    this.#usableAt = this.#clock.now() + PAUSE;
+    if (isNew) this.#log.write("error", `SYSERR(queue): ${messageOf(error)}; the queue goes on without it`);
+    this.#timer ??= this.#clock.after(EVERY, () => this.#look());
+  }
+
+  /**
+   * Empties a journal that cannot be written: all its messages go into the tables, then its files go.
+   *
+   * @throws when that cannot be done now; it is tried again
+   */
+  #recover(): Promise<void> {
+    this.#recovering ??= this.#emptied().finally(() => {
+      this.#recovering = undefined;
+    });
+    return this.#recovering;
+  }
+
+  async #emptied(): Promise<void> {
+    // Whoever was told of a durable message a moment ago has put it down here by then.
+    await new Promise(setImmediate);
+    const fresh = [...this.#fresh.values()];
+    for (let i = 0; i < fresh.length; i += CHUNK) {
+      await this.#store.change({}, fresh.slice(i, i + CHUNK).map(this.#wholeOf));
+    }
+    await this.#journal.reset();
+    for (const { entry } of fresh) this.#fresh.delete(entry.id);
+  }
+
+  async hold(id: string, reason: string): Promise<boolean> {
+    await this.#settleOne(id);
+    return this.#store.hold(id, reason);
+  }
+
+  async quarantine(id: string, reason: string): Promise<boolean> {
+    await this.#settleOne(id);
+    return this.#store.quarantine(id, reason);
+  }
+
+  async release(id: string, now: number): Promise<boolean> {
+    await this.#settleOne(id);
+    return this.#store.release(id, now);
+  }
+
+  async forceAll(now: number, wanted?: (entry: QueueEntry) => boolean): Promise<number> {
+    await this.settle();
+    return this.#store.forceAll(now, wanted);
+  }
+
+  async close(): Promise<void> {
+    this.#timer?.cancel();
+    await Promise.all([this.#groups.drain(), this.#store.drain()]);
+    try {
+      await this.settle();
+      // What could not be moved stays in the journal, and the next process takes it in.
+      if (this.#fresh.size === 0) await this.#journal.reset();
+    } catch (error) {
+      this.#log.write("error", `SYSERR(queue): ${messageOf(error)}; the next start goes on with it`);
+    }
+    this.#timer?.cancel();
+    this.#closed();
+    await this.#store.close();
+  }
+}

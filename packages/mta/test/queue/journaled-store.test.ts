@@ -1,0 +1,314 @@
+import assert from "node:assert/strict";
+import nodeFs, { cpSync, mkdirSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import test, { type TestContext } from "node:test";
+import { siteAt } from "@mailhost/common/site";
+import { ManualClock } from "@mailhost/common/testing/manual-clock";
+import fc from "fast-check";
+import { queuePaths } from "../../src/queue/environment.ts";
+import type { JournalFileSystem } from "../../src/queue/journal-segment.ts";
+import { journalFolder, type OpenQueue, openQueue } from "../../src/queue/open-queue.ts";
+import type { QueueEntry } from "../../src/queue/queue-entry.ts";
+import type { QueueStore } from "../../src/queue/queue-store.ts";
+import { HEADER, listLog, message, readBody, temporarySite } from "./queue-samples.ts";
+
+const START = Date.UTC(2026, 10, 27, 12);
+
+interface Opened extends OpenQueue {
+  readonly clock: ManualClock;
+  readonly dir: string;
+  /** Waits for something that waits for time to pass. */
+  readonly passing: <T>(work: Promise<T>) => Promise<T>;
+  /** What another process finds when this one is killed now. */
+  readonly afterKill: () => Promise<OpenQueue>;
+}
+
+async function daemonQueue(t: TestContext, fs: JournalFileSystem = nodeFs): Promise<Opened> {
+  const site = await temporarySite(t);
+  const clock = new ManualClock(START);
+  const log = listLog();
+  const queue = await openQueue(site, { clock, log, daemon: true, journalFileSystem: fs });
+  const open: OpenQueue[] = [queue];
+  t.after(async () => {
+    for (const one of open) await one.store.close();
+  });
+  let kills = 0;
+  const passing = async <T>(work: Promise<T>): Promise<T> => {
+    let over = false;
+    const done = () => (over = true);
+    work.then(done, done);
+    for (let turn = 0; !over; turn++) {
+      await new Promise(setImmediate);
+      if (turn % 20 === 19) await clock.advance(1);
+    }
+    return work;
+  };
+  return {
+    ...queue,
+    clock,
+    dir: site.queueDir,
+    passing,
+    async afterKill() {
+      const copy = siteAt(join(site.root, `killed-${++kills}`));
+      mkdirSync(copy.queueDir, { recursive: true });
+      for (const name of ["queue.mdb", "accepted", "large"])
+        cpSync(join(site.queueDir, name), join(copy.queueDir, name), { recursive: true });
+      const next = await openQueue(copy, { clock: new ManualClock(clock.now()), log: listLog() });
+      open.push(next);
+      return next;
+    },
+  };
+}
+
+async function accept(store: QueueStore, text: string | Buffer = HEADER): Promise<QueueEntry> {
+  const writer = store.receive();
+  await writer.write(Buffer.from(text));
+  return writer.commit(message());
+}
+
+function idsOf(store: QueueStore): string[] {
+  return [...store.list()].map(({ id }) => id).sort();
+}
+
+test("a message that was accepted is there after a kill, small, large or empty, and one that is done with is not", async (t) => {
+  const { store, afterKill, passing } = await daemonQueue(t);
+  const [small, large] = [`${HEADER}a few words\r\n`, Buffer.alloc(200_000, 0x62)];
+  const texts = [small, large, "", Buffer.alloc(65_536, 0x63)];
+  const entries: QueueEntry[] = [];
+  for (const text of texts) entries.push(await passing(accept(store, text)));
+  const gone = await passing(accept(store, small));
+  const goneLarge = await passing(accept(store, large));
+  await passing(store.change({ remove: [gone.id] }));
+  await passing(
+    store.change({ remove: [goneLarge.id], known: { size: 200_000, row: { at: 1, id: "", lane: "" } } }),
+  );
+  assert.equal(store.count(), 4);
+  for (const queue of [store, (await afterKill()).store]) {
+    assert.deepEqual(idsOf(queue), entries.map(({ id }) => id).sort());
+    for (const [i, text] of texts.entries()) {
+      const entry = queue.get(entries[i]!.id);
+      assert.deepEqual(entry, entries[i]);
+      assert.equal(await queue.bodyFault(entry!), undefined);
+      assert.ok((await readBody(queue.body(entry!))).equals(Buffer.from(text)));
+    }
+    assert.ok(!queue.isThere(gone.id));
+  }
+});
+
+test("what is accepted is in no table until it is settled, or has stayed for 3 s", async (t) => {
+  const { store, settle, clock, passing, afterKill } = await daemonQueue(t);
+  const first = await passing(accept(store));
+  assert.deepEqual(store.due(clock.now() + 1, 10), []);
+  await passing(settle());
+  assert.deepEqual(store.due(clock.now() + 1, 10), [first.id]);
+  const second = await passing(accept(store));
+  await clock.advance(4000);
+  for (let turn = 0; turn < 100_000 && store.due(clock.now(), 10).length < 2; turn++) {
+    await new Promise(setImmediate);
+    if (turn % 20 === 19) await clock.advance(1);
+  }
+  assert.deepEqual(store.due(clock.now(), 10), [first.id, second.id]);
+  assert.deepEqual(idsOf(store), [first.id, second.id].sort());
+  const after = await afterKill();
+  assert.deepEqual(after.store.due(clock.now(), 10), [first.id, second.id]);
+  // Its end is an ordinary change from here on, and the journal does not bring it back.
+  await passing(store.change({ remove: [second.id] }));
+  assert.deepEqual(idsOf((await afterKill()).store), [first.id]);
+});
+
+test("what is deferred, held or forced goes on in the tables", async (t) => {
+  const { store, clock, passing, afterKill } = await daemonQueue(t);
+  const [deferred, held, discarded, forced] = [
+    await passing(accept(store)),
+    await passing(accept(store)),
+    await passing(accept(store)),
+    await passing(accept(store)),
+  ];
+  deferred.nextAttemptAt = clock.now() + 60_000;
+  deferred.attempts = 1;
+  await passing(store.change({ update: [deferred] }));
+  assert.equal(await passing(store.hold(held.id, "a reason")), true);
+  assert.equal(await passing(store.discard(discarded.id)), true);
+  assert.equal(await passing(store.forceAll(clock.now())), 2);
+  for (const queue of [store, (await afterKill()).store]) {
+    assert.equal(queue.get(deferred.id)?.attempts, 1);
+    assert.equal(queue.get(held.id)?.held, "a reason");
+    assert.equal(queue.isThere(discarded.id), false);
+    assert.equal(queue.get(forced.id)?.recipients[0]?.forced, true);
+  }
+});
+
+test("the end of a message and the report about it are one", async (t) => {
+  const { store, passing, afterKill } = await daemonQueue(t);
+  const entry = await passing(accept(store));
+  const report = { message: message({ sender: "" }), body: Buffer.from(`${HEADER}a report\r\n`) };
+  const [added] = await passing(store.change({ remove: [entry.id], add: [report] }));
+  assert.equal(store.get(added!.id)?.sender, "");
+  const after = await afterKill();
+  assert.deepEqual(idsOf(after.store), [added!.id]);
+  assert.ok((await readBody(after.store.body(after.store.get(added!.id)!))).equals(report.body));
+});
+
+test("files are used anew, and a stream of messages takes no more than two or three of them", async (t) => {
+  const { store, dir, passing, afterKill } = await daemonQueue(t);
+  const stays = await passing(accept(store, "the first"));
+  const body = Buffer.alloc(50_000, 0x61);
+  let last: QueueEntry | undefined;
+  for (let i = 0; i < 300; i++) {
+    const before = last;
+    last = await passing(accept(store, body));
+    if (before !== undefined) await passing(store.change({ remove: [before.id] }));
+    if (i === 100) assert.deepEqual(idsOf((await afterKill()).store), [stays.id, last.id].sort());
+    if (i === 100) await passing(store.hold(stays.id, "out of the way"));
+  }
+  // Four were begun while the first message was in the way of using the first one anew.
+  assert.ok(readdirSync(journalFolder(dir)).length <= 6, readdirSync(journalFolder(dir)).join());
+  assert.deepEqual(idsOf((await afterKill()).store), [stays.id, last!.id].sort());
+});
+
+test("a clean end leaves nothing in the journal, and what was accepted in the tables", async (t) => {
+  const site = await temporarySite(t);
+  const clock = new ManualClock(START);
+  const { store } = await openQueue(site, { clock, log: listLog(), daemon: true });
+  const { id } = await accept(store);
+  await store.close();
+  assert.deepEqual(readdirSync(journalFolder(site.queueDir)), []);
+  const again = await openQueue(site, { clock, log: listLog(), readOnly: true });
+  assert.ok(again.store.get(id));
+  await again.store.close();
+});
+
+test("a second process does not touch the journal of one that lives", async (t) => {
+  const { store, dir, passing } = await daemonQueue(t);
+  const { id } = await passing(accept(store));
+  const before = readdirSync(journalFolder(dir));
+  // Owned by the process that has it open, which here is this one: another one's number stands for it.
+  const owner = join(journalFolder(dir), "owner");
+  const parent = nodeFs.readFileSync(`/proc/${process.ppid}/stat`, "latin1");
+  const ticks = parent.slice(parent.lastIndexOf(")") + 2).split(" ")[19]!;
+  const [, , boot] = nodeFs.readFileSync(owner, "latin1").split(" ");
+  nodeFs.writeFileSync(owner, `${process.ppid} ${ticks} ${boot}`);
+  const site = siteAt(join(dir, "../../.."));
+  assert.equal(site.queueDir, dir);
+  const other = await openQueue(site, { clock: new ManualClock(START), log: listLog() });
+  assert.equal(other.store.isThere(id), false);
+  assert.deepEqual(readdirSync(journalFolder(dir)), before);
+  await other.store.close();
+});
+
+/** A file system of which some calls fail: each number is how many calls of its kind succeed before one does not. */
+function failing(plan: readonly number[]): { fs: JournalFileSystem; failures: () => number } {
+  let failures = 0;
+  let next = 0;
+  let left = plan[0] ?? Number.POSITIVE_INFINITY;
+  const fails = () => {
+    if (left-- > 0) return false;
+    left = plan[++next] ?? Number.POSITIVE_INFINITY;
+    failures++;
+    return true;
+  };
+  const error = () => Object.assign(new Error("EIO: i/o error"), { code: "EIO" });
+  const guarded = <A extends unknown[], R>(call: (...args: A) => R) => {
+    return (...args: A): R => {
+      if (fails()) throw error();
+      return call(...args);
+    };
+  };
+  const fs = {
+    ...nodeFs,
+    openSync: guarded(nodeFs.openSync),
+    unlinkSync: guarded(nodeFs.unlinkSync),
+    writevSync(fd: number, pieces: NodeJS.ArrayBufferView[], at?: number) {
+      if (!fails()) return nodeFs.writevSync(fd, pieces, at);
+      // It may all be there, in part, or not at all.
+      if (failures % 3 === 0) nodeFs.writevSync(fd, pieces, at);
+      if (failures % 3 === 1) return nodeFs.writevSync(fd, pieces.slice(0, 1), at);
+      throw error();
+    },
+    writev(
+      fd: number,
+      pieces: NodeJS.ArrayBufferView[],
+      at: number,
+      done: (error: NodeJS.ErrnoException | null, written: number, pieces: NodeJS.ArrayBufferView[]) => void,
+    ) {
+      if (fails()) {
+        if (failures % 2 === 0) nodeFs.writevSync(fd, pieces, at);
+        process.nextTick(() => done(error(), 0, []));
+      } else nodeFs.writev(fd, pieces, at, done);
+    },
+    fsync(fd: number, done: (error: Error | null) => void) {
+      if (fails()) process.nextTick(() => done(error()));
+      else nodeFs.fsync(fd, done);
+    },
+  } as unknown as JournalFileSystem;
+  return { fs, failures: () => failures };
+}
+
+type Step = "accept" | "several" | "end" | "report" | "defer" | "settle" | "time" | "kill";
+
+test("whatever fails and whenever it is killed: what was acknowledged is there, and what was done with is not", async (t) => {
+  const steps = fc.array(
+    fc.constantFrom<Step>("accept", "several", "end", "end", "report", "defer", "settle", "time", "kill"),
+    { minLength: 5, maxLength: 30 },
+  );
+  const plan = fc.array(fc.nat(12), { maxLength: 4 });
+  let faults = 0;
+  await fc.assert(
+    fc.asyncProperty(steps, plan, async (all, calls) => {
+      const { fs, failures } = failing(calls);
+      const { store, settle, clock, passing, afterKill } = await daemonQueue(t, fs);
+      const there = new Map<string, QueueEntry>();
+      const gone = new Set<string>();
+      const acceptOne = async () => {
+        const entry = await accept(store);
+        there.set(entry.id, entry);
+      };
+      const check = (queue: QueueStore) => {
+        for (const id of there.keys()) assert.ok(queue.isThere(id), `${id} is lost`);
+        for (const id of gone) assert.ok(!queue.isThere(id), `${id} is back`);
+      };
+      for (const step of all) {
+        const [entry] = there.values();
+        try {
+          if (step === "accept") await passing(acceptOne());
+          if (step === "several") await passing(Promise.all([acceptOne(), acceptOne(), acceptOne()]));
+          if (step === "settle") await passing(settle());
+          if (step === "time") await clock.advance(4000);
+          if (step === "kill") check((await afterKill()).store);
+          if (entry === undefined) continue;
+          if (step === "end" || step === "report") {
+            there.delete(entry.id);
+            const report = { message: message(), body: Buffer.from(HEADER) };
+            const add = step === "report" ? [report] : [];
+            const added = await passing(store.change({ remove: [entry.id], add }));
+            gone.add(entry.id);
+            for (const one of added) there.set(one.id, one);
+          }
+          if (step === "defer") {
+            const later = { ...entry, nextAttemptAt: clock.now() + 60_000, attempts: entry.attempts + 1 };
+            await passing(store.change({ update: [later] }));
+            there.set(entry.id, later);
+            assert.equal(store.get(entry.id)?.attempts, later.attempts);
+          }
+        } catch (error) {
+          // A fault of the disk is told; whether that message is there or not is open then.
+          if ((error as { code?: string }).code === undefined) throw error;
+        }
+        check(store);
+      }
+      check((await afterKill()).store);
+      faults += failures();
+    }),
+    { numRuns: 150, includeErrorInReport: true },
+  );
+  t.diagnostic(`${faults} faults`);
+  assert.ok(faults > 20);
+});
+
+test("the queue's paths hold the journal beside the tables", async (t) => {
+  const { dir, store, passing } = await daemonQueue(t);
+  await passing(accept(store));
+  assert.deepEqual(readdirSync(join(dir, "accepted")).sort(), ["1.seg", "owner"]);
+  assert.equal(nodeFs.statSync(join(dir, "accepted/1.seg")).mode & 0o777, 0o600);
+  assert.ok(queuePaths(siteAt(join(dir, "../../.."))).dir === dir);
+});
