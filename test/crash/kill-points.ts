@@ -35,6 +35,7 @@ export function nameOf({ victim, call, number }: KillPoint): string {
 }
 
 const MTA_CALLS = [
+  "pwritev",
   "pwrite64",
   "fdatasync",
   "write",

@@ -3,10 +3,8 @@
  * acknowledged is looked for: in mailboxes, at the other hosts, in reports, and among what was fetched.
  */
 import { readFileSync } from "node:fs";
-import { systemClock } from "@mailhost/common/clock";
-import { silentLog } from "@mailhost/common/log/log";
 import { siteAt } from "@mailhost/common/site";
-import { openQueue } from "@mailhost/mta/queue/open-queue";
+import { viewQueue } from "@mailhost/mta/commands/queue-view";
 import type { Random } from "../corpus/random.ts";
 import { eventually } from "../harness/eventually.ts";
 import { readMbox } from "../harness/mbox-reader.ts";
@@ -141,18 +139,10 @@ async function drain(at: CrashHost, accounts: Accounts, fetchers: Fetchers): Pro
   return accounts.audit(await lettersInMailboxes(at, accounts));
 }
 
+/** Asks as `mailhost queue list` does: what is in the daemon's journal alone counts. */
 async function queueIsEmpty(at: CrashHost): Promise<boolean> {
   try {
-    const { store } = await openQueue(siteAt(at.host.root), {
-      clock: systemClock,
-      log: silentLog,
-      readOnly: true,
-    });
-    try {
-      return store.count() === 0;
-    } finally {
-      await store.close();
-    }
+    return await viewQueue(siteAt(at.host.root), (store) => store === undefined || store.count() === 0);
   } catch {
     // It is just being made, or moved aside.
     return false;
