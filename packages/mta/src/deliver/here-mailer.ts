@@ -41,6 +41,13 @@ class HereMailer implements Mailer {
   }
 
   deliver(attempt: Attempt): Promise<Outcome[]> {
+    // Mailboxes alone, as nearly all mail: whoever writes them knows what is under way.
+    if (attempt.recipients.every(isMailbox)) {
+      return this.#mailboxes.deliver(attempt).then(undefined, (error: unknown) => {
+        const outcome = this.#failed(attempt, error);
+        return attempt.recipients.map(() => outcome);
+      });
+    }
     const delivery = this.#deliver(attempt).finally(() => this.#underWay.delete(delivery));
     this.#underWay.add(delivery);
     return delivery;
@@ -97,7 +104,7 @@ class HereMailer implements Mailer {
 
   #deliver(attempt: Attempt): Promise<Outcome[]> {
     const { recipients } = attempt;
-    const mailboxes = recipients.filter(({ target }) => target.kind === "mailbox");
+    const mailboxes = recipients.filter(isMailbox);
     const boxed = mailboxes.length === 0 ? undefined : this.#boxed(attempt, mailboxes);
     return Promise.all(
       recipients.map(async (recipient, i) => {
@@ -135,16 +142,24 @@ class HereMailer implements Mailer {
   }
 
   /** What goes wrong with one recipient is that one's: the others are delivered, and recorded as such. */
-  async #guarded({ entry }: Attempt, deliver: () => Promise<Outcome>): Promise<Outcome> {
+  async #guarded(attempt: Attempt, deliver: () => Promise<Outcome>): Promise<Outcome> {
     try {
       return await deliver();
     } catch (error) {
-      this.#parts.log.write("error", `${entry.id}: SYSERR(${this.name}): ${messageOf(error)}`);
-      return this.#deferred("4.3.0", "internal error; will be tried again");
+      return this.#failed(attempt, error);
     }
+  }
+
+  #failed({ entry }: Attempt, error: unknown): Outcome {
+    this.#parts.log.write("error", `${entry.id}: SYSERR(${this.name}): ${messageOf(error)}`);
+    return this.#deferred("4.3.0", "internal error; will be tried again");
   }
 
   #deferred(enhanced: string, text: string): Outcome {
     return { kind: "deferred", relay: this.name, reply: { code: 451, enhanced, text } };
   }
+}
+
+function isMailbox({ target }: QueueRecipient): boolean {
+  return target.kind === "mailbox";
 }

@@ -57,8 +57,13 @@ export function createLocalMailer(parts: LocalMailerParts): Mailer {
 }
 
 /** Two recipients that end in one mailbox get one copy. */
-async function deliver(attempt: Attempt, batches: MailboxBatches<Letter, Outcome>): Promise<Outcome[]> {
+function deliver(attempt: Attempt, batches: MailboxBatches<Letter, Outcome>): Promise<Outcome[]> {
   const { entry } = attempt;
+  const [only, another] = attempt.recipients;
+  if (only !== undefined && another === undefined && only.target.kind === "mailbox") {
+    const { name } = only.target;
+    return batches.add(name, letterFor(name, only.sender ?? entry.sender, attempt)).then(alone);
+  }
   const copies = new Map<string, Promise<Outcome>>();
   const outcomes = attempt.recipients.map((recipient) => {
     if (recipient.target.kind === "error") {
@@ -74,6 +79,10 @@ async function deliver(attempt: Attempt, batches: MailboxBatches<Letter, Outcome
     return copy;
   });
   return Promise.all(outcomes);
+}
+
+function alone(outcome: Outcome): Outcome[] {
+  return [outcome];
 }
 
 function letterFor(mailbox: string, sender: string, { entry, body }: Attempt): Letter {

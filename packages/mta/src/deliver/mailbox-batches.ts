@@ -176,7 +176,8 @@ export class MailboxBatches<T, R> {
     try {
       const batch = { name: mailbox.name, items: jobs.map((job) => job.item) };
       const results = await this.#parts.write(batch, givePlaceUp);
-      for (const [i, job] of jobs.entries()) {
+      for (let i = 0; i < jobs.length; i += 1) {
+        const job = jobs[i]!;
         const result = results[i];
         if (result === undefined) job.reject(new Error(`no result for item ${i} of ${mailbox.name}`));
         else job.resolve(result);

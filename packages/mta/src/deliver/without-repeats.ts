@@ -8,7 +8,7 @@ import { type AppendNotes, notedLetters } from "@mailhost/common/mbox/append-not
 import type { Site } from "@mailhost/common/site";
 import { type QueueEntry, type QueueRecipient, targetName } from "../queue/queue-entry.ts";
 import type { QueueStore } from "../queue/queue-store.ts";
-import type { Mailer } from "./mailer.ts";
+import type { Attempt, Mailer } from "./mailer.ts";
 import type { Outcome } from "./outcome.ts";
 
 /** What is known and where it is noted. */
@@ -58,40 +58,45 @@ export function withoutRepeats(mailer: Mailer, parts: RepeatParts): Mailer {
     name: mailer.name,
     ...(mailer.hurry === undefined ? {} : { hurry: () => mailer.hurry?.() }),
     close: () => mailer.close(),
-    async deliver(attempt) {
-      const { entry, recipients } = attempt;
-      const noted = new Set<number>();
-      const note = (places: readonly number[], outcomeOf: (place: number) => Outcome | undefined) => {
-        const fresh = places.filter((place) => {
-          const recipient = recipients[place];
-          if (recipient === undefined || noted.has(place) || isNotedByMailer(recipient)) return false;
-          return outcomeOf(place)?.kind === "delivered";
-        });
-        for (const place of fresh) noted.add(place);
-        parts.notes.add(fresh.map((place) => letterName(entry, placeOf(recipients[place]!))));
-      };
-      const left = [...recipients.keys()].filter(
-        (place) =>
-          parts.before.size === 0 || !parts.before.has(letterName(entry, placeOf(recipients[place]!))),
-      );
-      if (left.length < recipients.length)
-        parts.log.write("info", `${entry.id}: was delivered before a restart, and is not delivered again`);
-      const outcomes = recipients.map((): Outcome => deliveredOnce(mailer.name));
-      if (left.length === 0) return outcomes;
-      const some = await mailer.deliver({
-        ...attempt,
-        recipients: left.map((place) => recipients[place]!),
-        known: (n, outcome) => {
-          const place = left[n]!;
-          note([place], () => outcome);
-          attempt.known?.(place, outcome);
-        },
-      });
-      for (const [n, outcome] of some.entries()) outcomes[left[n]!] = outcome;
-      note(left, (place) => outcomes[place]);
-      return outcomes;
-    },
+    deliver: (attempt) =>
+      // The ordinary case: nothing can have been delivered before, and the mailer notes what it delivers.
+      parts.before.size === 0 && attempt.recipients.every(isNotedByMailer)
+        ? mailer.deliver(attempt)
+        : deliverNoted(attempt),
   };
+
+  async function deliverNoted(attempt: Attempt): Promise<Outcome[]> {
+    const { entry, recipients } = attempt;
+    const noted = new Set<number>();
+    const note = (places: readonly number[], outcomeOf: (place: number) => Outcome | undefined) => {
+      const fresh = places.filter((place) => {
+        const recipient = recipients[place];
+        if (recipient === undefined || noted.has(place) || isNotedByMailer(recipient)) return false;
+        return outcomeOf(place)?.kind === "delivered";
+      });
+      for (const place of fresh) noted.add(place);
+      parts.notes.add(fresh.map((place) => letterName(entry, placeOf(recipients[place]!))));
+    };
+    const left = [...recipients.keys()].filter(
+      (place) => parts.before.size === 0 || !parts.before.has(letterName(entry, placeOf(recipients[place]!))),
+    );
+    if (left.length < recipients.length)
+      parts.log.write("info", `${entry.id}: was delivered before a restart, and is not delivered again`);
+    const outcomes = recipients.map((): Outcome => deliveredOnce(mailer.name));
+    if (left.length === 0) return outcomes;
+    const some = await mailer.deliver({
+      ...attempt,
+      recipients: left.map((place) => recipients[place]!),
+      known: (n, outcome) => {
+        const place = left[n]!;
+        note([place], () => outcome);
+        attempt.known?.(place, outcome);
+      },
+    });
+    for (const [n, outcome] of some.entries()) outcomes[left[n]!] = outcome;
+    note(left, (place) => outcomes[place]);
+    return outcomes;
+  }
 }
 
 function deliveredOnce(relay: string): Outcome {

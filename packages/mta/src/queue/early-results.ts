@@ -15,8 +15,9 @@ export class EarlyResults {
   readonly #recipients: readonly QueueRecipient[];
   readonly #clock: Clock;
   readonly #record: (known: readonly RecipientOutcome[]) => void;
-  readonly #known = new Map<number, Outcome>();
-  readonly #recorded = new Set<QueueRecipient>();
+  /** Made when there is something to hold: most attempts end before anything is known early. */
+  #known: Map<number, Outcome> | undefined;
+  #recorded: Set<QueueRecipient> | undefined;
   #timer: Timer | undefined;
   #over = false;
 
@@ -34,31 +35,33 @@ export class EarlyResults {
   /** A recipient's delivery is known; others of the attempt may not be. What was not delivered waits for the end. */
   note(place: number, outcome: Outcome): void {
     if (this.#over || outcome.kind !== "delivered") return;
+    this.#known ??= new Map();
     this.#known.set(place, outcome);
     this.#timer ??= this.#clock.after(UNRECORDED, () => this.#flush());
   }
 
   /** What was noted of a recipient. */
   outcomeOf(place: number): Outcome | undefined {
-    return this.#known.get(place);
+    return this.#known?.get(place);
   }
 
   /** The attempt is over. @returns whether a recipient has been recorded already */
   end(): (recipient: QueueRecipient) => boolean {
     this.#over = true;
     this.#timer?.cancel();
-    return (recipient) => this.#recorded.has(recipient);
+    return (recipient) => this.#recorded?.has(recipient) === true;
   }
 
   #flush(): void {
     this.#timer = undefined;
     // All are known: the attempt ends in this very moment, and records them.
-    if (this.#over || this.#known.size === this.#recipients.length) return;
+    if (this.#over || this.#known === undefined || this.#known.size === this.#recipients.length) return;
     const results: RecipientOutcome[] = [];
+    const recorded = (this.#recorded ??= new Set());
     for (const [place, outcome] of this.#known) {
       const recipient = this.#recipients[place];
-      if (recipient === undefined || this.#recorded.has(recipient)) continue;
-      this.#recorded.add(recipient);
+      if (recipient === undefined || recorded.has(recipient)) continue;
+      recorded.add(recipient);
       results.push({ recipient, outcome });
     }
     if (results.length > 0) this.#record(results);

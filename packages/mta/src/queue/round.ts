@@ -59,17 +59,18 @@ export class Round {
   readonly #trying = new Set<QueueRecipient>();
   /** Failures that wait for the other parts under way, so that the sender gets one report of all. */
   readonly #failures: RecipientOutcome[] = [];
-  /** Commits of one message keep their order, also when one has to be repeated. */
-  #commits: Promise<void> = Promise.resolve();
+  /** Commits of one message keep their order, also when one has to be repeated: the last of those under way. */
+  #commits: Promise<void> | undefined;
 
   /** The rows that the entry has in the due index, as far as we know: an administrator may have changed them. */
   #rows: readonly DueRow[];
   /** Attempts before this round: all its lines in the log have one priority. */
   readonly #attemptsBefore: number;
 
-  constructor(entry: QueueEntry, parts: RoundParts) {
+  /** @param rows those of the entry in the due index, where the caller has them */
+  constructor(entry: QueueEntry, parts: RoundParts, rows: readonly DueRow[] = dueRowsOf(entry)) {
     this.entry = entry;
-    this.#rows = dueRowsOf(entry);
+    this.#rows = rows;
     this.#attemptsBefore = entry.attempts;
     this.#parts = parts;
   }
@@ -112,12 +113,13 @@ export class Round {
     const startedAt = clock.now();
     const due = this.#recipientsOf(part, startedAt);
     for (const recipient of due) this.#trying.add(recipient);
-    const recipients = await this.#resolveLate(due);
+    const recipients = due.some(isUnresolved) ? await this.#resolveLate(due) : due;
     const early = new EarlyResults(recipients, clock, (known) => this.#recordEarly(part, known, startedAt));
     const outcomes = recipients.length === 0 ? [] : await this.#deliver(part, recipients, laneFailing, early);
     const isRecorded = early.end();
     const results = outcomes.filter(({ recipient }) => !isRecorded(recipient));
-    for (const recipient of [...due, ...recipients]) this.#trying.delete(recipient);
+    for (const recipient of due) this.#trying.delete(recipient);
+    if (recipients !== due) for (const recipient of recipients) this.#trying.delete(recipient);
     const now = clock.now();
     this.#log(part, results, startedAt);
     this.#open--;
@@ -132,7 +134,7 @@ export class Round {
   /** Asks for those of whom it was not known where their mail goes; those that are to be tried now. */
   async #resolveLate(due: QueueRecipient[]): Promise<QueueRecipient[]> {
     const { resolveLate, log, clock } = this.#parts;
-    if (resolveLate === undefined || !due.some(isUnresolved)) return due;
+    if (resolveLate === undefined) return due;
     const recipients: QueueRecipient[] = [];
     for (const recipient of due) {
       if (!isUnresolved(recipient)) {
@@ -162,7 +164,8 @@ export class Round {
     const now = this.#parts.clock.now();
     for (const { recipient, outcome } of results) {
       const mailer = outcome.mailer ?? this.#mailerOf(part).name;
-      const entry = { ...this.entry, attempts: this.#attemptsBefore };
+      const before = this.#attemptsBefore;
+      const entry = this.entry.attempts === before ? this.entry : { ...this.entry, attempts: before };
       logOutcome(this.#parts.log, { entry, recipient, outcome, mailer, startedAt, now });
     }
   }
@@ -200,9 +203,12 @@ export class Round {
     try {
       const message = { entry: this.entry, body: store.body(this.entry), recipients };
       const where = isLocalPart(part) ? "local" : "smtp";
-      const outgoing = (await this.#parts.rewriting?.apply(message, where)) ?? message;
+      const rewritten = this.#parts.rewriting?.apply(message, where) ?? message;
+      const outgoing = rewritten instanceof Promise ? await rewritten : rewritten;
       outcomes = await mailer.deliver({
-        ...outgoing,
+        entry: outgoing.entry,
+        body: outgoing.body,
+        recipients: outgoing.recipients,
         forced,
         known: (place, outcome) => early.note(place, outcome),
       });
@@ -226,10 +232,18 @@ export class Round {
     ];
     this.#failures.push(...later);
     const settled = settle(this.entry, folded, now, this.#parts.times);
-    // What is in a recipient is replaced, never changed in place: the copy stays as it is now.
-    const snapshot = copyOf(this.entry);
-    this.#commits = this.#commits.then(() => this.#commit(snapshot, settled, now));
-    await this.#commits;
+    // What is in a recipient is replaced, never changed in place: the copy stays as it is now. Nobody changes an entry that is done.
+    const isDone = isLast && pendingOf(this.entry).length === 0;
+    const snapshot = isDone ? this.entry : copyOf(this.entry);
+    const before = this.#commits;
+    const commit =
+      before === undefined
+        ? this.#commit(snapshot, settled, now)
+        : before.then(() => this.#commit(snapshot, settled, now));
+    this.#commits = commit;
+    // Whoever comes later hears of one that failed, and does not overtake it.
+    await commit;
+    if (this.#commits === commit) this.#commits = undefined;
   }
 
   async #commit(entry: QueueEntry, settled: Settled, now: number): Promise<void> {
@@ -246,7 +260,7 @@ export class Round {
           ...(isDone ? { remove: [entry.id], ...known } : { update: [entry] }),
           add: reports,
         });
-        this.#rows = dueRowsOf(entry);
+        this.#rows = isDone ? [] : dueRowsOf(entry);
         logReports(log, entry.id, reports, added);
         if (isDone) logDone(log, entry, now);
         this.#parts.enqueued(added);
@@ -272,10 +286,11 @@ function isLocalPart(part: Part): boolean {
 }
 
 function resultOf(results: readonly RecipientOutcome[]): AttemptResult {
-  const outcomes = results.map(({ outcome }) => outcome);
-  if (outcomes.length === 0) return "none";
-  if (outcomes.some((outcome) => outcome.kind !== "deferred")) return "delivered";
-  return outcomes.every((o) => o.kind === "deferred" && o.retryAt !== undefined) ? "put-off" : "deferred";
+  if (results.length === 0) return "none";
+  if (results.some(({ outcome }) => outcome.kind !== "deferred")) return "delivered";
+  const isPutOff = ({ outcome }: RecipientOutcome) =>
+    outcome.kind === "deferred" && outcome.retryAt !== undefined;
+  return results.every(isPutOff) ? "put-off" : "deferred";
 }
 
 function internalError(relay: string): Outcome {

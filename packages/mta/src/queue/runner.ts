@@ -80,6 +80,12 @@ export function startRunner(parts: RunnerParts): Runner {
   return runner;
 }
 
+/** A message that was committed just now, with its rows in the due index. */
+interface Given {
+  readonly entry: QueueEntry;
+  readonly rows: readonly DueRow[];
+}
+
 class QueueRunner implements Runner {
   readonly #parts: RunnerParts & { readonly resolve: ResolveAddress };
   readonly #roundParts: RoundParts;
@@ -91,7 +97,9 @@ class QueueRunner implements Runner {
   readonly #unreadable = new Set<string>();
   /** Ids that had no entry when their turn came: removed meanwhile. One that is imported again is looked for at the next pass. */
   readonly #gone = new Set<string>();
-  readonly #underWay = new Set<Promise<void>>();
+  /** Pieces of work that are not over, and who waits for them to be. */
+  #underWay = 0;
+  readonly #whenOver: (() => void)[] = [];
   readonly #idle: (() => void)[] = [];
   #timer: Timer | undefined;
   #stopped = false;
@@ -125,11 +133,12 @@ class QueueRunner implements Runner {
 
   submitted(entry: QueueEntry): void {
     if (this.#stopped || isKeptBack(entry) || this.#rounds.has(entry.id)) return;
-    for (const row of dueRowsOf(entry)) {
+    const rows = dueRowsOf(entry);
+    for (const row of rows) {
       const name = this.#nameOf(row.lane);
       const lanes = isLocal(name) ? this.#local : this.#remote;
       const lane = this.#rounds.get(entry.id)?.isActive(partOf(name)) ? undefined : lanes.startAtOnce(name);
-      if (lane !== undefined) this.#start(lane, entry.id, entry);
+      if (lane !== undefined) this.#start(lane, entry.id, { entry, rows });
       else if (!this.#isBusy(row)) lanes.offer(name, entry.id, { at: row.at, id: "", lane: "" });
     }
     this.#pump();
@@ -174,7 +183,7 @@ class QueueRunner implements Runner {
     this.#scan.stop();
     this.#local.clear();
     this.#remote.clear();
-    while (this.#underWay.size > 0) await Promise.all(this.#underWay);
+    while (this.#underWay > 0) await new Promise<void>((over) => this.#whenOver.push(over));
     this.#tellIdle();
   }
 
@@ -214,24 +223,23 @@ class QueueRunner implements Runner {
     return this.#stopped ? undefined : lanes.take();
   }
 
-  #start(lane: Lane, id: string, entry?: QueueEntry): void {
-    const lanes = isLocal(lane.name) ? this.#local : this.#remote;
+  #start(lane: Lane, id: string, given?: Given): void {
+    const over = (result: AttemptResult) => {
+      const lanes = isLocal(lane.name) ? this.#local : this.#remote;
+      const more = lanes.finished(lane, result);
+      if (more !== undefined && !this.#stopped) this.#scan.refill(more);
+      this.#pump();
+    };
     this.#track(
-      this.#attempt(lane, id, entry)
-        .catch((error: unknown): AttemptResult => {
-          this.#parts.log.write("error", `${id}: SYSERR(runner): ${messageOf(error)}`);
-          return "none";
-        })
-        .then((result) => {
-          const more = lanes.finished(lane, result);
-          if (more !== undefined && !this.#stopped) this.#scan.refill(more);
-          this.#pump();
-        }),
+      this.#attempt(lane, id, given).then(over, (error: unknown) => {
+        this.#parts.log.write("error", `${id}: SYSERR(runner): ${messageOf(error)}`);
+        over("none");
+      }),
     );
   }
 
   /** One attempt of one part of a message. */
-  async #attempt(lane: Lane, id: string, given?: QueueEntry): Promise<AttemptResult> {
+  async #attempt(lane: Lane, id: string, given?: Given): Promise<AttemptResult> {
     const part = partOf(lane.name);
     const round = this.#rounds.get(id) ?? this.#open(id, given);
     if (round === undefined || !round.begin(part)) return "none";
@@ -250,13 +258,13 @@ class QueueRunner implements Runner {
   }
 
   /** Opens a round for a message, unless it is gone, held or not due any more. */
-  #open(id: string, given: QueueEntry | undefined): Round | undefined {
+  #open(id: string, given: Given | undefined): Round | undefined {
     const { store, clock } = this.#parts;
-    const entry = given ?? store.get(id);
+    const entry = given?.entry ?? store.get(id);
     // The store has named an entry that it cannot read; once is enough.
     if (entry === undefined) (store.isThere(id) ? this.#unreadable : this.#gone).add(id);
     if (entry === undefined || isKeptBack(entry) || entry.nextAttemptAt > clock.now()) return undefined;
-    const round = new Round(entry, this.#roundParts);
+    const round = new Round(entry, this.#roundParts, given?.rows);
     this.#rounds.set(id, round);
     return round;
   }
@@ -274,15 +282,20 @@ class QueueRunner implements Runner {
   }
 
   #track(work: Promise<void>): void {
-    const tracked = work.finally(() => {
-      this.#underWay.delete(tracked);
+    this.#underWay++;
+    const over = () => {
+      this.#underWay--;
+      if (this.#underWay === 0) for (const tell of this.#whenOver.splice(0)) tell();
       this.#tellIdleIfSo();
+    };
+    void work.then(over, (error: unknown) => {
+      over();
+      throw error;
     });
-    this.#underWay.add(tracked);
   }
 
   #tellIdleIfSo(): void {
-    if (this.#idle.length === 0 || this.#underWay.size > 0 || this.#scan.running) return;
+    if (this.#idle.length === 0 || this.#underWay > 0 || this.#scan.running) return;
     if (this.#stopped) this.#tellIdle();
     else if (this.#hasDue()) this.#scan.start();
     else this.#tellIdle();

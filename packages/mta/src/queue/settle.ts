@@ -37,7 +37,7 @@ export function settle(
   // Those that were not part of the attempt stay due when they were.
   for (const recipient of pendingOf(entry)) recipient.dueAt = dueTime(recipient, entry);
   const settled = { failed: [] as QueueRecipient[], delivered: [] as QueueRecipient[] };
-  const deferred: { recipient: QueueRecipient; retryAt: number | undefined }[] = [];
+  const deferred: DeferredRecipient[] = [];
   for (const { recipient, outcome } of results) {
     fold(recipient, outcome);
     if (outcome.kind === "failed") settled.failed.push(recipient);
@@ -52,19 +52,35 @@ export function settle(
     for (const { recipient } of deferred) expire(recipient);
     settled.failed.push(...deferred.splice(0).map(({ recipient }) => recipient));
   }
+  const warn = deferred.length > 0 && putOff(entry, deferred, now, times);
+  const pending = pendingOf(entry);
+  if (pending.length > 0) entry.nextAttemptAt = Math.min(...pending.map((r) => dueTime(r, entry)));
+  const expanded = entry.expanded ?? [];
+  if (entry.expanded !== undefined) delete entry.expanded;
+  return { ...settled, delayed: warn ? pending : [], expanded };
+}
+
+interface DeferredRecipient {
+  readonly recipient: QueueRecipient;
+  readonly retryAt: number | undefined;
+}
+
+/** Sets when deferred recipients are due again. @returns whether the sender is to be told of the delay now */
+function putOff(
+  entry: QueueEntry,
+  deferred: readonly DeferredRecipient[],
+  now: number,
+  times: QueueTimes,
+): boolean {
   const warning = warnAt(entry, times);
-  const warn = deferred.length > 0 && warning !== undefined && now >= warning;
+  const warn = warning !== undefined && now >= warning;
   if (warn) entry.warnedAt = now;
   const attempts = Math.max(...deferred.map(({ recipient }) => recipient.attempts ?? 1));
   const { receivedAt, warnedAt } = entry;
   const wishes = deferred.map(({ retryAt }) => retryAt);
   const dueAt = nextAttemptAt({ receivedAt, warnedAt, attempts }, now, wishes, times);
   for (const { recipient } of deferred) recipient.dueAt = dueAt;
-  const pending = pendingOf(entry);
-  if (pending.length > 0) entry.nextAttemptAt = Math.min(...pending.map((r) => dueTime(r, entry)));
-  const expanded = entry.expanded ?? [];
-  if (entry.expanded !== undefined) delete entry.expanded;
-  return { ...settled, delayed: warn ? pending : [], expanded };
+  return warn;
 }
 
 /** Only what is there is deleted: V8 keeps an object from which something was deleted in a slower form. */

@@ -26,7 +26,8 @@ export interface Outgoing {
 
 /** Rewrites messages for mailers. */
 export interface Rewriting {
-  apply(message: Outgoing, mailer: Use["mailer"]): Promise<Outgoing>;
+  /** The message itself, and no promise, where nothing is to be looked into. */
+  apply(message: Outgoing, mailer: Use["mailer"]): Outgoing | Promise<Outgoing>;
 }
 
 /** How long it counts that a table has no entries (ms). */
@@ -39,14 +40,21 @@ export function createRewriting(parts: RewriterParts & { readonly clock: Clock }
   const tablesInUse = [emptiness(tables.genericstable, clock), emptiness(tables.domaintable, clock)];
   const features = settings.rewrite.alwaysAddDomain || masquerades(settings);
   return {
-    async apply(message, mailer) {
-      const { entry } = message;
-      const qualify = mailer === "smtp" && isQualified(settings.rewrite.qualifyHeaders, entry);
+    apply(message, mailer) {
+      const qualify = mailer === "smtp" && isQualified(settings.rewrite.qualifyHeaders, message.entry);
       if (!features && !qualify && tablesInUse.every((isEmpty) => isEmpty())) return message;
-      const body = await rewrittenBody(message.body, headerReplacer(rewrite, mailer, qualify));
-      return { ...withSenders(message, rewrite, { in: "envelope", role: "sender", mailer, qualify }), body };
+      return rewrittenMessage(message, mailer, qualify);
     },
   };
+
+  async function rewrittenMessage(
+    message: Outgoing,
+    mailer: Use["mailer"],
+    qualify: boolean,
+  ): Promise<Outgoing> {
+    const body = await rewrittenBody(message.body, headerReplacer(rewrite, mailer, qualify));
+    return { ...withSenders(message, rewrite, { in: "envelope", role: "sender", mailer, qualify }), body };
+  }
 }
 
 function masquerades({ rewrite, routing }: RewriterParts["settings"]): boolean {
