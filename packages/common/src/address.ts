@@ -22,8 +22,8 @@ const QUOTED = /^"(?:[^"\\]|\\.)*"$/s;
 export function splitAddress(text: string): Address {
   const bare = text.startsWith("<") && text.endsWith(">") ? text.slice(1, -1) : text;
   const at = bare.lastIndexOf("@");
-  if (at < 0 || QUOTED.test(bare)) return { localPart: bare, domain: "" };
-  return { localPart: bare.slice(0, at), domain: bare.slice(at + 1).replace(/\.$/, "") };
+  if (at < 0 || (bare.startsWith('"') && QUOTED.test(bare))) return { localPart: bare, domain: "" };
+  return { localPart: bare.slice(0, at), domain: withoutDot(bare.slice(at + 1)) };
 }
 
 /** Joins the parts again; no `@` when there is no domain. */
@@ -33,7 +33,12 @@ export function joinAddress(address: Address): string {
 
 /** A domain in the form in which domains are compared: lower case, no trailing dot. */
 export function domainKey(domain: string): string {
-  return domain.toLowerCase().replace(/\.$/, "");
+  return withoutDot(domain.toLowerCase());
+}
+
+/** Asked several times for each command: no pattern is run for what one character tells. */
+function withoutDot(domain: string): string {
+  return domain.endsWith(".") ? domain.slice(0, -1) : domain;
 }
 
 /** A local part in the form in which our own users are looked up: unquoted, lower case. */
@@ -43,7 +48,9 @@ export function localPartKey(localPart: string): string {
 
 /** A local part without the quotes around it, case kept. */
 export function unquotedLocalPart(localPart: string): string {
-  return /^".*"$/s.test(localPart) ? localPart.slice(1, -1).replace(/\\(.)/gs, "$1") : localPart;
+  return localPart.startsWith('"') && /^".*"$/s.test(localPart)
+    ? localPart.slice(1, -1).replace(/\\(.)/gs, "$1")
+    : localPart;
 }
 
 /** What a name may hold without quotes in an address. */

@@ -42,6 +42,8 @@ export interface Accounts {
    * @throws AccountsUnavailable when the directory does not answer and no source before it knows the name
    */
   lookUp(name: string): Promise<Account | undefined>;
+  /** No directory is asked: {@link find} knows all that {@link lookUp} does. */
+  readonly asksNobody?: boolean;
   /**
    * The account when the password is right. Unknown names take as long as known ones; a password of etc/mail/users that was
    * right a few minutes ago takes no time. Accounts that are locked, have expired or have no login shell are never right.
@@ -158,6 +160,7 @@ export function openAccounts(
   return {
     find,
     lookUp,
+    asksNobody: directory === undefined,
     async verify(name, password) {
       const key = name.toLowerCase();
       const account = await lookUp(key);

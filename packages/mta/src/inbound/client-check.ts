@@ -98,6 +98,11 @@ export class ClientCheck {
     return this.#verdict;
   }
 
+  /** The same where it has been decided. */
+  get judged(): Verdict | undefined {
+    return this.#judged;
+  }
+
   /** What the client is told in answer to every command that is about mail, if it is refused altogether. No promise once it is known. */
   refusal(): SmtpReply | undefined | Promise<SmtpReply | undefined> {
     if (this.earlyTalk !== undefined) return this.earlyTalk;

@@ -53,14 +53,19 @@ export function openConnectionLimits(
 
   const rateOf = (ip: string): number => {
     const number = Math.floor(now() / CHUNK);
-    const recent = (rates.get(ip) ?? []).filter((chunk) => chunk.number > number - CHUNKS);
-    const current = recent.at(-1);
-    if (current?.number === number) current.count += 1;
-    else recent.push({ number, count: 1 });
+    const known = rates.get(ip);
+    const current = known?.at(-1);
+    if (known !== undefined && current?.number === number) {
+      current.count += 1;
+      return sumOf(known);
+    }
+    const recent = (known ?? []).filter((chunk) => chunk.number > number - CHUNKS);
+    recent.push({ number, count: 1 });
+    // A Map keeps the order of insertion: the first has been quiet longest, to ten seconds.
     rates.delete(ip);
     rates.set(ip, recent);
     if (rates.size > MAX_RATES) rates.delete(rates.keys().next().value!);
-    return recent.reduce((sum, { count }) => sum + count, 0);
+    return sumOf(recent);
   };
 
   return {
@@ -71,8 +76,8 @@ export function openConnectionLimits(
         return { refusal: reply(421, "4.3.2", `Too many open connections from [${ip}]; try again later`) };
       }
       total += 1;
-      const counters = isBounded ? [open, bounded] : [open];
-      for (const counter of counters) counter.set(ip, (counter.get(ip) ?? 0) + 1);
+      countIn(open, ip);
+      if (isBounded) countIn(bounded, ip);
       let inside = true;
       return {
         open: open.get(ip)!,
@@ -81,7 +86,8 @@ export function openConnectionLimits(
           if (!inside) return;
           inside = false;
           total -= 1;
-          for (const counter of counters) countOut(counter, ip);
+          countOut(open, ip);
+          if (isBounded) countOut(bounded, ip);
         },
       };
     },
@@ -97,6 +103,16 @@ export function openConnectionLimits(
       return Math.max(0, turns.from - time);
     },
   };
+}
+
+function countIn(counter: Map<string, number>, ip: string): void {
+  counter.set(ip, (counter.get(ip) ?? 0) + 1);
+}
+
+function sumOf(chunks: readonly { readonly count: number }[]): number {
+  let sum = 0;
+  for (const { count } of chunks) sum += count;
+  return sum;
 }
 
 function countOut(counter: Map<string, number>, ip: string): void {

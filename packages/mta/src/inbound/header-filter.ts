@@ -76,7 +76,7 @@ export class HeaderFilter {
       at = end;
     }
     if (at < chunk.length) out.push(chunk.subarray(at));
-    return out;
+    return joined(out);
   }
 
   /** Gives what is left when the message is over. */
@@ -165,6 +165,22 @@ export class HeaderFilter {
     const added = this.#rules.missing?.(this.#seen) ?? "";
     if (added !== "") out.push(Buffer.from(added));
   }
+}
+
+/** Pieces that lie side by side as one: in most messages all of a chunk goes on, and nothing of it is copied. */
+function joined(pieces: Buffer[]): Buffer[] {
+  const runs: Buffer[] = [];
+  for (let i = 0; i < pieces.length; ) {
+    const { buffer, byteOffset, length } = pieces[i]!;
+    let octets = length;
+    for (i += 1; i < pieces.length; i += 1) {
+      const next = pieces[i]!;
+      if (next.buffer !== buffer || next.byteOffset !== byteOffset + octets) break;
+      octets += next.length;
+    }
+    runs.push(Buffer.from(buffer, byteOffset, octets));
+  }
+  return runs;
 }
 
 /** The first message id in a kept `Message-ID` field, brackets kept, or undefined. */

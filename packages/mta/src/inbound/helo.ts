@@ -1,6 +1,7 @@
 /**
  * HELO and EHLO: the client's name for itself, and what we offer (RFC 5321 section 4.1.1.1).
  */
+import type { Settings } from "@mailhost/common/settings/settings";
 import { reply } from "../policy/reply.ts";
 import { offeredMechanisms } from "./auth-offer.ts";
 import { allowedVerbs } from "./privacy.ts";
@@ -17,14 +18,27 @@ export async function helo(session: SmtpSession, argument: string): Promise<void
 export async function ehlo(session: SmtpSession, argument: string): Promise<void> {
   if (!(await introduce(session, "EHLO", argument))) return;
   // Who is refused altogether is offered nothing.
-  if ((await session.check.refusal()) !== undefined) {
+  const judging = session.check.refusal();
+  if ((judging instanceof Promise ? await judging : judging) !== undefined) {
     session.send(250, [hello(session), "ENHANCEDSTATUSCODES"], false);
     return;
   }
-  const settings = session.inbound.settings();
+  const lines = [hello(session), ...offeredToAll(session.inbound.settings())];
+  const mechanisms = offeredMechanisms(session);
+  if (mechanisms.length > 0) lines.push(`AUTH ${mechanisms.map(({ name }) => name).join(" ")}`);
+  if (session.listener.offersTls && !session.secure) lines.push("STARTTLS");
+  lines.push("HELP");
+  session.send(250, lines, false);
+}
+
+/** What is offered to everybody, by the settings that it was made of. */
+const offers = new WeakMap<Settings, readonly string[]>();
+
+function offeredToAll(settings: Settings): readonly string[] {
+  const known = offers.get(settings);
+  if (known !== undefined) return known;
   const verbs = allowedVerbs(settings);
-  const mechanisms = offeredMechanisms(session).map(({ name }) => name);
-  const features = [
+  const offer = [
     "ENHANCEDSTATUSCODES",
     "PIPELINING",
     ...verbs.filter((verb) => verb !== "ETRN"),
@@ -34,11 +48,9 @@ export async function ehlo(session: SmtpSession, argument: string): Promise<void
     ...(settings.smtp.privacy.includes("noreceipts") ? [] : ["DSN"]),
     ...verbs.filter((verb) => verb === "ETRN"),
     "SMTPUTF8",
-    ...(mechanisms.length === 0 ? [] : [`AUTH ${mechanisms.join(" ")}`]),
-    ...(session.listener.offersTls && !session.secure ? ["STARTTLS"] : []),
-    "HELP",
   ];
-  session.send(250, [hello(session), ...features], false);
+  offers.set(settings, offer);
+  return offer;
 }
 
 /** Takes the name down; a transaction under way is forgotten, as by RSET. */
@@ -52,7 +64,7 @@ async function introduce(session: SmtpSession, verb: "HELO" | "EHLO", argument: 
     await session.replyWrong(reply(501, "5.0.0", "Invalid domain name"));
     return false;
   }
-  await session.check.waitForName();
+  if (session.check.name === undefined) await session.check.waitForName();
   session.openingCommand = verb;
   session.hostNameAppearsAs = name;
   session.endTransaction();

@@ -36,8 +36,11 @@ export interface MachineLoad {
   slowsDown(): boolean;
   /** True when a message of this priority (log/message-log.ts) waits for the queue's own time. */
   onlyQueues(priority: number): boolean;
-  /** The refusal of a message of so many octets, or of unknown size (0), while the disk is full. */
-  diskRefusal(size: number): Promise<SmtpReply | undefined>;
+  /**
+   * The refusal of a message of so many octets, or of unknown size (0), while the disk is full. No promise where it is known that there
+   * is room.
+   */
+  diskRefusal(size: number): SmtpReply | undefined | Promise<SmtpReply | undefined>;
 }
 
 /** Sendmail's QueueFactor. */
@@ -109,7 +112,7 @@ export function openMachineLoad({
       const now = load();
       return now >= queueLoad && priority > QUEUE_FACTOR / (now - queueLoad + 1);
     },
-    async diskRefusal(size) {
+    diskRefusal(size) {
       const needed = settings().queue.minFreeSpace;
       if (needed === 0) return undefined;
       const isFar = !full && left - size - needed >= FAR;
@@ -117,22 +120,26 @@ export function openMachineLoad({
         left -= size;
         return undefined;
       }
-      try {
-        await (isFar ? (asking ??= ask()) : ask());
-      } catch (error) {
-        // A file system that cannot be asked says nothing against the message; writing it will tell.
-        note(`SYSERR: ${queueFolder}: free space is unknown: ${messageOf(error)}`);
-        return undefined;
-      }
-      const free = left;
-      left -= size;
-      const isFull = free - size < needed;
-      if (isFull && !full) {
-        note(`low on space (have ${free}, SMTP-DAEMON needs ${needed + size} in ${queueFolder})`);
-      }
-      if (!isFull && size === 0) full = false;
-      if (isFull) full = true;
-      return isFull ? reply(452, "4.4.5", "Insufficient disk space; try again later") : undefined;
+      return askedRefusal(size, needed, isFar);
     },
   };
+
+  async function askedRefusal(size: number, needed: number, isFar: boolean): Promise<SmtpReply | undefined> {
+    try {
+      await (isFar ? (asking ??= ask()) : ask());
+    } catch (error) {
+      // A file system that cannot be asked says nothing against the message; writing it will tell.
+      note(`SYSERR: ${queueFolder}: free space is unknown: ${messageOf(error)}`);
+      return undefined;
+    }
+    const free = left;
+    left -= size;
+    const isFull = free - size < needed;
+    if (isFull && !full) {
+      note(`low on space (have ${free}, SMTP-DAEMON needs ${needed + size} in ${queueFolder})`);
+    }
+    if (!isFull && size === 0) full = false;
+    if (isFull) full = true;
+    return isFull ? reply(452, "4.4.5", "Insufficient disk space; try again later") : undefined;
+  }
 }

@@ -31,7 +31,8 @@ export async function mailFrom(session: SmtpSession, argument: string): Promise<
     await session.replyWrong(path.reply);
     return;
   }
-  const connect = await session.check.verdict();
+  // A promise is waited for only where there is one: nearly every sender is decided on in this turn.
+  const connect = session.check.judged ?? (await session.check.verdict());
   const { address, parameters } = path.value;
   const facts = policyFacts(session.inbound);
   const { client } = session;
@@ -55,7 +56,8 @@ export async function mailFrom(session: SmtpSession, argument: string): Promise<
   // Nothing is awaited as long as delivery keeps up.
   const pause = session.inbound.overload?.slowDown();
   if (pause !== undefined) await pause;
-  const full = await session.inbound.load?.diskRefusal(read.value.announcedSize ?? 0);
+  const room = session.inbound.load?.diskRefusal(read.value.announcedSize ?? 0);
+  const full = room instanceof Promise ? await room : room;
   if (full !== undefined) {
     session.reply(full);
     return;
@@ -64,7 +66,7 @@ export async function mailFrom(session: SmtpSession, argument: string): Promise<
     session.reply(replyAbout(address, 553, "5.6.7", "Address requires SMTPUTF8"));
     return;
   }
-  const notOwner = await foreignSender(session, address);
+  const notOwner = session.auth === undefined ? undefined : await foreignSender(session, address);
   if (notOwner !== undefined) {
     session.logRejected("check_mail", `<${address}>`, notOwner);
     session.reply(notOwner);
@@ -84,7 +86,8 @@ export async function mailFrom(session: SmtpSession, argument: string): Promise<
     session.logSetAside("check_mail", `<${address}>`, verdict);
   const transaction: Transaction = {
     sender: qualified(session, address),
-    parameters: await withTrustedSource(session, read.value),
+    parameters:
+      read.value.authSender === undefined ? read.value : await withTrustedSource(session, read.value),
     recipients: new Map(),
   };
   for (const v of [connect, verdict]) if (v !== undefined) setAside(transaction, v);

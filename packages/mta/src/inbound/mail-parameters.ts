@@ -30,6 +30,10 @@ export type ParametersRead<T> =
   | { readonly ok: true; readonly value: T }
   | { readonly ok: false; readonly reply: SmtpReply };
 
+/** No parameters, which is what most clients send. */
+const PLAIN_MAIL: ParametersRead<MailParameters> = { ok: true, value: { bodyType: "7BIT", smtputf8: false } };
+const PLAIN_RECIPIENT: ParametersRead<RecipientParameters> = { ok: true, value: {} };
+
 const NOTIFY: ReadonlySet<string> = new Set(["NEVER", "SUCCESS", "FAILURE", "DELAY"]);
 
 /**
@@ -41,6 +45,7 @@ export function readMailParameters(
   parameters: ReadonlyMap<string, string>,
   maxSize: number,
 ): ParametersRead<MailParameters> {
+  if (parameters.size === 0) return PLAIN_MAIL;
   let read: MailParameters = { bodyType: "7BIT", smtputf8: false };
   for (const [name, value] of parameters) {
     if (value === "" && NEEDS_VALUE.has(name)) return refuse(501, "5.5.2", `${name} requires a value`);
@@ -98,6 +103,7 @@ const NEEDS_VALUE: ReadonlySet<string> = new Set(["SIZE", "BODY", "RET", "ENVID"
 export function readRecipientParameters(
   parameters: ReadonlyMap<string, string>,
 ): ParametersRead<RecipientParameters> {
+  if (parameters.size === 0) return PLAIN_RECIPIENT;
   let read: RecipientParameters = {};
   for (const [name, value] of parameters) {
     if (value === "" && NEEDS_VALUE.has(name)) return refuse(501, "5.5.2", `${name} requires a value`);

@@ -9,6 +9,8 @@ import { replyAbout } from "../policy/reply.ts";
 import type { ResolvedRecipient } from "../recipients/resolve.ts";
 import type { InboundParts } from "./inbound-parts.ts";
 
+type RoomParts = Pick<InboundParts, "settings" | "tables" | "mailboxSize">;
+
 /** A recipient and the message for it. */
 interface Request {
   /** As given. */
@@ -22,13 +24,27 @@ interface Request {
  * The refusal of a recipient of whom nothing but full mailboxes would come: of a list with one full mailbox the others get
  * the message. Undefined where there is room, where mailboxes have no limit, and where another mailer than our own writes them.
  */
-export async function roomFault(
-  { settings, tables, mailboxSize }: Pick<InboundParts, "settings" | "tables" | "mailboxSize">,
+export function roomFault(
+  parts: RoomParts,
+  request: Request,
+): SmtpReply | undefined | Promise<SmtpReply | undefined> {
+  const { resolved } = request;
+  const { quota, local } = parts.settings();
+  if (parts.mailboxSize === undefined || local.mailer !== "mbox") return undefined;
+  const limitOf = mailboxLimits(quota, parts.tables.quotas);
+  const [first] = resolved;
+  // One without a limit is enough, and it is mostly the first.
+  if (first?.target.kind !== "mailbox" || limitOf(first.target.name) === 0) return undefined;
+  return faultOfAll(parts, request, limitOf);
+}
+
+async function faultOfAll(
+  { settings, tables, mailboxSize }: RoomParts,
   { address, resolved, announcedSize = 0 }: Request,
+  limitOf: (name: string) => number,
 ): Promise<SmtpReply | undefined> {
-  const { quota, local } = settings();
-  if (mailboxSize === undefined || local.mailer !== "mbox" || resolved.length === 0) return undefined;
-  const limitOf = mailboxLimits(quota, tables.quotas);
+  const { quota } = settings();
+  if (mailboxSize === undefined) return undefined;
   // A line that can not be read may be the one that lifts the limit: nobody is sent away for good by the others.
   const certain = tables.quotas.faults().length === 0;
   let fault: SmtpReply | undefined;

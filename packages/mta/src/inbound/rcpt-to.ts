@@ -51,8 +51,12 @@ export async function rcptTo(session: SmtpSession, argument: string): Promise<vo
     session.reply(reply(452, "4.5.3", "Too many recipients"));
     return;
   }
-  await throttle(session);
-  const { verdict } = await decide(session, address);
+  // A promise is waited for only where there is one: nearly every recipient is decided on in this turn.
+  const pause = throttle(session);
+  if (pause !== undefined) await pause;
+  const asked = domainForMx(address, policyFacts(inbound));
+  const mxHosts = asked === undefined ? undefined : await mxHostsOf(asked, inbound.resolver());
+  const { verdict } = decide(session, address, mxHosts);
   if (verdict.kind === "refuse") {
     refuse(session, address, verdict.reply);
     return;
@@ -65,18 +69,20 @@ export async function rcptTo(session: SmtpSession, argument: string): Promise<vo
     session.reply(replyAbout(address, 250, "2.1.5", "Recipient ok"));
     return;
   }
-  const resolved = await resolveRecipient(address, recipientParts(inbound), session.logId);
+  const found = resolveRecipient(address, recipientParts(inbound), session.logId);
+  const resolved = found instanceof Promise ? await found : found;
   if (resolved.kind === "refused") {
     session.badRecipients += 1;
     logNobody(inbound.log, session.logId, resolved.reply);
     session.reply(resolved.reply);
     return;
   }
-  const full = await roomFault(inbound, {
+  const room = roomFault(inbound, {
     address,
     resolved: resolved.recipients,
     announcedSize: transaction.parameters.announcedSize ?? 0,
   });
+  const full = room instanceof Promise ? await room : room;
   if (full !== undefined) {
     logNobody(inbound.log, session.logId, full);
     session.reply(full);
@@ -87,13 +93,15 @@ export async function rcptTo(session: SmtpSession, argument: string): Promise<vo
 }
 
 /** check_rcpt, after the DNS has been asked what the settings want to know. */
-async function decide(session: SmtpSession, address: string) {
+function decide(
+  session: SmtpSession,
+  address: string,
+  mxHosts: Awaited<ReturnType<typeof mxHostsOf>> | undefined,
+) {
   const { inbound, sender } = session;
-  const facts = policyFacts(inbound);
-  const asked = domainForMx(address, facts);
-  return decideRecipient(session.client, address, facts, {
+  return decideRecipient(session.client, address, policyFacts(inbound), {
     networksOnly: session.listener.kind !== "smtp",
-    ...(asked === undefined ? {} : { mxHosts: await mxHostsOf(asked, inbound.resolver()) }),
+    ...(mxHosts === undefined ? {} : { mxHosts }),
     ...(sender === undefined ? {} : { sender: sender.given }),
     ...(sender?.domain === undefined ? {} : { senderDomain: sender.domain }),
   });
@@ -106,11 +114,11 @@ function refuse(session: SmtpSession, address: string, r: SmtpReply): void {
 }
 
 /** BadRcptThrottle: who guesses addresses waits a second for each answer. */
-async function throttle(session: SmtpSession): Promise<void> {
+function throttle(session: SmtpSession): undefined | Promise<void> {
   const { clock, log, settings } = session.inbound;
   const { badRecipientThrottle } = settings().policy;
-  if (badRecipientThrottle === 0 || session.badRecipients < badRecipientThrottle) return;
+  if (badRecipientThrottle === 0 || session.badRecipients < badRecipientThrottle) return undefined;
   if (session.badRecipients === badRecipientThrottle)
     log.write("info", `${session.logId}: ${session.relayText}: Possible SMTP RCPT flood, throttling.`);
-  await delay(clock, 1000);
+  return delay(clock, 1000);
 }

@@ -27,20 +27,21 @@ export interface ReceivedFacts {
 
 /** The header, folded, with its final CRLF. */
 export function receivedHeader(facts: ReceivedFacts): string {
-  const by = `by ${facts.hostname} (mailhost) with ${facts.protocol} id ${facts.id}`;
-  const from = facts.hidesClient === true ? "" : `from ${heloText(facts.helo)} (${facts.client})`;
-  const authenticated = facts.authenticated === true ? "(authenticated bits=0)" : "";
-  const [first = "", ...more] = [from, authenticated].filter((part) => part !== "");
+  let text = "Received: ";
+  if (facts.hidesClient !== true) text += `from ${heloText(facts.helo)} (${facts.client})`;
+  if (facts.authenticated === true) text += `${facts.hidesClient === true ? "" : FOLD}(authenticated bits=0)`;
   // In Sendmail's order, which those who read Received fields by patterns know: what says how it was encrypted follows the id.
-  const lines = [`Received: ${first}`, ...more, by];
+  text += `${FOLD}by ${facts.hostname} (mailhost) with ${facts.protocol} id ${facts.id}`;
   if (facts.tls !== undefined) {
     const { version, cipher, bits } = facts.tls;
-    lines.push(`(version=${version} cipher=${cipher} bits=${bits} verify=NO)`);
+    text += `${FOLD}(version=${version} cipher=${cipher} bits=${bits} verify=NO)`;
   }
-  if (facts.recipient !== undefined) lines.push(`for <${facts.recipient}>`);
-  lines.push(`${lines.pop()};`, mailDate(facts.now));
-  return `${lines.join("\r\n\t")}\r\n`;
+  if (facts.recipient !== undefined) text += `${FOLD}for <${facts.recipient}>`;
+  return `${text};${FOLD}${mailDate(facts.now)}\r\n`;
 }
+
+/** A header's line goes on in the next. */
+const FOLD = "\r\n\t";
 
 /** `name [192.0.2.1]`, `name [192.0.2.1] (may be forged)` or `[192.0.2.1]`. */
 export function clientText(ip: string, name: string, forged: boolean): string {
@@ -62,7 +63,9 @@ export function protocolName(
 
 /** The client's own word for itself, with nothing in it that could end a line or open a comment. */
 function heloText(helo: string): string {
-  return helo === "" ? "localhost" : helo.replace(/[^A-Za-z0-9.:[\]_-]/g, "?").slice(0, 255);
+  if (helo === "") return "localhost";
+  const text = /^[A-Za-z0-9.:[\]_-]*$/.test(helo) ? helo : helo.replace(/[^A-Za-z0-9.:[\]_-]/g, "?");
+  return text.length > 255 ? text.slice(0, 255) : text;
 }
 
 /** The header of a message that came in by the `sendmail` command. */

@@ -4,14 +4,17 @@
  */
 import type { Socket } from "node:net";
 
+/** What nearly all replies are made of. */
+const PLAIN = /^[ -~]*$/;
 /** A line break in a reply would be a reply of its own. */
-const CONTROL = /[\x00-\x1f\x7f-\x9f]/;
-const EACH_CONTROL = new RegExp(CONTROL, "g");
+const EACH_CONTROL = /[\x00-\x1f\x7f-\x9f]/g;
 
 /** The replies of a connection. */
 export class ReplyWriter {
   readonly #socket: () => Socket;
   #text = "";
+  /** Nothing in it is beyond ASCII, and it needs no encoding. */
+  #isPlain = true;
 
   /** @param socket where they go at the moment: TLS changes that */
   constructor(socket: () => Socket) {
@@ -23,23 +26,28 @@ export class ReplyWriter {
     if (this.#text === "") process.nextTick(this.flush);
     if (typeof lines === "string") {
       // The blank belongs to it also where nothing follows (RFC 4954 section 4).
-      this.#text += `${lines === "" && code !== 334 ? code : `${code} ${clean(lines)}`}\r\n`;
+      this.#text += `${lines === "" && code !== 334 ? code : `${code} ${this.#clean(lines)}`}\r\n`;
       return;
     }
     const last = lines.length - 1;
-    for (let i = 0; i <= last; i += 1) this.#text += `${code}${i < last ? "-" : " "}${clean(lines[i]!)}\r\n`;
+    for (let i = 0; i <= last; i += 1)
+      this.#text += `${code}${i < last ? "-" : " "}${this.#clean(lines[i]!)}\r\n`;
   }
 
   /** Writes what has been gathered. */
   readonly flush = (): void => {
     const text = this.#text;
     if (text === "") return;
+    const encoding = this.#isPlain ? "latin1" : "utf8";
     this.#text = "";
+    this.#isPlain = true;
     const socket = this.#socket();
-    if (!socket.destroyed && socket.writable) socket.write(text);
+    if (!socket.destroyed && socket.writable) socket.write(text, encoding);
   };
-}
 
-function clean(text: string): string {
-  return CONTROL.test(text) ? text.replace(EACH_CONTROL, " ") : text;
+  #clean(text: string): string {
+    if (PLAIN.test(text)) return text;
+    this.#isPlain = false;
+    return text.replace(EACH_CONTROL, " ");
+  }
 }

@@ -333,7 +333,16 @@ export class SmtpSession extends SMTPConnection {
     }
     // What has not waited for anything is over: the next command follows in the same turn.
     if (running === undefined) this.#answered(next);
-    else void running.catch((error: unknown) => this.#failed(error)).finally(() => this.#answered(next));
+    else void this.#answerAfter(running, next);
+  }
+
+  async #answerAfter(running: Promise<void>, next: () => void): Promise<void> {
+    try {
+      await running;
+    } catch (error) {
+      this.#failed(error);
+    }
+    this.#answered(next);
   }
 
   #failed(error: unknown): void {

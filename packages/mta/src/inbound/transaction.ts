@@ -58,13 +58,14 @@ export function queueRecipients(
     for (const found of resolved) {
       const key = recipientKey(found);
       if (recipients.has(key)) continue;
-      recipients.set(key, {
+      const recipient: { -readonly [K in keyof QueueRecipient]: QueueRecipient[K] } = {
         ...recipientFor(found, messageSender),
-        ...(found.address === address ? {} : { givenAs: address }),
-        ...(originalRecipient === undefined ? {} : { originalRecipient }),
-        ...(notify === undefined ? {} : { notify }),
         state: "pending",
-      });
+      };
+      if (found.address !== address) recipient.givenAs = address;
+      if (originalRecipient !== undefined) recipient.originalRecipient = originalRecipient;
+      if (notify !== undefined) recipient.notify = notify;
+      recipients.set(key, recipient);
     }
   }
   return [...recipients.values()];
@@ -75,13 +76,17 @@ export function queueRecipients(
  * to hear of success of. Their recipients send no receipts.
  */
 export function expandedAddresses(accepted: Iterable<AcceptedRecipient>): ExpandedAddress[] {
-  return [...accepted]
-    .filter(({ resolved, parameters }) => resolved.length > 1 && parameters.notify?.includes("SUCCESS"))
-    .map(({ address, resolved, parameters: { originalRecipient } }) => ({
+  const expanded: ExpandedAddress[] = [];
+  for (const { address, resolved, parameters } of accepted) {
+    if (resolved.length < 2 || parameters.notify?.includes("SUCCESS") !== true) continue;
+    const { originalRecipient } = parameters;
+    expanded.push({
       address,
       ...(originalRecipient === undefined ? {} : { originalRecipient }),
-      ...(resolved.some((r: Partial<QueueRecipient>) => r.sender !== undefined) ? { isList: true } : {}),
-    }));
+      ...(resolved.some(({ sender }) => sender !== undefined) ? { isList: true as const } : {}),
+    });
+  }
+  return expanded;
 }
 
 /** NOTIFY as the recipients of an address get it: no SUCCESS for each of several. */

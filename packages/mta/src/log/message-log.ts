@@ -58,24 +58,19 @@ export function logAccepted(log: Log, entry: AcceptedMessage, by: AcceptedBy = {
   const { origin } = entry;
   const isLocal = origin.protocol === "local";
   const bodyType = entry.bodyTypeGiven === true || entry.bodyType === "8BITMIME";
-  const fields = [
-    `from=<${entry.sender}>`,
-    `size=${entry.countedSize ?? entry.size}`,
-    `class=${entry.precedence ?? 0}`,
-    `nrcpts=${entry.recipients.length}`,
-    ...(entry.messageId === undefined ? [] : [`msgid=${entry.messageId}`]),
-    ...(bodyType ? [`bodytype=${entry.bodyType}`] : []),
-    ...(isLocal ? [] : [`proto=${origin.protocol}`, `daemon=${by.daemon}`]),
-    ...(by.account === undefined ? [] : [`authid=${by.account}`]),
-    `relay=${relayOf(origin)}`,
-  ];
   counted(log, { what: "from", mailer: isLocal ? "local" : "esmtp", size: entry.size });
-  if (isLogged(log, FROM)) log.write("info", `${entry.id}: ${fields.join(", ")}`);
+  if (!isLogged(log, FROM)) return;
+  let line = `${entry.id}: from=<${entry.sender}>, size=${entry.countedSize ?? entry.size}, class=${entry.precedence ?? 0}, nrcpts=${entry.recipients.length}`;
+  if (entry.messageId !== undefined) line += `, msgid=${entry.messageId}`;
+  if (bodyType) line += `, bodytype=${entry.bodyType}`;
+  if (!isLocal) line += `, proto=${origin.protocol}, daemon=${by.daemon}`;
+  if (by.account !== undefined) line += `, authid=${by.account}`;
+  log.write("info", `${line}, relay=${relayOf(origin)}`);
 }
 
 /** `QID: QID: clone: owner=joe`: what a list with an owner sends on goes out under the owner's name. */
 export function logOwners(log: Log, { id, recipients }: QueueEntry, hostname: string): void {
-  if (!isLogged(log, FROM)) return;
+  if (!isLogged(log, FROM) || recipients.every(({ sender }) => sender === undefined)) return;
   const owners = new Set(recipients.map(({ sender }) => sender).filter((sender) => sender !== undefined));
   for (const owner of owners) log.write("info", `${id}: ${id}: clone: owner=${bareName(owner, hostname)}`);
 }
@@ -127,19 +122,15 @@ export function logOutcome(log: Log, attempt: LoggedAttempt): void {
   if (outcome.kind === "delivered")
     counted(log, { what: "to", mailer: mailerOf(recipient, mailer), size: entry.size });
   if (!isLogged(log, LEVELS[outcome.kind])) return;
-  const fields = [
-    `to=${loggedAddress(recipient)}`,
-    ...controllingOf(recipient, entry),
-    `delay=${interval(now - entry.receivedAt)}`,
-    `xdelay=${interval(now - startedAt)}`,
-    `mailer=${mailerOf(recipient, mailer)}`,
-    `pri=${priorityOf(entry)}`,
-    ...relayField(recipient, outcome.relay),
-    `dsn=${outcome.reply.enhanced === "" ? `${Math.floor(outcome.reply.code / 100)}.0.0` : outcome.reply.enhanced}`,
-    ...replyField(outcome),
-    `stat=${statOf(outcome, mailerOf(recipient, mailer))}`,
-  ];
-  log.write("info", `${entry.id}: ${fields.join(", ")}`);
+  const { reply } = outcome;
+  const by = mailerOf(recipient, mailer);
+  let line = `${entry.id}: to=${loggedAddress(recipient)}`;
+  for (const field of controllingOf(recipient, entry)) line += `, ${field}`;
+  line += `, delay=${interval(now - entry.receivedAt)}, xdelay=${interval(now - startedAt)}, mailer=${by}, pri=${priorityOf(entry)}`;
+  for (const field of relayField(recipient, outcome.relay)) line += `, ${field}`;
+  line += `, dsn=${reply.enhanced === "" ? `${Math.floor(reply.code / 100)}.0.0` : reply.enhanced}`;
+  for (const field of replyField(outcome)) line += `, ${field}`;
+  log.write("info", `${line}, stat=${statOf(outcome, by)}`);
 }
 
 const LEVELS: Readonly<Record<Outcome["kind"], number>> = {
@@ -281,6 +272,7 @@ const OWN_WORDS =
 /** `00:00:02`, with days in front as `1+02:03:04`. */
 export function interval(ms: number): string {
   const total = Math.max(0, Math.floor(ms / 1000));
+  if (total === 0) return "00:00:00";
   const two = (n: number) => String(n).padStart(2, "0");
   const time = `${two(Math.floor(total / 3600) % 24)}:${two(Math.floor(total / 60) % 60)}:${two(total % 60)}`;
   const days = Math.floor(total / 86_400);

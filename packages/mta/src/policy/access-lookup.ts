@@ -62,14 +62,17 @@ export function searchAccess(access: Table, record: Lookup[], dotDomains = false
   };
   const first = (tag: Tag, mark: Mark, step: Step): Found | undefined => {
     for (const bare of keysOf(step, dotDomains)) {
-      for (const key of mark === "!" ? [`${tag}:${bare}`] : [`${tag}:${bare}`, bare]) {
-        // A bare empty key is no key.
-        const text = key === "" ? undefined : probe(key);
-        if (text === undefined) continue;
-        const value = readAccessValue(text);
-        if (value.kind === "skip" && (step.how === "D" || step.how === "A")) return undefined;
-        return { key, text, value };
+      let key = `${tag}:${bare}`;
+      let text = probe(key);
+      // A bare empty key is no key.
+      if (text === undefined && mark !== "!" && bare !== "") {
+        key = bare;
+        text = probe(key);
       }
+      if (text === undefined) continue;
+      const value = readAccessValue(text);
+      if (value.kind === "skip" && (step.how === "D" || step.how === "A")) return undefined;
+      return { key, text, value };
     }
     return undefined;
   };
@@ -95,12 +98,17 @@ function keysOf(step: Step, dotDomains: boolean): string[] {
       return keys[0]?.startsWith("ipv6:") === true ? [...keys, "ipv6"] : keys;
     }
     case "F":
-      return detailForms(step.user).map((user) => `${user}@${step.domain}`);
+      return withDomain(step.user, step.domain);
     case "U":
-      return detailForms(step.user).map((user) => `${user}@`);
+      return withDomain(step.user, "");
     case "E":
       return [step.key];
   }
+}
+
+function withDomain(user: string, domain: string): string[] {
+  if (!user.includes("+")) return [`${user}@${domain}`];
+  return detailForms(user).map((form) => `${form}@${domain}`);
 }
 
 /** No top-level domain is a number: `9.202.99.11`, looked up as a domain, would meet the entry of the network 202.99.11. */

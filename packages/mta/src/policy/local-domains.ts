@@ -4,6 +4,7 @@
  */
 import { networkInterfaces } from "node:os";
 import { domainToASCII, domainToUnicode } from "node:url";
+import { domainKey } from "@mailhost/common/address";
 import { normalizeIp } from "@mailhost/common/ip-address";
 import type { DomainSet } from "@mailhost/common/tables/site-tables";
 
@@ -25,11 +26,12 @@ export function findLocalDomain(
   localHostNames: DomainSet,
   ownAddresses: () => ReadonlySet<string>,
 ): LocalDomain | undefined {
-  if (domain === hostname.toLowerCase().replace(/\.$/, "")) return { table: "hostname", key: domain };
+  if (domain === domainKey(hostname)) return { table: "hostname", key: domain };
   if (domain === "localhost") return { table: "this host", key: domain };
   for (const key of spellings(domain)) {
     if (localHostNames.has(key)) return { table: "local-host-names", key };
   }
+  if (!domain.startsWith("[")) return undefined;
   const literal = /^\[(?:ipv6:)?([0-9a-f.:]+)\]$/.exec(domain)?.[1];
   if (literal !== undefined && ownAddresses().has(comparable(literal)))
     return { table: "own address", key: domain };

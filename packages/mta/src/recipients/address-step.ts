@@ -21,12 +21,12 @@ import { findDomainAccount, type RecipientParts } from "./recipient-parts.ts";
 const MAX_VIRTUAL = 50;
 
 /** Expands an address that a client gave. */
-export function expandGiven(expansion: Expansion, address: string): Promise<void> {
+export function expandGiven(expansion: Expansion, address: string): void | Promise<void> {
   return expandAddress(expansion, address, { path: [], written: address, given: address });
 }
 
 /** Expands an address, from a client or a list. */
-export async function expandAddress(expansion: Expansion, address: string, way: Way): Promise<void> {
+export function expandAddress(expansion: Expansion, address: string, way: Way): void | Promise<void> {
   const { parts } = expansion;
   let current = address;
   for (let turns = 0; ; turns++) {
@@ -35,12 +35,12 @@ export async function expandAddress(expansion: Expansion, address: string, way: 
         way,
         reply(554, "5.0.0", `rewrite: excessive recursion (max ${MAX_VIRTUAL}), ruleset canonify`),
       );
-      return;
+      return undefined;
     }
     current = renamed(expansion, current);
-    if (isMoved(expansion, current, way)) return;
+    if (isMoved(expansion, current, way)) return undefined;
     const next = virtualAddress(expansion, current, way);
-    if (next === "refused") return;
+    if (next === "refused") return undefined;
     if (next === undefined) break;
     current = next.address;
   }
@@ -48,23 +48,23 @@ export async function expandAddress(expansion: Expansion, address: string, way: 
   const key = domainKey(domain);
   if ((parts.routing?.nullClient ?? "") !== "") {
     sendToNullClientHub(expansion, current, way);
-  } else if (domain === "" || parts.isLocalDomain(key)) {
-    await expandOurs(expansion, { localPart, domain: key }, way);
-  } else {
-    await expandOther(expansion, { localPart, domain }, way);
+    return undefined;
   }
+  return domain === "" || parts.isLocalDomain(key)
+    ? expandOurs(expansion, { localPart, domain: key }, way)
+    : expandOther(expansion, { localPart, domain }, way);
 }
 
 /** A name at one of our domains: what looks like a program, a file or a list is for lists only. */
-async function expandOurs(expansion: Expansion, { localPart, domain }: Address, way: Way): Promise<void> {
+function expandOurs(expansion: Expansion, { localPart, domain }: Address, way: Way): void | Promise<void> {
   const name = localPartKey(localPart);
   const special = specialKind(name);
   if (special !== undefined) {
     expansion.fail(way, 550, "5.7.1", `Cannot mail directly to ${special}`);
-    return;
+    return undefined;
   }
   const final = name.startsWith("\\");
-  await expandName(expansion, { name: final ? name.slice(1) : name, domain }, { ...way, final });
+  return expandName(expansion, { name: final ? name.slice(1) : name, domain }, { ...way, final });
 }
 
 function specialKind(name: string): string | undefined {
@@ -74,18 +74,20 @@ function specialKind(name: string): string | undefined {
 }
 
 /** Another domain: mailertable may say that it ends here after all, or that nobody has it. */
-async function expandOther(expansion: Expansion, address: Address, way: Way): Promise<void> {
+function expandOther(expansion: Expansion, address: Address, way: Way): void | Promise<void> {
   const { localPart, domain } = address;
   const { mailertable } = expansion.parts;
   const found = mailertable === undefined ? undefined : findMailerRoute(mailertable, domainKey(domain));
   if (found === undefined || found.route.kind === "smtp") {
     expansion.addRemote(joinAddress(address), way);
-    return;
+    return undefined;
   }
   const { key, route } = found;
   expansion.step("mailertable", `${key}: ${route.kind === "local" ? `local:${route.user ?? ""}` : "error"}`);
-  if (route.kind === "error") expansion.failAbout(way, route.reply);
-  else await expandOurs(expansion, { localPart: route.user ?? localPart, domain: "" }, way);
+  if (route.kind !== "error")
+    return expandOurs(expansion, { localPart: route.user ?? localPart, domain: "" }, way);
+  expansion.failAbout(way, route.reply);
+  return undefined;
 }
 
 /** domaintable: an old name of a domain. */

@@ -181,13 +181,18 @@ export class Expansion {
     if (this.found.has(key)) return;
     if (this.found.size >= MAX_TARGETS) this.#tooMany();
     else {
+      const whole = this.#complete(address);
+      if (way.controlling === undefined && way.envelope === undefined) {
+        this.found.set(key, { address: whole, target });
+        return;
+      }
       const plain = target.kind === "mailbox" ? target.name : address;
       const isSpecial = target.kind === "program" || target.kind === "file";
       const written =
         way.controlling === undefined || isSpecial || way.written === plain
           ? {}
           : { writtenAs: way.written.replaceAll("\\", "\\\\") };
-      this.found.set(key, { address: this.#complete(address), target, ...envelopeOf(way), ...written });
+      this.found.set(key, { address: whole, target, ...envelopeOf(way), ...written });
     }
   }
 

@@ -11,18 +11,25 @@ import { shellFault } from "./login-shells.ts";
 import { expandLines } from "./target-step.ts";
 
 /** Delivers to an account, or where its `.forward` says. */
-export async function expandForward(
+export function expandForward(
   expansion: Expansion,
   account: Account,
   detail: string | undefined,
   way: Way,
-): Promise<void> {
-  const step = `forward ${account.name}`;
-  const isCycle = way.path.includes(step);
-  if (isCycle) expansion.addSelf(account, way, detail);
-  else if ((await readForward(expansion, account, detail, way)) === "none") {
-    expansion.addMailbox(account, way, detail);
+): void | Promise<void> {
+  const isCycle = way.path.length > 0 && way.path.includes(`forward ${account.name}`);
+  if (isCycle) {
+    expansion.addSelf(account, way, detail);
+    return undefined;
   }
+  // Whoever has no home here has nothing to be read.
+  if (expansion.parts.lists !== undefined && (account.home ?? "") !== "" && account.uid !== undefined) {
+    return readForward(expansion, account, detail, way).then((found) => {
+      if (found === "none") expansion.addMailbox(account, way, detail);
+    });
+  }
+  expansion.addMailbox(account, way, detail);
+  return undefined;
 }
 
 /** @returns "none" when no file says where the mail goes */

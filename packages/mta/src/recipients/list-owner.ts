@@ -41,9 +41,13 @@ export function ownsItself(parts: RecipientParts, sender: string, names: readonl
 
 /** A recipient as the queue keeps it, of a message from `messageSender`; see {@link ownsItself}. */
 export function recipientFor(
-  { ownsItself: own, sender, senderUser, ...rest }: ResolvedRecipient,
+  found: ResolvedRecipient,
   messageSender: string,
 ): Omit<ResolvedRecipient, "ownsItself"> {
+  // Nothing to take out, as in all that is no list's: a rest pattern costs more than what it is for.
+  if (found.sender === undefined && found.senderUser === undefined && found.ownsItself === undefined)
+    return found;
+  const { ownsItself: own, sender, senderUser, ...rest } = found;
   if (sender === undefined || (own === true && messageSender === "")) return rest;
   return { ...rest, sender, ...(senderUser === undefined ? {} : { senderUser }) };
 }

@@ -18,6 +18,7 @@ import {
   findAccount,
   findDomainAccount,
   type LocalName,
+  mayAsk,
   type RecipientParts,
 } from "./recipient-parts.ts";
 import { expandTargets } from "./target-step.ts";
@@ -36,24 +37,38 @@ interface Alias {
  *
  * @param way.final true for `\name`, which is delivered there and looked up no further
  */
-export async function expandName(
+export function expandName(
   expansion: Expansion,
   local: LocalName,
   way: Way & { readonly final?: boolean },
-): Promise<void> {
-  if (!expansion.mayGoOn(way)) return;
+): void | Promise<void> {
+  if (!expansion.mayGoOn(way)) return undefined;
   const { parts } = expansion;
-  if ((way.final === true || !hasAlias(parts, local)) && !(await isKnown(expansion, local, way))) return;
+  if (!mayAsk(parts) || (way.final !== true && hasAlias(parts, local)))
+    return expandKnown(expansion, local, way);
+  return isKnown(expansion, local, way).then((known) =>
+    known ? expandKnown(expansion, local, way) : undefined,
+  );
+}
+
+/** A name of which all is known that can be. */
+function expandKnown(
+  expansion: Expansion,
+  local: LocalName,
+  way: Way & { readonly final?: boolean },
+): void | Promise<void> {
+  const { parts } = expansion;
   if (way.final === true) {
     const account = findAccount(parts, local);
     if (account === undefined) expansion.fail(way, 550, "5.1.1", "User unknown");
     else expansion.addMailbox(account, way, detailOf(parts, local, account));
-    return;
+    return undefined;
   }
   const alias = findAlias(parts, local);
-  if (alias === undefined) await expandUser(expansion, local, way);
-  else if (way.path.includes(`alias ${alias.name}`)) endCycle(expansion, alias.name, local, way);
-  else await expandAlias(expansion, alias, way);
+  if (alias === undefined) return expandUser(expansion, local, way);
+  if (!way.path.includes(`alias ${alias.name}`)) return expandAlias(expansion, alias, way);
+  endCycle(expansion, alias.name, local, way);
+  return undefined;
 }
 
 /** Whether an alias says what becomes of a name, so that no account need be looked for. */
@@ -130,14 +145,13 @@ function localNameOf(text: string): LocalName {
 }
 
 /** A name that is no alias. */
-async function expandUser(expansion: Expansion, local: LocalName, way: Way): Promise<void> {
+function expandUser(expansion: Expansion, local: LocalName, way: Way): void | Promise<void> {
   const { parts } = expansion;
   const { name } = local;
   const own = findDomainAccount(parts, local);
   if (own !== undefined) {
     // A hub knows plain names, and those at every domain of ours alike.
-    await expandForward(expansion, own, detailOf(parts, local, own), way);
-    return;
+    return expandForward(expansion, own, detailOf(parts, local, own), way);
   }
   const account = findAccount(parts, local);
   const { luserRelay, mailHub, localRelay, localUsers = [] } = parts.routing ?? {};
@@ -149,27 +163,25 @@ async function expandUser(expansion: Expansion, local: LocalName, way: Way): Pro
           ? ["mailHub", mailHub]
           : ["localRelay", localRelay];
     const outcome = value === undefined ? undefined : sendToHub(expansion, setting, value, name, way);
-    if (outcome?.kind === "done") return;
+    if (outcome?.kind === "done") return undefined;
     if (outcome?.kind === "local" && localPartKey(outcome.name) !== name && !way.path.includes("hub")) {
       const next = { name: localPartKey(outcome.name), domain: "" };
-      await expandName(expansion, next, { ...way, path: [...way.path, "hub"] });
-      return;
+      return expandName(expansion, next, { ...way, path: [...way.path, "hub"] });
     }
   }
   if (account !== undefined) {
-    await expandForward(expansion, account, detailOf(parts, local, account), way);
-    return;
+    return expandForward(expansion, account, detailOf(parts, local, account), way);
   }
   const root = { name: "root", domain: "" };
-  const rootTakes = findAlias(parts, root) !== undefined || findAccount(parts, root) !== undefined;
-  if (MUST_EXIST.has(name) && rootTakes) {
+  const rootTakes = () => findAlias(parts, root) !== undefined || findAccount(parts, root) !== undefined;
+  if (MUST_EXIST.has(name) && rootTakes()) {
     const { given, ...rest } = way;
     const controlling = given === undefined ? way.written : `<${given}>`;
     const path = [...way.path, `alias ${name}`];
-    await expandName(expansion, root, { ...rest, written: "root", controlling, path });
-  } else {
-    expansion.fail(way, 550, "5.1.1", "User unknown");
+    return expandName(expansion, root, { ...rest, written: "root", controlling, path });
   }
+  expansion.fail(way, 550, "5.1.1", "User unknown");
+  return undefined;
 }
 
 /** The alias of a name: one for this domain, then, where no user of the domain has the name, one for every domain of ours. */

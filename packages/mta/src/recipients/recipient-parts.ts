@@ -36,7 +36,8 @@ export interface ResolveStep {
 /** What the look-up needs. Tables and settings that are absent are as empty ones. */
 export interface RecipientParts {
   readonly aliases: AliasTable;
-  readonly accounts: Pick<Accounts, "find"> & Partial<Pick<Accounts, "names" | "hasDomain" | "lookUp">>;
+  readonly accounts: Pick<Accounts, "find"> &
+    Partial<Pick<Accounts, "names" | "hasDomain" | "lookUp" | "asksNobody">>;
   /** Completes an address that has no domain. */
   readonly hostname: string;
   isLocalDomain(domain: string): boolean;
@@ -114,6 +115,11 @@ export function findAccount(parts: RecipientParts, local: LocalName): Account | 
 function plainForms(parts: RecipientParts, { name, domain }: LocalName): string[] {
   const forms = shorterForms(parts, name);
   return domain === "" ? forms : [...forms, ...forms.map((form) => `${form}@${domain}`)];
+}
+
+/** Whether {@link findAccount} may know more once {@link askAbout} is done. */
+export function mayAsk({ accounts }: RecipientParts): boolean {
+  return accounts.lookUp !== undefined && accounts.asksNobody !== true;
 }
 
 /**

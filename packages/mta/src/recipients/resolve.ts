@@ -17,17 +17,23 @@ export type { RecipientParts, Resolved, ResolvedRecipient, ResolveStep } from ".
 export { MAX_ALIAS_DEPTH } from "./recipient-parts.ts";
 
 /**
- * Resolves an envelope address. Refusals are returned; a temporary one when a file of the way cannot be read now.
+ * Resolves an envelope address. Refusals are returned; a temporary one when a file of the way cannot be read now. A promise only
+ * where a file is read or a directory asked.
  *
  * @param logId the queue id of the message that this is for
  */
-export async function resolveRecipient(
+export function resolveRecipient(
   address: string,
   parts: RecipientParts,
   logId?: string,
-): Promise<Resolved> {
+): Resolved | Promise<Resolved> {
   const expansion = new Expansion(parts);
-  await expandGiven(expansion, address);
+  const reading = expandGiven(expansion, address);
+  return reading === undefined ? resultOf(expansion, logId) : reading.then(() => resultOf(expansion, logId));
+}
+
+function resultOf(expansion: Expansion, logId: string | undefined): Resolved {
+  const { parts } = expansion;
   const { broken, faults, found } = expansion;
   if (broken !== undefined) return { kind: "refused", reply: broken };
   const waits = faults.find((fault) => fault.reply.code < 500);

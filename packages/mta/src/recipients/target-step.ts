@@ -32,15 +32,15 @@ export async function expandLines(
   for (const line of lines) await expandTargets(expansion, line, way);
 }
 
-async function expandTarget(expansion: Expansion, target: AliasTarget | BadItem, way: Way): Promise<void> {
-  if (!expansion.mayGoOn(way)) return;
+function expandTarget(expansion: Expansion, target: AliasTarget | BadItem, way: Way): void | Promise<void> {
+  if (!expansion.mayGoOn(way)) return undefined;
   switch (target.kind) {
     case "bad":
       // Sendmail knows the mailbox `a b` but has never seen it.
       if (target.item.includes("@")) expansion.fail(way, 553, "5.1.3", "Invalid route address");
       else if (target.item === "") expansion.fail(way, 553, "5.1.3", target.reason);
       else expansion.fail(way, 550, "5.1.1", "User unknown");
-      return;
+      return undefined;
     case "local":
       return expandName(expansion, { name: target.name, domain: "" }, { ...way, final: target.final });
     case "address":
@@ -54,9 +54,10 @@ async function expandTarget(expansion: Expansion, target: AliasTarget | BadItem,
   }
 }
 
-function addSpecial(expansion: Expansion, kind: "program" | "file", what: string, way: Way): void {
+function addSpecial(expansion: Expansion, kind: "program" | "file", what: string, way: Way): undefined {
   if (way.unsafe === undefined) expansion.addLocalSpecial(kind, what, way);
   else expansion.fail(way, 550, "5.7.1", `${way.unsafe} for mailing to ${kind}s`);
+  return undefined;
 }
 
 /** As replies and the log name it. */

@@ -23,6 +23,21 @@ test("paths are read as they are written", () => {
   assert.equal(address("TO:<a@b.example.>"), "a@b.example.");
 });
 
+test("an address is read alike whether or not it is one that is read at once", () => {
+  const text = fc.string({ unit: fc.constantFrom(...'aB9.-_+=@@%!"<>: ÿ'), maxLength: 12 });
+  const long = fc.nat(300).map((n) => `${"a".repeat(n)}@b.example`);
+  const domain = fc.nat(300).map((n) => `u@${"a.".repeat(n)}example`);
+  fc.assert(
+    fc.property(fc.oneof(text, long, domain), fc.constantFrom("FROM", "TO"), (given, keyword) => {
+      // The blank before the bracket keeps the second from being read at once.
+      assert.deepEqual(
+        readPathCommand("TO", `${keyword}:<${given}>`),
+        readPathCommand("TO", `${keyword}: <${given}>`),
+      );
+    }),
+  );
+});
+
 test("parameters are read, and a wrong one refused", () => {
   const read = readPathCommand("FROM", "FROM:<a@b.example> SIZE=10 body=8BITMIME SMTPUTF8");
   assert.ok(read.ok);
