@@ -14,6 +14,18 @@ import { isIPv4, isIPv6 } from "node:net";
  * @returns undefined for anything that is no address
  */
 export function normalizeIp(text: string): string | undefined {
+  if (text === lastText) return lastAddress;
+  const address = normalized(text);
+  lastText = text;
+  lastAddress = address;
+  return address;
+}
+
+/** A session asks a dozen times in a row for the address of one client. */
+let lastText = "";
+let lastAddress: string | undefined;
+
+function normalized(text: string): string | undefined {
   if (isIPv4(text)) return text;
   const bare = text
     .replace(/^\[(.*)\]$/, "$1")

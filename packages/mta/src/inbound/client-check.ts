@@ -68,15 +68,16 @@ export class ClientCheck {
 
   #client(): Client {
     const { name, forged, nameless } = this.name ?? NO_NAME;
-    return {
+    const client: { -readonly [K in keyof Client]: Client[K] } = {
       ip: this.#ip,
       name: forged ? "" : name,
       connections: this.#place.open,
       rate: this.#place.rate,
-      ...(this.#submits ? { submits: true as const } : {}),
-      ...(nameless === undefined ? {} : { nameless }),
-      ...(this.#listed === undefined ? {} : { listed: this.#listed }),
     };
+    if (this.#submits) client.submits = true;
+    if (nameless !== undefined) client.nameless = nameless;
+    if (this.#listed !== undefined) client.listed = this.#listed;
+    return client;
   }
 
   /** The client was let in: its name is looked up while it is greeted. */

@@ -1,10 +1,13 @@
 /**
- * smtp-server's parser with our own reading of message data: constant work an octet (the library's yields to the event loop once
+ * smtp-server's parser with a short way for single commands and our own reading of message data: constant work an octet (the library's yields to the event loop once
  * per dot-stuffed line), line ends made CRLF, back-pressure from the store to the client's socket.
  */
 import { SMTPStream } from "smtp-server/lib/smtp-stream.js";
 import { DataDecoder } from "./data-decoder.ts";
 import { MessageStream, WAITING } from "./message-stream.ts";
+
+const CR = 0x0d;
+const LF = 0x0a;
 
 type Done = (error?: Error | null) => void;
 
@@ -21,6 +24,26 @@ export class DataParser extends SMTPStream {
   /** Line ends of the message that came in last, as far as it has come. */
   get lines(): number {
     return this.#decoder.lines;
+  }
+
+  /** A chunk that is one whole command, as nearly all are, is given as it came; the library's reading does the rest. */
+  override _write(chunk: Buffer, encoding: BufferEncoding | "buffer", done: Done): void {
+    const end = chunk.length - 1;
+    const isCommand = !this._dataMode && !this.isClosed && this._remainder === "";
+    if (!isCommand || end < 0 || end > this._maxCommandLength || chunk.indexOf(LF) !== end) {
+      super._write(chunk, encoding, done);
+      return;
+    }
+    let isOver = false;
+    let isRunning = true;
+    this.oncommand(chunk.subarray(0, chunk[end - 1] === CR ? end - 1 : end), () => {
+      if (isOver) return;
+      isOver = true;
+      // What follows is not read within the command, however many of them wait.
+      if (!isRunning) done();
+    });
+    isRunning = false;
+    if (isOver) done();
   }
 
   override startDataMode(maxBytes?: number | string | null): ReturnType<SMTPStream["startDataMode"]> {

@@ -19,44 +19,48 @@ import { senderUser } from "../recipients/local-sender.ts";
 import { DataParser } from "./data-parser.ts";
 import { type HeaderRules, messageIdOf } from "./header-filter.ts";
 import { recipientParts } from "./inbound-parts.ts";
-import { LostInputError, storageReply, type Taken, takeMessage } from "./receive-message.ts";
-import { protocolName, receivedHeader } from "./received-header.ts";
+import { type Intake, LostInputError, storageReply, type Taken, takeMessage } from "./receive-message.ts";
+import { protocolName, type ReceivedFacts, receivedHeader } from "./received-header.ts";
 import { logDiscarded, logLostInput, logRefusedMessage } from "./smtp-log.ts";
 import type { SmtpSession } from "./smtp-session.ts";
 import { BLIND_FIELDS, fromAddress, missingFields } from "./submission-fields.ts";
 import { envelopeParameters, expandedAddresses, queueRecipients, type Transaction } from "./transaction.ts";
 
-export async function data(session: SmtpSession): Promise<void> {
+export function data(session: SmtpSession): void | Promise<void> {
   const { transaction } = session;
   if (transaction === undefined || transaction.recipients.size === 0) {
     const missing = transaction === undefined ? "Need MAIL command" : "Need RCPT (recipient)";
-    await session.replyWrong(reply(503, "5.0.0", missing));
-    return;
+    return session.replyWrong(reply(503, "5.0.0", missing));
   }
   const parser = session._parser;
-  if (parser === false) return;
+  if (parser === false) return undefined;
   const stream = parser.startDataMode();
   session._dataStream = stream;
   session.takingMessage = true;
   session.reply(reply(354, "", "End data with <CR><LF>.<CR><LF>"));
   // The command is done: the parser goes on to the data while the message is taken in.
-  const counted = parser instanceof DataParser ? { lines: () => parser.lines } : {};
-  void takeAndReply(session, transaction, { stream, ...counted }).catch((error: unknown) => {
+  const lines = parser instanceof DataParser ? () => parser.lines : undefined;
+  void takeAndReply(session, transaction, stream, lines).catch((error: unknown) => {
     session.inbound.log.write("error", `session with ${session.relayText}: ${messageOf(error)}`);
     const failed = () => finish(session, reply(451, "4.3.0", "Local error in processing; try again later"));
     if (stream.readableEnded) failed();
     else stream.once("end", failed).resume();
   });
+  return undefined;
 }
 
+/** @param lines counts the line ends of the content so far; undefined: nobody does yet */
 async function takeAndReply(
   session: SmtpSession,
   transaction: Transaction,
-  { stream, ...counted }: { readonly stream: AsyncIterable<Buffer>; readonly lines?: () => number },
+  stream: AsyncIterable<Buffer>,
+  lines: (() => number) | undefined,
 ): Promise<void> {
   const { log } = session.inbound;
   try {
-    const taken = await takeMessage(stream, { ...intakeOf(session, transaction), ...counted });
+    const intake = intakeOf(session, transaction);
+    if (lines !== undefined) intake.lines = lines;
+    const taken = await takeMessage(stream, intake);
     const { reply: answer, afterwards } = await settle(session, transaction, taken);
     finish(session, answer, afterwards);
   } catch (error) {
@@ -72,36 +76,49 @@ const KEPT: ReadonlySet<string> = new Set(["message-id", "precedence"]);
 /** What is done with the header of a message that only passes through. */
 const RULES: HeaderRules = { keep: KEPT };
 
-function intakeOf(session: SmtpSession, transaction: Transaction) {
+function intakeOf(session: SmtpSession, transaction: Transaction): Draft<Intake> {
   const { settings, store, clock } = session.inbound;
   const { hostname, smtp } = settings();
-  const from = `<${fromAddress(transaction.sender, hostname)}>`;
-  const given = (id: string) => ({ hostname, id, from, now: clock.now() });
+  const given = (id: string) => ({
+    hostname,
+    id,
+    from: `<${fromAddress(transaction.sender, hostname)}>`,
+    now: clock.now(),
+  });
   const first = transaction.recipients.values().next().value?.address ?? "";
-  return {
+  const intake: Draft<Intake> = {
     store,
-    ...(session.queueId === undefined ? {} : { id: session.queueId }),
     maxSize: smtp.maxMessageSize,
     maxHops: smtp.maxHops,
     route: `from <${transaction.sender}> via ${session.clientName?.name || session.remoteAddress}, to <${first}>`,
-    trace: (id: string) =>
-      receivedHeader({
-        helo: session.hostNameAppearsAs || "",
-        client: session.relayText,
-        authenticated: session.auth !== undefined,
-        hidesClient: session.auth !== undefined && settings().auth.hideClientAddress,
-        hostname,
-        protocol: protocolOf(session, transaction),
-        ...(session.secure ? { tls: tlsFacts(session._socket as TLSSocket) } : {}),
-        id,
-        ...(transaction.recipients.size === 1 ? { recipient: first } : {}),
-        now: clock.now(),
-      }),
+    trace: (id: string) => traceOf(session, transaction, id),
     header: (id: string): HeaderRules =>
       isSubmission(session)
         ? { keep: KEPT, drop: BLIND_FIELDS, missing: (seen) => missingFields(seen, given(id)) }
         : RULES,
   };
+  if (session.queueId !== undefined) intake.id = session.queueId;
+  return intake;
+}
+
+/** Our Received field. */
+function traceOf(session: SmtpSession, transaction: Transaction, id: string): string {
+  const { settings, clock } = session.inbound;
+  const { hostname, auth } = settings();
+  const facts: Draft<ReceivedFacts> = {
+    helo: session.hostNameAppearsAs || "",
+    client: session.relayText,
+    authenticated: session.auth !== undefined,
+    hidesClient: session.auth !== undefined && auth.hideClientAddress,
+    hostname,
+    protocol: protocolOf(session, transaction),
+    id,
+    now: clock.now(),
+  };
+  if (session.secure) facts.tls = tlsFacts(session._socket as TLSSocket);
+  const [only, more] = transaction.recipients.values();
+  if (only !== undefined && more === undefined) facts.recipient = only.address;
+  return receivedHeader(facts);
 }
 
 /** A message from its author, which may lack what a message must have; all others are passed on as they are. */

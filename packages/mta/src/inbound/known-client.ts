@@ -5,6 +5,8 @@ import type { Authenticated, Client } from "../policy/policy-facts.ts";
 import { offeredMechanisms } from "./auth-offer.ts";
 import type { SmtpSession } from "./smtp-session.ts";
 
+type Draft = { -readonly [K in keyof Client]: Client[K] };
+
 /** The client of one session. */
 export class KnownClient {
   readonly #session: SmtpSession;
@@ -29,13 +31,11 @@ export class KnownClient {
     this.#checked = checked;
     this.#helo = helo;
     this.#auth = auth;
-    this.#client = {
-      ...checked,
-      ...(helo === false ? {} : { helo }),
-      ...(auth === undefined ? {} : { auth }),
-      // Asked by refusals alone: it takes a look at files.
-      mayAuthenticate: this.#mayAuthenticate,
-    };
-    return this.#client;
+    // What may authenticate is asked by refusals alone: it takes a look at files.
+    const client: Draft = { ...checked, mayAuthenticate: this.#mayAuthenticate };
+    if (helo !== false) client.helo = helo;
+    if (auth !== undefined) client.auth = auth;
+    this.#client = client;
+    return client;
   }
 }

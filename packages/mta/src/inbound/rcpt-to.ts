@@ -5,7 +5,7 @@
 import { delay } from "@mailhost/common/clock";
 import type { SmtpReply } from "@mailhost/common/errors";
 import { domainForMx } from "../policy/recipient-decision.ts";
-import { decideRecipient } from "../policy/relay-decision.ts";
+import { type Circumstances, decideRecipient } from "../policy/relay-decision.ts";
 import { reply, replyAbout } from "../policy/reply.ts";
 import { resolveRecipient } from "../recipients/resolve.ts";
 import { policyFacts, recipientParts } from "./inbound-parts.ts";
@@ -99,12 +99,13 @@ function decide(
   mxHosts: Awaited<ReturnType<typeof mxHostsOf>> | undefined,
 ) {
   const { inbound, sender } = session;
-  return decideRecipient(session.client, address, policyFacts(inbound), {
+  const known: { -readonly [K in keyof Circumstances]: Circumstances[K] } = {
     networksOnly: session.listener.kind !== "smtp",
-    ...(mxHosts === undefined ? {} : { mxHosts }),
-    ...(sender === undefined ? {} : { sender: sender.given }),
-    ...(sender?.domain === undefined ? {} : { senderDomain: sender.domain }),
-  });
+  };
+  if (mxHosts !== undefined) known.mxHosts = mxHosts;
+  if (sender !== undefined) known.sender = sender.given;
+  if (sender?.domain !== undefined) known.senderDomain = sender.domain;
+  return decideRecipient(session.client, address, policyFacts(inbound), known);
 }
 
 function refuse(session: SmtpSession, address: string, r: SmtpReply): void {

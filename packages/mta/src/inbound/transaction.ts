@@ -51,13 +51,15 @@ export function queueRecipients(
   accepted: Iterable<AcceptedRecipient>,
   messageSender: string,
 ): QueueRecipient[] {
-  const recipients = new Map<string, QueueRecipient>();
+  const recipients: QueueRecipient[] = [];
+  const keys = new Set<string>();
   for (const { address, resolved, parameters } of accepted) {
     const { originalRecipient } = parameters;
     const notify = passedOn(parameters.notify, resolved);
     for (const found of resolved) {
       const key = recipientKey(found);
-      if (recipients.has(key)) continue;
+      if (keys.has(key)) continue;
+      keys.add(key);
       const recipient: { -readonly [K in keyof QueueRecipient]: QueueRecipient[K] } = {
         ...recipientFor(found, messageSender),
         state: "pending",
@@ -65,10 +67,10 @@ export function queueRecipients(
       if (found.address !== address) recipient.givenAs = address;
       if (originalRecipient !== undefined) recipient.originalRecipient = originalRecipient;
       if (notify !== undefined) recipient.notify = notify;
-      recipients.set(key, recipient);
+      recipients.push(recipient);
     }
   }
-  return [...recipients.values()];
+  return recipients;
 }
 
 /**

@@ -43,7 +43,8 @@ export function decideRecipient(
   known: Circumstances = {},
 ): RecipientDecision {
   const decision = decideRecipientAlone(client, recipient, facts, known);
-  if (decision.verdict.kind !== "accept") return decision;
+  const { delayChecks, blockBadHelo } = facts.rules;
+  if (decision.verdict.kind !== "accept" || (delayChecks === "off" && !blockBadHelo)) return decision;
   const lookups = [...decision.lookups];
   const verdict = delayedVerdict(client, recipient, facts, known, lookups) ?? decision.verdict;
   return { ...decision, lookups, verdict };

@@ -53,13 +53,17 @@ export class Expansion {
   /** Results by target, so that nobody gets two copies. */
   readonly found = new Map<string, ResolvedRecipient>();
   /** What was already expanded: a second mention adds nothing. */
-  readonly seen = new Set<string>();
+  get seen(): Set<string> {
+    this.#seen ??= new Set();
+    return this.#seen;
+  }
   /** Parts that cannot be delivered; the others are. */
   readonly faults: Fault[] = [];
   /** Ends everything: the list cannot be used at all, now or ever. */
   broken: SmtpReply | undefined;
   /** Lists led back to themselves so often; see forward-step.ts. */
   selfReferences = 0;
+  #seen: Set<string> | undefined;
   #selfAdded = 0;
   #bytes = 0;
 
@@ -69,7 +73,7 @@ export class Expansion {
 
   /** How much has come of it so far: a list that adds nothing leaves it as it is. */
   get yielded(): number {
-    return this.found.size + this.faults.length + this.seen.size - this.#selfAdded;
+    return this.found.size + this.faults.length + (this.#seen?.size ?? 0) - this.#selfAdded;
   }
 
   step(step: string, outcome: string): void {

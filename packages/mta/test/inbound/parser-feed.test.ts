@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import type { Socket } from "node:net";
 import { PassThrough } from "node:stream";
 import test from "node:test";
+import fc from "fast-check";
 import { DataParser } from "../../src/inbound/data-parser.ts";
 import { ParserFeed } from "../../src/inbound/parser-feed.ts";
 
@@ -38,6 +39,33 @@ test("a command at a time, and the socket waits while one is carried out", async
   socket.write("QUIT\r\n");
   await turn();
   assert.equal(commands[2], "QUIT");
+});
+
+test("commands are the same however they are cut, and whoever answers at once", () => {
+  const line = fc.string({ unit: fc.constantFrom("a", " ", "\r", "ÿ"), maxLength: 4 });
+  const lines = fc.array(fc.tuple(line, fc.constantFrom("\r\n", "\n")), { maxLength: 6 });
+  fc.assert(
+    fc.property(lines, fc.array(fc.nat(12), { maxLength: 8 }), fc.boolean(), (given, cuts, isQuick) => {
+      const bytes = Buffer.from(given.map(([text, end]) => text + end).join(""), "latin1");
+      const { parser, commands, waiting } = fed();
+      parser.oncommand = (command, next) => {
+        commands.push(command.toString("latin1"));
+        if (next !== undefined && isQuick) next();
+        else if (next !== undefined) waiting.push(next);
+      };
+      let done = 0;
+      const pieces = [...cuts, bytes.length];
+      let from = 0;
+      for (const [i, cut] of pieces.entries()) {
+        const to = i === pieces.length - 1 ? bytes.length : Math.min(bytes.length, from + cut);
+        parser._write(bytes.subarray(from, to), "buffer", () => (done += 1));
+        for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) next();
+        from = to;
+      }
+      const wanted = bytes.toString("latin1").split(/\r?\n/).slice(0, -1);
+      assert.deepEqual([commands, done], [wanted, pieces.length]);
+    }),
+  );
 });
 
 test("the last line may lack its end", async () => {
