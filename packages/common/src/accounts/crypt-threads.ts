@@ -12,6 +12,9 @@ const IDLE = 60_000;
 
 const MOST = Math.max(1, Math.min(4, availableParallelism() - 1));
 
+/** A thread makes little and keeps nothing: the young generation that Node would give it, 32 MiB, were only filled. */
+const resourceLimits = { maxYoungGenerationSizeMb: 3 } as const;
+
 interface Job {
   readonly password: string;
   readonly hash: string;
@@ -92,9 +95,13 @@ class Thread {
 }
 
 function startThread(): Worker {
-  if (!import.meta.url.endsWith(".ts")) return new Worker(new URL("./crypt-thread.js", import.meta.url));
+  const built = new URL("./crypt-thread.js", import.meta.url);
+  if (!import.meta.url.endsWith(".ts")) return new Worker(built, { resourceLimits });
   // From the sources, as tests run: the loader that the process has been started with does not reach its threads.
   const [loader, source] = [import.meta.resolve("tsx/esm/api"), import.meta.resolve("./crypt-thread.ts")];
   const [l, s] = [JSON.stringify(loader), JSON.stringify(source)];
-  return new Worker(`import(${l}).then(({ tsImport }) => tsImport(${s}, ${s}))`, { eval: true });
+  return new Worker(`import(${l}).then(({ tsImport }) => tsImport(${s}, ${s}))`, {
+    eval: true,
+    resourceLimits,
+  });
 }

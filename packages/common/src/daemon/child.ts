@@ -6,6 +6,7 @@
  * it then accepts nothing more and lets its sessions finish, for a bounded time. A fault that nobody caught ends the
  * process after it was logged; the launcher starts another one.
  */
+import { setFlagsFromString } from "node:v8";
 import { type Clock, delay, systemClock } from "../clock.ts";
 import { messageOf, UserError } from "../errors.ts";
 import type { Log } from "../log/log.ts";
@@ -75,6 +76,8 @@ export async function runDaemon(name: "mta" | "pop3", tag: string, start: StartD
     return;
   }
   process.title = `mailhost: ${name}`;
+  // The size of the young generation was for this thread, which has it: the flag would go before what other threads are started with.
+  setFlagsFromString("--max-semi-space-size=0");
   // The launcher decides what a terminal's Ctrl-C and hang-up mean.
   process.on("SIGINT", () => undefined);
   process.on("SIGHUP", () => undefined);
@@ -105,6 +108,8 @@ export async function runDaemon(name: "mta" | "pop3", tag: string, start: StartD
     await reportFailure(name, log, error);
     return;
   }
+  // While it loaded, the engine cared for memory before all else; from now on for speed.
+  setFlagsFromString("--no-optimize-for-size");
   await send({ type: "ready" });
   const limit = await serve(name, daemon, inbox, log);
   const finished = daemon.stop().then(
