@@ -21,8 +21,8 @@ const SLOW = /\/(yargs|winston|smtp-server|mailparser|nodemailer|@node-rs|proper
 /** Queue and tables: what takes a message in has them. */
 const DAEMONS_OWN = /\/lmdb|\/tables\/|\/settings\/|\/queue\//;
 
-/** What only a first start, another kind of account or an authority's certificate asks for. */
-const SELDOM = /\/(@peculiar|asn1js|acme-client|axios|ldapts|koffi|bcrypt)(@[^/]*)?\//;
+/** What only a first start, another kind of account, an authority's certificate or another command asks for. */
+const SELDOM = /\/(yargs|@peculiar|asn1js|acme-client|axios|ldapts|koffi|bcrypt)(@[^/]*)?\//;
 
 /** Options of Node that note every module in a file. */
 function noting(t: TestContext): { readonly options: string[]; readonly modules: () => string[] } {
