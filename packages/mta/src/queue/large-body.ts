@@ -3,8 +3,12 @@
  * while the next is gathered. What a write failed with is told by the next step.
  *
  * A file is made exclusively with mode 0600 and is part of the queue only once an entry names it; file and folder are
- * synced before that entry is committed.
+ * synced before that entry is committed. Files that are finished side by side share the sync of their folder.
+ *
+ * What may wait for the disk is a turn of the thread pool; each costs the event loop more than the call itself, so what the
+ * kernel knows by heart is asked for at once.
  */
+import { fstatSync, statSync } from "node:fs";
 import { type FileHandle, open, readdir, stat, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { errnoOf, messageOf } from "@mailhost/common/errors";
@@ -18,7 +22,7 @@ export interface DfFileSystem {
 }
 
 /** An open df file or its folder. */
-export type DfHandle = Pick<FileHandle, "writev" | "read" | "datasync" | "sync" | "stat" | "close">;
+export type DfHandle = Pick<FileHandle, "fd" | "writev" | "read" | "datasync" | "sync" | "close">;
 
 /** The real file system; `rm` takes a file that is not there for removed. */
 export const nodeDfFileSystem: DfFileSystem = {
@@ -98,9 +102,9 @@ export async function createDf(dir: string, id: string, fs: DfFileSystem): Promi
         await writeGathered();
         await written();
         await handle.datasync();
-        if ((await handle.stat()).nlink === 0) throw new Error("the file was removed while it was written");
-        await close();
-        await syncFolder(dir, fs);
+        if (fstatSync(handle.fd).nlink === 0) throw new Error("the file was removed while it was written");
+        // The folder after the file: a journal that has just committed the one has the other's name in it.
+        await Promise.all([syncFolder(dir, fs), close()]);
       }),
     async discard() {
       // The file goes whatever closing it says.
@@ -130,12 +134,58 @@ function after(pieces: Buffer[], octets: number): Buffer[] {
   return first < 0 ? [] : [pieces[first]!.subarray(done), ...pieces.slice(first + 1)];
 }
 
-async function syncFolder(dir: string, fs: DfFileSystem): Promise<void> {
-  const folder = await fs.open(dir, "r");
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
+/** The folders whose syncs are shared. */
+const folderSyncs = new WeakMap<DfFileSystem, Map<string, FolderSyncs>>();
+
+/** Resolves when the names that the folder has now are on stable storage. */
+function syncFolder(dir: string, fs: DfFileSystem): Promise<void> {
+  const folders = folderSyncs.get(fs) ?? new Map<string, FolderSyncs>();
+  folderSyncs.set(fs, folders);
+  const syncs = folders.get(dir) ?? new FolderSyncs(dir, fs);
+  folders.set(dir, syncs);
+  return syncs.sync();
+}
+
+/** The syncs of one folder. One that is under way may have missed a new name; the next one is for all who ask until it begins. */
+class FolderSyncs {
+  readonly #dir: string;
+  readonly #fs: DfFileSystem;
+  /** Resolves when the one under way is over, however it ended. */
+  #underWay: Promise<void> | undefined;
+  #next: Promise<void> | undefined;
+
+  constructor(dir: string, fs: DfFileSystem) {
+    this.#dir = dir;
+    this.#fs = fs;
+  }
+
+  sync(): Promise<void> {
+    if (this.#underWay === undefined) return this.#start();
+    this.#next ??= this.#underWay.then(() => {
+      this.#next = undefined;
+      return this.#start();
+    });
+    return this.#next;
+  }
+
+  #start(): Promise<void> {
+    const syncing = this.#sync();
+    const over = syncing
+      .catch(() => undefined)
+      .then(() => {
+        if (this.#underWay === over) this.#underWay = undefined;
+      });
+    this.#underWay = over;
+    return syncing;
+  }
+
+  async #sync(): Promise<void> {
+    const folder = await this.#fs.open(this.#dir, "r");
+    try {
+      await folder.sync();
+    } finally {
+      await folder.close();
+    }
   }
 }
 
@@ -167,10 +217,10 @@ export async function* readDf(dir: string, id: string, size: number, start: numb
 }
 
 /** Why a df file can not be delivered, or undefined when it is as it should be. */
-export async function dfFault(dir: string, id: string, size: number): Promise<string | undefined> {
+export function dfFault(dir: string, id: string, size: number): string | undefined {
   const path = join(dir, id);
   try {
-    const found = await stat(path);
+    const found = statSync(path);
     return found.size === size ? undefined : `${path} has ${found.size} octets instead of ${size}`;
   } catch (error) {
     return errnoOf(error) === "ENOENT" ? `${path} is missing` : `${path}: ${messageOf(error)}`;

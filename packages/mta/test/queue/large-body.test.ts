@@ -86,3 +86,64 @@ for (const step of ["write", "finish"] as const) {
     assert.deepEqual(readdirSync(dir), []);
   });
 }
+
+test("files that are finished side by side share a sync of their folder, one that began after theirs", async () => {
+  const syncs: (() => void)[] = [];
+  let filesSynced = 0;
+  const fs: DfFileSystem = {
+    ...nodeDfFileSystem,
+    async open(path, flags, mode) {
+      const handle = await nodeDfFileSystem.open(path, flags, mode);
+      return new Proxy(handle, {
+        get(target, key) {
+          if (key === "sync") return () => new Promise<void>((done) => syncs.push(done));
+          if (key === "datasync") return () => target.datasync().then(() => void filesSynced++);
+          const value: unknown = Reflect.get(target, key);
+          return typeof value === "function" ? value.bind(target) : value;
+        },
+      });
+    },
+  };
+  const finished: string[] = [];
+  const finish = async (id: string) => {
+    const df = await createDf(dir, id, fs);
+    await df.write(Buffer.from(id));
+    await df.finish();
+    finished.push(id);
+  };
+  const until = async (isSo: () => boolean) => {
+    while (!isSo()) await new Promise<void>((done) => setImmediate(done));
+  };
+  const first = finish("a");
+  await until(() => syncs.length === 1);
+  const others = ["b", "c", "d"].map(finish);
+  await until(() => filesSynced === 4);
+  assert.deepEqual([syncs.length, finished], [1, []]);
+  syncs[0]!();
+  await first;
+  await until(() => syncs.length === 2);
+  assert.deepEqual(finished, ["a"]);
+  syncs[1]!();
+  await Promise.all(others);
+  assert.equal(syncs.length, 2);
+});
+
+test("a folder that cannot be synced is told to all who wait for it, and asked anew by the next", async () => {
+  let broken = true;
+  const fs: DfFileSystem = {
+    ...nodeDfFileSystem,
+    async open(path, flags, mode) {
+      if (path === dir && broken) throw Object.assign(new Error("io"), { code: "EIO" });
+      return nodeDfFileSystem.open(path, flags, mode);
+    },
+  };
+  const files = await Promise.all(["a", "b", "c"].map((id) => createDf(dir, id, fs)));
+  const results = await Promise.allSettled(files.map((df) => df.finish()));
+  assert.deepEqual(
+    results.map((result) => result.status === "rejected" && (result.reason as { code: string }).code),
+    ["EIO", "EIO", "EIO"],
+  );
+  broken = false;
+  const df = await createDf(dir, "d", fs);
+  await df.finish();
+});
