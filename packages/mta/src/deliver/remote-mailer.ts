@@ -9,7 +9,7 @@ import type { Settings } from "@mailhost/common/settings/settings";
 import type { SiteTables } from "@mailhost/common/tables/site-tables";
 import type { Resolver } from "../dns/resolver.ts";
 import type { QueueRecipient } from "../queue/queue-entry.ts";
-import { findRoute, type Route } from "../route/route.ts";
+import { findRoute, type Route, type RouteParts } from "../route/route.ts";
 import { findAuthInfo } from "./auth-info.ts";
 import type { HostStatus } from "./host-status.ts";
 import type { Attempt, Mailer } from "./mailer.ts";
@@ -50,12 +50,14 @@ class RemoteMailer implements Mailer {
   readonly #parts: RemoteMailerParts;
   readonly #connections: RemoteConnections;
   readonly #connectionParts: ConnectionParts;
+  readonly #routeParts: RouteParts;
   readonly #underWay = new Set<Promise<unknown>>();
 
   constructor(parts: RemoteMailerParts) {
     const { settings, tables, clock, log } = parts;
     this.#parts = parts;
     this.#connections = new RemoteConnections(settings.relay.maxConnectionsPerDestination, clock);
+    this.#routeParts = routePartsOf(parts);
     this.#connectionParts = {
       hostname: settings.hostname,
       startTls: settings.relay.startTls,
@@ -79,14 +81,16 @@ class RemoteMailer implements Mailer {
   }
 
   async #deliver(attempt: Attempt): Promise<Outcome[]> {
-    const routes = await findRoutes(attempt.recipients, this.#parts);
+    const [only, second] = attempt.recipients;
+    if (only !== undefined && second === undefined) return [await this.#deliverOnly(only, attempt)];
+    const routes = await findRoutes(attempt.recipients, this.#routeParts);
     const outcomes = new Map<QueueRecipient, Outcome>();
     const groups = new Map<string, Group>();
     const places = new Map(attempt.recipients.map((recipient, i) => [recipient, i]));
     for (const recipient of attempt.recipients) {
       const route = routes.get(destinationKey(recipient))!;
       if (route.kind !== "hosts") {
-        outcomes.set(recipient, { kind: route.kind, relay: domainOf(recipient), reply: route.reply });
+        outcomes.set(recipient, unroutable(recipient, route));
         continue;
       }
       const sender = recipient.sender ?? attempt.entry.sender;
@@ -97,18 +101,35 @@ class RemoteMailer implements Mailer {
     }
     await Promise.all(
       [...groups.values()].map(async (group) => {
-        const results = await this.#deliverGroup(group, attempt).catch((error: unknown) => {
-          this.#parts.log.write("error", `${attempt.entry.id}: remote delivery: ${messageOf(error)}`);
-          return outcomesFor(group, internalError(error));
-        });
-        const { mailer = this.name } = group.route;
-        for (const [recipient, outcome] of results) {
-          outcomes.set(recipient, { ...outcome, mailer });
-          attempt.known?.(places.get(recipient)!, { ...outcome, mailer });
+        for (const [recipient, outcome] of await this.#tryGroup(group, attempt)) {
+          outcomes.set(recipient, outcome);
+          attempt.known?.(places.get(recipient)!, outcome);
         }
       }),
     );
     return attempt.recipients.map((recipient) => outcomes.get(recipient)!);
+  }
+
+  /** As {@link #deliver}, for a message with one recipient, which is how nearly all mail goes. */
+  async #deliverOnly(recipient: QueueRecipient, attempt: Attempt): Promise<Outcome> {
+    const route = await routeOf(recipient, this.#routeParts);
+    if (route.kind !== "hosts") return unroutable(recipient, route);
+    const sender = recipient.sender ?? attempt.entry.sender;
+    const results = await this.#tryGroup({ route, sender, recipients: [recipient] }, attempt);
+    const outcome = results.get(recipient)!;
+    attempt.known?.(0, outcome);
+    return outcome;
+  }
+
+  /** Never rejects. */
+  async #tryGroup(group: Group, attempt: Attempt): Promise<Map<QueueRecipient, Outcome>> {
+    const results = await this.#deliverGroup(group, attempt).catch((error: unknown) => {
+      this.#parts.log.write("error", `${attempt.entry.id}: remote delivery: ${messageOf(error)}`);
+      return outcomesFor(group, internalError(error));
+    });
+    const { mailer = this.name } = group.route;
+    for (const [recipient, outcome] of results) results.set(recipient, { ...outcome, mailer });
+    return results;
   }
 
   /** Waits for a slot, unless the destination is left alone, and sends. */
@@ -172,36 +193,51 @@ class RemoteMailer implements Mailer {
   }
 }
 
-/** The route of each destination among the recipients. */
-async function findRoutes(
-  recipients: readonly QueueRecipient[],
-  parts: RemoteMailerParts,
-): Promise<Map<string, Route>> {
-  const { resolver, isOurName, isOurAddress, tables } = parts;
-  const { relay, routing } = parts.settings;
-  const { fallbackMx } = routing;
-  const routeParts = {
+/** What routes are found by. */
+function routePartsOf({
+  resolver,
+  isOurName,
+  isOurAddress,
+  tables,
+  settings,
+}: RemoteMailerParts): RouteParts {
+  const { fallbackMx } = settings.routing;
+  return {
     resolver,
-    relay,
+    relay: settings.relay,
     isOurName,
     isOurAddress,
     ...(tables === undefined ? {} : { mailertable: tables.mailertable }),
     ...(fallbackMx === undefined ? {} : { fallbackMx }),
   };
+}
+
+/** The route of each destination among the recipients. */
+async function findRoutes(
+  recipients: readonly QueueRecipient[],
+  parts: RouteParts,
+): Promise<Map<string, Route>> {
   const wanted = new Map(recipients.map((recipient) => [destinationKey(recipient), recipient]));
-  const routes = await Promise.all(
-    [...wanted].map(async ([key, { target }]): Promise<[string, Route]> => {
-      try {
-        if (target.kind !== "remote") throw new Error("not a recipient at another host");
-        const { via } = target;
-        const destination = { domain: target.domain.toLowerCase(), ...(via === undefined ? {} : { via }) };
-        return [key, await findRoute(destination, routeParts)];
-      } catch (error) {
-        return [key, { kind: "deferred", reply: internalError(error) }];
-      }
-    }),
+  const routes = [...wanted].map(
+    async ([key, recipient]): Promise<[string, Route]> => [key, await routeOf(recipient, parts)],
   );
-  return new Map(routes);
+  return new Map(await Promise.all(routes));
+}
+
+/** The route of a recipient. Never rejects. */
+async function routeOf({ target }: QueueRecipient, parts: RouteParts): Promise<Route> {
+  try {
+    if (target.kind !== "remote") throw new Error("not a recipient at another host");
+    const { via } = target;
+    const destination = { domain: target.domain.toLowerCase(), ...(via === undefined ? {} : { via }) };
+    return await findRoute(destination, parts);
+  } catch (error) {
+    return { kind: "deferred", reply: internalError(error) };
+  }
+}
+
+function unroutable(recipient: QueueRecipient, route: Exclude<Route, { kind: "hosts" }>): Outcome {
+  return { kind: route.kind, relay: domainOf(recipient), reply: route.reply };
 }
 
 function domainOf(recipient: QueueRecipient): string {

@@ -90,12 +90,27 @@ export class SmtpChannel {
     return this.#fault !== undefined || this.#replies.length > 0;
   }
 
-  /** Sends bytes; resolves when the system has room for more. */
-  async write(bytes: Buffer | string, stage: Stage, timeout: number): Promise<void> {
+  /**
+   * Sends bytes; resolves when the system has room for more.
+   *
+   * @param more goes with them in the same system call, and so as a rule in the same packet
+   */
+  async write(bytes: Buffer | string, stage: Stage, timeout: number, more?: Buffer): Promise<void> {
     if (this.#fault !== undefined) throw this.#faultAt(stage);
-    if (this.#socket.write(bytes)) return;
+    if (this.#written(bytes, more)) return;
     await this.#waitFor(() => !this.#socket.writableNeedDrain, stage, timeout);
     if (this.#fault !== undefined) throw this.#faultAt(stage);
+  }
+
+  /** @returns false when no more should be written for now */
+  #written(bytes: Buffer | string, more: Buffer | undefined): boolean {
+    if (more === undefined) return this.#socket.write(bytes);
+    if (bytes.length === 0) return this.#socket.write(more);
+    this.#socket.cork();
+    this.#socket.write(bytes);
+    const hasRoom = this.#socket.write(more);
+    this.#socket.uncork();
+    return hasRoom && !this.#socket.writableNeedDrain;
   }
 
   /** The next reply. */

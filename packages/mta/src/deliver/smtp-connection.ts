@@ -72,12 +72,12 @@ export class SmtpConnection {
 
   /** Sends one or more command lines at once. */
   send(lines: readonly string[], stage: Stage): Promise<void> {
-    return this.#channel.write(lines.map((line) => `${line}\r\n`).join(""), stage, this.timeouts.block);
+    return this.#channel.write(`${lines.join("\r\n")}\r\n`, stage, this.timeouts.block);
   }
 
-  /** Sends bytes of the message. */
-  write(bytes: Buffer, stage: Stage): Promise<void> {
-    return this.#channel.write(bytes, stage, this.timeouts.block);
+  /** Sends bytes of the message, and with the last of them what ends it. */
+  write(bytes: Buffer, stage: Stage, end?: Buffer): Promise<void> {
+    return this.#channel.write(bytes, stage, this.timeouts.block, end);
   }
 
   /**

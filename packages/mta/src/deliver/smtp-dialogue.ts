@@ -159,7 +159,7 @@ class Dialogue {
     const encoder = new DataEncoder();
     const whole = body.whole();
     if (whole !== undefined) {
-      await this.#writeBody(Buffer.concat([encoder.push(whole), encoder.end()]), accepted);
+      await this.#writeBody(encoder.push(whole), accepted, encoder.end());
       return;
     }
     let octets = 0;
@@ -175,7 +175,7 @@ class Dialogue {
         held = encoder.push(piece);
       }
       if (octets !== body.size) throw this.#unreadable(accepted, `${octets} of ${body.size} octets`);
-      await this.#writeBody(Buffer.concat([held, encoder.end()]), accepted);
+      await this.#writeBody(held, accepted, encoder.end());
     } finally {
       await pieces.return?.();
     }
@@ -194,13 +194,13 @@ class Dialogue {
   }
 
   /** A server that answers before the end does not want the rest, and its answer may not count as one to the whole. */
-  async #writeBody(bytes: Buffer, accepted: readonly QueueRecipient[]): Promise<void> {
+  async #writeBody(bytes: Buffer, accepted: readonly QueueRecipient[], end?: Buffer): Promise<void> {
     if (this.#connection.disturbed) {
       const reply = await this.#connection.reply("message body", this.#connection.timeouts.block);
       this.#refuse(accepted, "DATA", reply);
       throw new SmtpFault("message body", smtpReply(reply));
     }
-    if (bytes.length > 0) await this.#connection.write(bytes, "message body");
+    if (bytes.length > 0 || end !== undefined) await this.#connection.write(bytes, "message body", end);
   }
 
   /** Our own copy cannot be read: the recipients wait, and the connection goes before a cut message looks whole. */

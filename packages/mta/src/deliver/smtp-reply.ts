@@ -27,30 +27,40 @@ const MOST_LINES = 128;
 /** Longest text of a reply that is kept for log and report. */
 const LONGEST_TEXT = 512;
 
+const CR = 0x0d;
+const LF = 0x0a;
+const NOTHING: Buffer = Buffer.alloc(0);
+/** An enhanced status code (RFC 3463) and the space behind it. */
+const STATUS = /^([2-5])\.\d{1,3}\.\d{1,3}(?:\s+|$)/;
+
 /** Takes replies out of a stream. */
 export class ReplyParser {
-  #rest: Buffer = Buffer.alloc(0);
+  #rest = NOTHING;
   #lines: string[] = [];
   #fault: string | undefined;
 
   /** Takes the next bytes, cut anywhere. */
   push(chunk: Buffer): ParsedReplies {
     const replies: ServerReply[] = [];
-    let bytes = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]);
+    const bytes = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]);
+    let at = 0;
     while (this.#fault === undefined) {
-      const end = bytes.indexOf(0x0a);
-      if ((end < 0 ? bytes.length : end) > LONGEST_LINE) {
+      const end = bytes.indexOf(LF, at);
+      if ((end < 0 ? bytes.length : end) - at > LONGEST_LINE) {
         this.#fault = `a line of over ${LONGEST_LINE} octets`;
       } else if (end < 0) {
         break;
       } else {
-        const reply = this.#line(bytes.toString("utf8", 0, end).replace(/\r$/, ""));
-        bytes = bytes.subarray(end + 1);
+        const reply = this.#line(
+          bytes.toString("utf8", at, end > at && bytes[end - 1] === CR ? end - 1 : end),
+        );
+        at = end + 1;
         if (reply !== undefined) replies.push(reply);
       }
     }
     // A copy: the rest must not keep a large chunk alive.
-    this.#rest = this.#fault === undefined ? Buffer.from(bytes) : Buffer.alloc(0);
+    const rest = this.#fault === undefined && at < bytes.length;
+    this.#rest = rest ? Buffer.from(bytes.subarray(at)) : NOTHING;
     return this.#fault === undefined ? { replies } : { replies, fault: this.#fault };
   }
 
@@ -73,13 +83,18 @@ export class ReplyParser {
 
 /** A reply in the form in which it is kept: one line, codes apart, no control characters. */
 export function smtpReply(reply: ServerReply): SmtpReply {
-  const status = new RegExp(`^(${Math.floor(reply.code / 100)}\\.\\d{1,3}\\.\\d{1,3})(?:\\s+|$)`);
-  const enhanced = status.exec(reply.lines[0] ?? "")?.[1] ?? "";
+  const enhanced = statusOf(reply, reply.lines[0] ?? "").trimEnd();
   const text = reply.lines
-    .map((line) => line.replace(status, "").trim())
+    .map((line) => line.slice(statusOf(reply, line).length).trim())
     .filter((line) => line !== "")
     .join(" ");
   return { code: reply.code, enhanced, text: printable(text).slice(0, LONGEST_TEXT) };
+}
+
+/** The enhanced status at the start of a line, the space behind it included; empty when there is none of the reply's class. */
+function statusOf({ code }: ServerReply, line: string): string {
+  const found = STATUS.exec(line);
+  return found !== null && Number(found[1]) === Math.floor(code / 100) ? found[0] : "";
 }
 
 /** The lines of a reply as they came, for the transcript of a report: `<<< 550-first`, `<<< 550 last`. */
