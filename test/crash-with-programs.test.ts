@@ -1,4 +1,4 @@
-// time limit: 240 s
+// time limit: 280 s
 /**
  * kill -9 of the mta and the launcher at random moments while mail goes to lists of mailboxes, programs and files, from
  * other hosts and from `sendmail` of users: each of them has each message in the end, whole, and few of them twice.
@@ -13,6 +13,7 @@ import { markOf, sendLoad } from "./harness/load.ts";
 import { sendmailAsUser } from "./harness/local-users.ts";
 import { readMbox } from "./harness/mbox-reader.ts";
 import { needs } from "./harness/programs.ts";
+import { reservedPort } from "./harness/reserved-port.ts";
 
 const SEED = Number(process.env.MAILHOST_CRASH_SEED ?? 20_261_127);
 const SELF = `${process.getuid!()}:${process.getgid!()}`;
@@ -27,7 +28,8 @@ async function listHost(t: TestContext): Promise<MailHost> {
     settings: {
       queue: { interval: "500ms" },
       local: { programDirectory: false, defaultUser: SELF },
-      smtp: { privacy: [] },
+      // Of its own, also while the host is down: whoever else came upon it would be taken for the host.
+      smtp: { listen: [`127.0.0.1:${await reservedPort()}`], privacy: [] },
     },
   });
   mkdirSync(site.path("out"));
@@ -40,6 +42,14 @@ async function listHost(t: TestContext): Promise<MailHost> {
     `${ARTICLE_FILES["etc/mail/aliases"]}mixed: wang, "|${site.root}/take", ${site.root}/out/archive\nowner-mixed: li\n`,
   );
   return startOn(t, site);
+}
+
+/** How a host is doing, for whoever waits in vain. */
+function stateOf(host: MailHost): string {
+  const lives = (["mailhost", "mta", "pop3"] as const).map((name) =>
+    host.alive(name) ? `${name} ${host.pid(name)}` : `no ${name}`,
+  );
+  return `${lives.join(", ")}; the log ends\n${host.log().slice(-3000)}`;
 }
 
 /** Sends mail by `sendmail`; what was not accepted is sent again under another mark. */
@@ -64,14 +74,18 @@ async function sendByUsers(host: MailHost): Promise<string[]> {
 async function killAlongTheWay(host: MailHost, random: Random, count: () => number, over: () => boolean) {
   for (let n = 1; n <= KILLS && !over(); n++) {
     const moment = Math.floor((n * MESSAGES) / (KILLS + 1));
-    await eventually(() => count() >= moment || over(), { within: 90_000, what: `${moment} messages` });
+    await eventually(() => count() >= moment || over(), {
+      within: 60_000,
+      what: () => `${moment} messages before kill ${n}, ${count()} came; ${stateOf(host)}`,
+    });
     await new Promise((resume) => setTimeout(resume, random.integer(0, 60)));
     const target = random.pick(["mta", "mta", "mailhost"] as const);
-    await eventually(() => host.alive(target), { within: 30_000, what: `a living ${target}` });
+    const what = (of: string) => () => `${of}, kill ${n}; ${stateOf(host)}`;
+    await eventually(() => host.alive(target), { what: what(`a living ${target}`) });
     host.signal(target, "SIGKILL");
     if (target !== "mailhost") continue;
     await host.ended();
-    await eventually(() => !host.alive("mta") && !host.alive("pop3"), { what: "the children to end" });
+    await eventually(() => !host.alive("mta") && !host.alive("pop3"), { what: what("the children to end") });
     await host.start();
   }
 }
@@ -90,7 +104,7 @@ function copiesOf(messages: readonly Buffer[]): Map<string, string[]> {
 }
 
 test("lists of mailboxes, programs and files through 6 kills", {
-  timeout: 230_000,
+  timeout: 260_000,
   ...needs("setpriv"),
 }, async (t) => {
   const host = await listHost(t);
@@ -103,8 +117,13 @@ test("lists of mailboxes, programs and files through 6 kills", {
     connections: 8,
     recipients: ["mixed@linuxaid.com.cn"],
     random: randomFrom(SEED + 1),
+    within: 120_000,
     onAcknowledged: (n) => (count = n),
-  }).finally(() => (over = true));
+  })
+    .catch((error: unknown) => {
+      throw new Error(`the load; ${stateOf(host)}`, { cause: error });
+    })
+    .finally(() => (over = true));
   const [acknowledged, byUsers] = await Promise.all([
     load,
     sendByUsers(host),
@@ -115,15 +134,19 @@ test("lists of mailboxes, programs and files through 6 kills", {
       () => over,
     ),
   ]);
+  let [dropped, queued] = [0, ""];
   await eventually(
     async () => {
-      const waiting = readdirSync(host.path("var/spool/clientmqueue")).filter(
+      dropped = readdirSync(host.path("var/spool/clientmqueue")).filter(
         (name) => !name.startsWith("."),
-      );
-      const queue = await host.mailhost(["queue", "list"]);
-      return waiting.length === 0 && queue.stdout.includes("the queue is empty");
+      ).length;
+      queued = (await host.mailhost(["queue", "list"])).stdout;
+      return dropped === 0 && queued.includes("the queue is empty");
     },
-    { within: 60_000, what: "an empty queue" },
+    {
+      within: 60_000,
+      what: () => `an empty queue; ${dropped} dropped, ${queued.slice(0, 1000)}; ${stateOf(host)}`,
+    },
   );
   const marks = [...acknowledged.map(({ mark }) => mark), ...byUsers];
   const places = {

@@ -6,7 +6,7 @@
  *
  * Each file runs in a process group of its own, as many at a time as there are processors, two at most, and one more
  * for scenarios, which mostly wait; those with a time limit of their own come first. A file that exceeds its time is
- * ended with everything it started. The last line is `N passed, N failed`, with `, N skipped` when there are any. A test
+ * ended with everything it started; which tests it had ended and what it was at is told first (post-mortem.mjs). The last line is `N passed, N failed`, with `, N skipped` when there are any. A test
  * that is skipped for want of a program says `needs PROGRAM (Debian package NAME)`; with CI=true or
  * MAILHOST_REQUIRE_ALL=1 that counts as a failure. What this machine or user cannot have says so in other words.
  */
@@ -15,6 +15,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node
 import { cpus, tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
+import { postMortem, REPORT_SIGNAL } from "./post-mortem.mjs";
 
 const CONCURRENCY = Math.min(2, cpus().length);
 /** Milliseconds that a file may take; a file may ask for another limit in a line `// time limit: 170 s`. */
@@ -72,7 +73,7 @@ function endGroup(pid) {
 /** Runs one file; resolves with its results. Never rejects. */
 function runFile({ file, limit }, scratch, number) {
   return new Promise((done) => {
-    const events = join(scratch, `${number}.events`);
+    const [events, diagnosis] = [join(scratch, `${number}.events`), `${number}.report`];
     const child = spawn(
       process.execPath,
       [
@@ -81,6 +82,10 @@ function runFile({ file, limit }, scratch, number) {
         "tsx",
         `--test-reporter=${new URL("event-lines.mjs", import.meta.url).href}`,
         `--test-reporter-destination=${events}`,
+        "--report-on-signal",
+        `--report-signal=${REPORT_SIGNAL}`,
+        `--report-directory=${scratch}`,
+        `--report-filename=${diagnosis}`,
         file,
       ],
       { cwd: root, detached: true, stdio: ["ignore", "pipe", "pipe"] },
@@ -92,9 +97,10 @@ function runFile({ file, limit }, scratch, number) {
     };
     child.stdout.on("data", keep);
     child.stderr.on("data", keep);
-    let late = false;
-    const timer = setTimeout(() => {
-      late = true;
+    let late;
+    const timer = setTimeout(async () => {
+      late = "";
+      late = await postMortem(child.pid, join(scratch, diagnosis));
       endGroup(child.pid);
     }, limit);
     const finish = (code, signal) => {
@@ -107,9 +113,11 @@ function runFile({ file, limit }, scratch, number) {
         .filter((line) => line.endsWith("}"))
         .map((line) => JSON.parse(line));
       // A file without any test reports itself as one; a crash leaves the tests it had no time for unreported.
-      if (late)
-        results.push({ name: file, passed: false, error: `took longer than ${limit / 1000} s\n${output}` });
-      else if (code !== 0 && results.every((r) => r.passed)) {
+      if (late !== undefined) {
+        const ended = results.map(({ name }) => `  ${name}`).join("\n") || "  none";
+        const error = `took longer than ${limit / 1000} s\ntests that had ended:\n${ended}\n${late}\n${output}`;
+        results.push({ name: file, passed: false, error });
+      } else if (code !== 0 && results.every((r) => r.passed)) {
         results.push({
           name: file,
           passed: false,

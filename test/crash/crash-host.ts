@@ -7,6 +7,7 @@ import { issue } from "@mailhost/common/testing/issued-certificate";
 import { cleanUpLater, type Scope } from "../harness/clean-ups.ts";
 import { ARTICLE_FILES, type MailHost, prepareSite, startOn } from "../harness/host.ts";
 import { addAccounts } from "../harness/many-accounts.ts";
+import { reservedPort } from "../harness/reserved-port.ts";
 import { type Sinks, startSinks } from "./sink-process.ts";
 
 /** The host's own domain. */
@@ -38,6 +39,9 @@ export async function startCrashHost(t: Scope, address: string): Promise<CrashHo
   const site = await prepareSite(t, {
     settings: {
       queue: { interval: "500ms" },
+      // Of its own, also while the host is down: whoever else came upon it would be taken for the host.
+      smtp: { listen: [`127.0.0.1:${await reservedPort()}`] },
+      pop3: { listen: [`127.0.0.1:${await reservedPort()}`] },
       accounts: ["file", "system"],
       system: { passwords: asRoot ? "shadow" : "none" },
       relay: { maxConnectionsPerDestination: 4 },

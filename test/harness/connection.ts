@@ -13,7 +13,7 @@ export interface Endpoint {
 export interface ConnectOptions {
   /** Our own address: any of 127.0.0.0/8 makes another client of us. */
   readonly from?: string;
-  /** Milliseconds that each answer may take; 60 s when not given. */
+  /** Milliseconds that the connection and each answer may take; 60 s when not given. */
   readonly patience?: number;
 }
 
@@ -54,7 +54,12 @@ export class Connection {
       });
       socket.setNoDelay(true);
       socket.once("error", reject);
+      // Where nobody takes connections up and their queue is full, the system goes on asking for two minutes.
+      const late = () => socket.destroy(new Error(`no connection within ${patience / 1000} s`));
+      const timer = setTimeout(late, patience);
+      socket.once("close", () => clearTimeout(timer));
       socket.once("connect", () => {
+        clearTimeout(timer);
         socket.off("error", reject);
         resolve(new Connection(socket, patience));
       });

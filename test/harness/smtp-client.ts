@@ -41,9 +41,16 @@ export interface SmtpOptions extends ConnectOptions {
   readonly helo?: string;
 }
 
-/** Opens a session and says EHLO. */
+/** Opens a session and says EHLO. Where that fails, as with a server of another kind, the connection is closed. */
 export async function openSmtp(to: Endpoint, options: SmtpOptions = {}): Promise<SmtpClient> {
-  return smtpOver(await Connection.open(to, options), options);
+  const connection = await Connection.open(to, options);
+  try {
+    return await smtpOver(connection, options);
+  } catch (error) {
+    // Left open, it would keep the test's process for as long as the other side likes.
+    connection.close();
+    throw error;
+  }
 }
 
 /** The same over a connection that is there already, such as an encrypted one. */
