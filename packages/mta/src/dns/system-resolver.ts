@@ -16,6 +16,12 @@ import { DnsError, type MxRecord, type Resolver } from "./resolver.ts";
 
 /** Tries a question gets at each name server. */
 const TRIES = 2;
+/**
+ * After so many times the time limit, for each name server, a question of which nothing was heard is given up by ourselves. c-ares waits
+ * twice as long at the second try, and asks twice for the names of an address. There were versions of it that forgot a question: whoever
+ * asked the same thing would have waited with it for ever.
+ */
+const FORGOTTEN_AFTER = 8;
 /** How long an answer is kept (ms); records with shorter times to live are rare and lose at most this. */
 const KEEP_ANSWER = 30_000;
 /** How long it is kept that a name does not exist (ms). */
@@ -41,7 +47,8 @@ export function createResolver(settings: Settings["dns"], clock: Clock = systemC
       });
     }
   }
-  const ask = rememberingAsker(clock);
+  const most = settings.timeout * FORGOTTEN_AFTER * Math.max(1, resolver.getServers().length);
+  const ask = rememberingAsker(clock, most);
   return {
     mx: (domain) =>
       ask(`MX ${domain}`, domain, async () =>
@@ -75,8 +82,12 @@ interface Kept {
   until: number;
 }
 
-/** Asks through a memory: the same question gets the same answer until it is too old. Temporary failures are not kept. */
-function rememberingAsker(clock: Clock) {
+/**
+ * Asks through a memory: the same question gets the same answer until it is too old. Temporary failures are not kept.
+ *
+ * @param most how long an answer may take (ms)
+ */
+function rememberingAsker(clock: Clock, most: number) {
   const kept = new Map<string, Kept>();
   return <T>(key: string, name: string, question: () => Promise<T[]>): Promise<T[]> => {
     const folded = key.toLowerCase();
@@ -84,7 +95,7 @@ function rememberingAsker(clock: Clock) {
     if (known !== undefined && known.until > clock.now()) return known.answer as Promise<T[]>;
     kept.delete(folded);
     if (kept.size >= KEPT_ANSWERS) kept.delete(kept.keys().next().value!);
-    const answer = answerOf(name, question);
+    const answer = answerOf(name, () => answered(question(), most, clock));
     const entry: Kept = { answer, until: Number.POSITIVE_INFINITY };
     kept.set(folded, entry);
     answer.then(
@@ -98,6 +109,14 @@ function rememberingAsker(clock: Clock) {
     );
     return answer;
   };
+}
+
+/** As `answer`, which has so long to come. */
+function answered<T>(answer: Promise<T>, most: number, clock: Clock): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timer = clock.after(most, () => reject(new Error(`no answer in ${most} ms`)));
+    void answer.then(resolve, reject).finally(() => timer.cancel());
+  });
 }
 
 /** The answer in the terms of {@link Resolver}: no data is an empty list, every failure a {@link DnsError}. */

@@ -106,3 +106,18 @@ test("an address whose name servers fail is not one without a name", async () =>
   await assert.rejects(resolver.ptr("202.99.11.122"), { name: "DnsError", kind: "absent" });
   await assert.rejects(resolver.ptr("2001:db8::122"), { name: "DnsError", kind: "absent" });
 });
+
+test("a question that c-ares has forgotten is given up, and the next one asks again", async () => {
+  const servers = [{ host: "127.0.0.1", port: server.port }];
+  const patient = createResolver({ servers, timeout: 500 }, clock);
+  const first = patient.a("silent.example");
+  // Shared while it is under way: nobody waits for longer than the first.
+  const second = patient.a("silent.example");
+  assert.equal(first, second);
+  const given = assert.rejects(first, { kind: "temporary", cause: new Error("no answer in 4000 ms") });
+  await clock.advance(8 * 500);
+  await given;
+  const third = patient.a("silent.example");
+  assert.notEqual(first, third);
+  await assert.rejects(third, { kind: "temporary" });
+});
