@@ -101,10 +101,10 @@ class RemoteMailer implements Mailer {
     }
     await Promise.all(
       [...groups.values()].map(async (group) => {
-        for (const [recipient, outcome] of await this.#tryGroup(group, attempt)) {
+        await this.#tryGroup(group, attempt, (recipient, outcome) => {
           outcomes.set(recipient, outcome);
           attempt.known?.(places.get(recipient)!, outcome);
-        }
+        });
       }),
     );
     return attempt.recipients.map((recipient) => outcomes.get(recipient)!);
@@ -115,27 +115,38 @@ class RemoteMailer implements Mailer {
     const route = await routeOf(recipient, this.#routeParts);
     if (route.kind !== "hosts") return unroutable(recipient, route);
     const sender = recipient.sender ?? attempt.entry.sender;
-    const results = await this.#tryGroup({ route, sender, recipients: [recipient] }, attempt);
-    const outcome = results.get(recipient)!;
-    attempt.known?.(0, outcome);
-    return outcome;
+    let known: Outcome | undefined;
+    await this.#tryGroup({ route, sender, recipients: [recipient] }, attempt, (_, outcome) => {
+      known = outcome;
+      attempt.known?.(0, outcome);
+    });
+    return known!;
   }
 
-  /** Never rejects. */
-  async #tryGroup(group: Group, attempt: Attempt): Promise<Map<QueueRecipient, Outcome>> {
-    const results = await this.#deliverGroup(group, attempt).catch((error: unknown) => {
+  /** Never rejects; tells the outcome of each recipient once. */
+  async #tryGroup(group: Group, attempt: Attempt, tell: Tell): Promise<void> {
+    const { mailer = this.name } = group.route;
+    const told = new Set<QueueRecipient>();
+    const tellOnce: Tell = (recipient, outcome) => {
+      if (told.has(recipient)) return;
+      told.add(recipient);
+      tell(recipient, { ...outcome, mailer });
+    };
+    const results = await this.#deliverGroup(group, attempt, tellOnce).catch((error: unknown) => {
       this.#parts.log.write("error", `${attempt.entry.id}: remote delivery: ${messageOf(error)}`);
       return outcomesFor(group, internalError(error));
     });
-    const { mailer = this.name } = group.route;
-    for (const [recipient, outcome] of results) results.set(recipient, { ...outcome, mailer });
-    return results;
+    for (const [recipient, outcome] of results) tellOnce(recipient, outcome);
   }
 
-  /** Waits for a slot, unless the destination is left alone, and sends. */
-  async #deliverGroup(group: Group, whole: Attempt): Promise<Map<QueueRecipient, Outcome>> {
+  /**
+   * Waits for a slot, unless the destination is left alone, and sends.
+   *
+   * @param tell told of deliveries at once: they are noted before anything waits for the disk, and not repeated after a kill
+   */
+  async #deliverGroup(group: Group, whole: Attempt, tell: Tell): Promise<Map<QueueRecipient, Outcome>> {
     const { key, hosts, user } = group.route;
-    if (user !== undefined) return this.#deliverToUser(group, user, whole);
+    if (user !== undefined) return this.#deliverToUser(group, user, whole, tell);
     const attempt = { ...whole, entry: { ...whole.entry, sender: group.sender } };
     const begun = this.#parts.clock.now();
     // Forced attempts ignore a wait from before, but not a failure since: they too share one call.
@@ -157,6 +168,8 @@ class RemoteMailer implements Mailer {
         answered: () => slot.answered(),
       });
       open = result.connection;
+      for (const [recipient, outcome] of result.outcomes)
+        if (outcome.kind === "delivered") tell(recipient, outcome);
       const retryAt = await this.#remember(key, slot, result);
       if (retryAt === undefined) return result.outcomes;
       return mapOutcomes(result.outcomes, (outcome) =>
@@ -168,11 +181,20 @@ class RemoteMailer implements Mailer {
   }
 
   /** `mailer:user@host` of a table: the recipients there are that one. */
-  async #deliverToUser(group: Group, user: string, whole: Attempt): Promise<Map<QueueRecipient, Outcome>> {
+  async #deliverToUser(
+    group: Group,
+    user: string,
+    whole: Attempt,
+    tell: Tell,
+  ): Promise<Map<QueueRecipient, Outcome>> {
     const { user: _, ...route } = group.route;
     const address = `${user}@${route.hosts[0]!.name}`;
     const renamed = new Map(group.recipients.map((recipient) => [{ ...recipient, address }, recipient]));
-    const results = await this.#deliverGroup({ ...group, route, recipients: [...renamed.keys()] }, whole);
+    const results = await this.#deliverGroup(
+      { ...group, route, recipients: [...renamed.keys()] },
+      whole,
+      (there, outcome) => tell(renamed.get(there)!, outcome),
+    );
     return new Map([...results].map(([there, outcome]) => [renamed.get(there)!, outcome]));
   }
 
@@ -192,6 +214,9 @@ class RemoteMailer implements Mailer {
     return undefined;
   }
 }
+
+/** Takes the outcome of one recipient. */
+type Tell = (recipient: QueueRecipient, outcome: Outcome) => void;
 
 /** What routes are found by. */
 function routePartsOf({

@@ -3,9 +3,20 @@
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { Outcome } from "../../src/deliver/outcome.ts";
 import type { PeerScript } from "./fake-peer.ts";
-import { asked, deliver, deliverTo, hosts, peerAt, renewMailer, shown, useRemoteRig } from "./remote-rig.ts";
-import { recipientAt } from "./sample-message.ts";
+import {
+  asked,
+  deliver,
+  deliverTo,
+  hosts,
+  newMailer,
+  peerAt,
+  renewMailer,
+  shown,
+  useRemoteRig,
+} from "./remote-rig.ts";
+import { bodyOf, entryFor, recipientAt } from "./sample-message.ts";
 
 useRemoteRig();
 
@@ -122,5 +133,45 @@ test("a list's recipients have a transaction from its owner; the mailer is named
     "MAIL From:<a@here.example> RCPT To:<a@one.example>",
     "MAIL From:<a@here.example> RCPT To:<d@far.example>",
     "MAIL From:<owner-list@here.example> RCPT To:<b@one.example> RCPT To:<c@same.example>",
+  ]);
+});
+
+test("a delivery is told of before the host status is on the disk, and once", async () => {
+  await peerAt("mx1.example");
+  let recorded: () => void = () => undefined;
+  const status = {
+    ...hosts,
+    succeeded: () =>
+      new Promise<void>((done) => {
+        recorded = done;
+      }),
+  };
+  const mailer = newMailer(20, status);
+  const recipients = [recipientAt("a@one.example"), recipientAt("b@one.example")];
+  const told: [number, Outcome["kind"]][] = [];
+  let over = false;
+  const bothKnown = new Promise<void>((done) => {
+    const attempt = {
+      ...{
+        entry: entryFor(recipients),
+        body: bodyOf("Subject: x\r\n\r\nhello\r\n"),
+        recipients,
+        forced: false,
+      },
+      known(place: number, { kind }: Outcome) {
+        told.push([place, kind]);
+        if (told.length === 2) done();
+      },
+    };
+    void mailer.deliver(attempt).then(() => (over = true));
+  });
+  await bothKnown;
+  assert.equal(over, false);
+  recorded();
+  await mailer.close();
+  assert.equal(over, true);
+  assert.deepEqual(told, [
+    [0, "delivered"],
+    [1, "delivered"],
   ]);
 });
