@@ -33,6 +33,11 @@ export interface LockOptions {
   readonly fileSystem?: FileSystem;
   /** `if possible`: in a folder that we may not write to, the kernel's lock alone has to do; for files outside the spool. */
   readonly dotlock?: "always" | "if possible";
+  /**
+   * ms since 1970: a lock directory that is older is of a process before this one, and is broken at once when nobody has the kernel's
+   * lock; see {@link breakStaleDotlock}. For files outside the spool, through which a daemon that starts does not look.
+   */
+  readonly diedBefore?: number;
 }
 
 /** A mailbox that nobody else changes now. */
@@ -121,12 +126,14 @@ async function tryLock(
   const { clock, log, fileSystem = nodeFileSystem, mode = MBOX_MODE } = options;
   const create = options.create === true ? mode : undefined;
   const parts: DotlockParts = { fileSystem, clock, log };
+  const { diedBefore } = options;
   if (create === undefined && !(await exists(fileSystem, paths.mbox))) return "no mbox";
   if (create !== undefined && paths.folder !== undefined) await makeMailboxFolder(paths.folder, fileSystem);
   const take = () => (options.dotlock === "if possible" ? dotlockIfPossible : takeDotlock)(paths, parts);
   let dotlock = await take();
   if (dotlock === undefined) {
-    if (!(await breakStaleDotlock(paths, create, parts))) return undefined;
+    const of = diedBefore === undefined ? parts : { ...parts, diedBefore };
+    if (!(await breakStaleDotlock(paths, create, of))) return undefined;
     dotlock = await take();
     if (dotlock === undefined) return undefined;
   }

@@ -27,6 +27,8 @@ export interface FileAppend {
   readonly journal?: string;
   /** How long another program's lock is waited for (ms). */
   readonly lockTimeout: number;
+  /** When this process was started, ms since 1970: older lock directories that nobody holds are broken at once. */
+  readonly startedAt?: number;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -53,8 +55,11 @@ export async function appendToFile(request: FileAppend): Promise<AppendFault | u
     const fault = await faultOf(path);
     if (fault !== undefined) return { kind: "refused", reason: `${path} ${fault}` };
     const paths = await pathsOf(request);
-    const { clock, log, lockTimeout: timeout } = request;
-    const options = { clock, log, timeout, create: true, mode: NEW_FILE, dotlock: "if possible" } as const;
+    const { clock, log, lockTimeout: timeout, startedAt } = request;
+    const options = {
+      ...{ clock, log, timeout, create: true, mode: NEW_FILE, dotlock: "if possible" as const },
+      ...(startedAt === undefined ? {} : { diedBefore: startedAt }),
+    };
     const box = await lockMailbox(paths, options);
     if (box === undefined) return { kind: "later", reason: `${path} cannot be made` };
     try {

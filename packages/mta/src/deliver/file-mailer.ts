@@ -60,7 +60,9 @@ export async function deliverToFile(
     return parts.slots.run(path, () => appendAs(acting.become!, { path, message }, attempt, parts));
   }
   const journal = journalOf(path, parts.site);
-  const fault = await appendToFile({ path, message, ...journal, lockTimeout, clock, log });
+  // What a killed predecessor was writing is free at once, as mailboxes are.
+  const startedAt = clock.now() - process.uptime() * 1000;
+  const fault = await appendToFile({ path, message, ...journal, lockTimeout, startedAt, clock, log });
   return outcomeFor(fault, attempt, parts);
 }
 

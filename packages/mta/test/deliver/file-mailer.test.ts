@@ -5,12 +5,14 @@ import { once } from "node:events";
 import {
   chmodSync,
   chownSync,
+  existsSync,
   linkSync,
   mkdirSync,
   readFileSync,
   rmSync,
   statSync,
   symlinkSync,
+  utimesSync,
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
@@ -18,6 +20,7 @@ import test, { type TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
 import { systemClock } from "@mailhost/common/clock";
 import { silentLog } from "@mailhost/common/log/log";
+import { lockMailbox } from "@mailhost/common/mbox/lock";
 import { mailboxPaths } from "@mailhost/common/mbox/mailboxes";
 import { deliverToFile } from "../../src/deliver/file-mailer.ts";
 import type { Outcome } from "../../src/deliver/outcome.ts";
@@ -93,6 +96,30 @@ test("a file that another program has locked waits", async (t) => {
   const outcome = await deliver("busy");
   assert.equal(outcome.kind, "deferred");
   assert.equal(outcome.reply.enhanced, "4.2.0");
+});
+
+test("a lock directory from before this process is broken at once when nobody has the file", async (t) => {
+  const { path, deliver } = await rig(t);
+  writeFileSync(path("left"), "");
+  mkdirSync(path("left.lock"));
+  // Made while we run, it is one of us who is about to take the file.
+  assert.equal(
+    shown(await deliver("left")),
+    `deferred 4.2.0 ${path("left")}: is locked by another program or session`,
+  );
+  const before = (Date.now() - process.uptime() * 1000 - 500) / 1000;
+  utimesSync(path("left.lock"), before, before);
+  assert.equal(shown(await deliver("left")), "delivered 2.0.0 Sent");
+  assert.equal(existsSync(path("left.lock")), false);
+
+  // Whoever holds it has the kernel's lock.
+  const box = await lockMailbox(
+    { ...mailboxPaths((await rig(t)).site, "any"), mbox: path("left"), lock: path("left.lock") },
+    { clock: systemClock, log: silentLog, timeout: 0 },
+  );
+  utimesSync(path("left.lock"), before, before);
+  assert.match(shown(await deliver("left")), /^deferred 4\.2\.0 /);
+  await box!.release();
 });
 
 test("root writes as the default user, who may do only what it may", async (t) => {
