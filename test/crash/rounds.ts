@@ -8,6 +8,7 @@ import { viewQueue } from "@mailhost/mta/commands/queue-view";
 import type { Random } from "../corpus/random.ts";
 import { eventually } from "../harness/eventually.ts";
 import { readMbox } from "../harness/mbox-reader.ts";
+import { openSmtp } from "../harness/smtp-client.ts";
 import { Accounts, type Findings, letterKey } from "./accounts.ts";
 import { type CrashHost, DOMAIN, MAILBOXES, SENDER } from "./crash-host.ts";
 import { type Fetchers, startFetchers } from "./fetchers.ts";
@@ -125,6 +126,12 @@ async function runRound(plan: RoundsPlan, parts: RoundParts): Promise<RoundResul
 async function drain(at: CrashHost, accounts: Accounts, fetchers: Fetchers): Promise<Findings> {
   const began = Date.now();
   let hurried = began;
+  // Only a host that has its queue open is looked into: two that open and close one LMDB environment at the same moment, with nobody
+  // else there, spoil its locks for both, and we would go on holding what is spoilt.
+  await eventually(() => greets(at), {
+    within: 60_000,
+    what: () => `a greeting; the log ends\n${logOf(at).slice(-3000)}`,
+  });
   for (;;) {
     if (await queueIsEmpty(at)) break;
     if (Date.now() - began > DRAINED_WITHIN) break;
@@ -137,6 +144,13 @@ async function drain(at: CrashHost, accounts: Accounts, fetchers: Fetchers): Pro
   await fetchers.pause();
   await takeFromSinks(at, accounts);
   return accounts.audit(await lettersInMailboxes(at, accounts));
+}
+
+async function greets({ host }: CrashHost): Promise<boolean> {
+  const client = await openSmtp(host.smtp, { patience: 20_000 });
+  await client.quit().catch(() => undefined);
+  client.close();
+  return client.greeting.code === 220;
 }
 
 /** Asks as `mailhost queue list` does: what is in the daemon's journal alone counts. */
