@@ -12,7 +12,7 @@ import { FRAME_HEAD, frameHead, type JournalRecord, recordPieces } from "./journ
 import {
   createSegment,
   type JournalFileSystem,
-  readFrom,
+  readWhole,
   removeSegments,
   SEGMENT_SIZE,
   type Segment,
@@ -49,6 +49,8 @@ export interface JournalParts {
   readonly fs: JournalFileSystem;
   /** True when nothing else is coming in. */
   readonly isAlone: () => boolean;
+  /** What an earlier process left and could not be taken in yet: nothing is written before it is. */
+  readonly takeIn?: () => Promise<void>;
 }
 
 interface Waiting {
@@ -70,8 +72,11 @@ export class AcceptanceJournal {
   #state: "idle" | "scheduled" | "writing" | "broken" = "idle";
   #generation = 0;
   #handOver = 0;
+  #takeIn: (() => Promise<void>) | undefined;
 
-  constructor({ dir, fs, isAlone }: JournalParts) {
+  constructor({ dir, fs, isAlone, takeIn }: JournalParts) {
+    this.#takeIn = takeIn;
+    if (takeIn !== undefined) this.#state = "broken";
     this.#dir = dir;
     this.#fs = fs;
     this.#isAlone = isAlone;
@@ -121,7 +126,7 @@ export class AcceptanceJournal {
    * @throws when they cannot be read
    */
   read({ segment, at, size = 0 }: JournalPlace): Buffer {
-    return readFrom(segment, at, size, this.#fs);
+    return readWhole(segment.fd, segment.path, at, size, this.#fs);
   }
 
   /**
@@ -132,6 +137,8 @@ export class AcceptanceJournal {
   async reset(): Promise<void> {
     while (this.#state === "writing" || this.#state === "scheduled") await new Promise(setImmediate);
     this.#state = "broken";
+    await this.#takeIn?.();
+    this.#takeIn = undefined;
     try {
       // A file that stayed would bring back, at the next start, what has long been delivered.
       await removeSegments(this.#dir, this.#segments, this.#fs);

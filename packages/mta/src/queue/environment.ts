@@ -201,11 +201,7 @@ async function moveAsideIfDamaged(
     reason = "its tables cannot be read";
   }
   if (reason === undefined) return;
-  const time = new Date(options.clock.now())
-    .toISOString()
-    .replace(/[-:]/g, "")
-    .replace(/\.\d+Z$/, "Z");
-  const aside = unusedName(`${paths.environment}.damaged-${time}`);
+  const aside = unusedName(`${paths.environment}.damaged-${timeName(options.clock)}`);
   renameSync(paths.environment, aside);
   if (existsSync(paths.lock)) renameSync(paths.lock, `${aside}-lock`);
   if (readdirSync(paths.large).length > 0) {
@@ -219,8 +215,16 @@ async function moveAsideIfDamaged(
   );
 }
 
+/** The time as part of a name: `20261127T152600Z`. */
+export function timeName(clock: Clock): string {
+  return new Date(clock.now())
+    .toISOString()
+    .replace(/[-:]/g, "")
+    .replace(/\.\d+Z$/, "Z");
+}
+
 /** The name, or the name with a number when it is taken. */
-function unusedName(name: string): string {
+export function unusedName(name: string): string {
   let free = name;
   for (let n = 2; existsSync(free); n++) free = `${name}-${n}`;
   return free;

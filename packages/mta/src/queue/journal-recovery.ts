@@ -4,17 +4,14 @@
 import { join } from "node:path";
 import { errnoOf } from "@mailhost/common/errors";
 import { readSegment } from "./journal-frame.ts";
-import { isSegmentName, type JournalFileSystem } from "./journal-segment.ts";
+import { isSegmentName, type JournalFileSystem, readWhole } from "./journal-segment.ts";
 
 /** A message that was accepted and is not done with. */
 export interface LeftMessage {
   readonly id: string;
   readonly entry: Buffer;
-  /** Octets of the message; undefined when it is in a file of its own. */
-  readonly bodySize: number | undefined;
-  /** Where they are. */
-  readonly path: string;
-  readonly at: number;
+  /** Reads the message; undefined when it is in a file of its own. */
+  readonly body: (() => Buffer) | undefined;
 }
 
 /** What is in a journal. */
@@ -38,8 +35,9 @@ export function readJournal(dir: string, fs: JournalFileSystem): LeftJournal {
     for (const record of records) {
       if (record.kind === "done") left.delete(record.id);
       else {
-        const { id, entry, bodySize, bodyAt: at } = record;
-        left.set(id, { id, entry, bodySize, path, at });
+        const { id, entry, bodySize, bodyAt } = record;
+        const body = bodySize === undefined ? undefined : () => readPart(path, bodyAt, bodySize, fs);
+        left.set(id, { id, entry, body });
       }
     }
   }
@@ -56,5 +54,15 @@ export function segmentsIn(dir: string, fs: Pick<JournalFileSystem, "readdirSync
   } catch (error) {
     if (errnoOf(error) === "ENOENT") return [];
     throw error;
+  }
+}
+
+/** @throws when there are fewer octets */
+function readPart(path: string, at: number, length: number, fs: JournalFileSystem): Buffer {
+  const fd = fs.openSync(path, "r");
+  try {
+    return readWhole(fd, path, at, length, fs);
+  } finally {
+    fs.closeSync(fd);
   }
 }

@@ -123,16 +123,21 @@ function rest(pieces: readonly Buffer[], octets: number): readonly Buffer[] {
 }
 
 /**
- * Reads octets of a segment.
+ * Reads octets of a file.
  *
  * @throws when there are fewer
  */
-export function readFrom(segment: Segment, at: number, length: number, fs: JournalFileSystem): Buffer {
+export function readWhole(
+  fd: number,
+  path: string,
+  at: number,
+  length: number,
+  fs: Pick<JournalFileSystem, "readSync">,
+): Buffer {
   const bytes = Buffer.allocUnsafe(length);
-  let done = 0;
-  while (done < length) {
-    const read = fs.readSync(segment.fd, bytes, done, length - done, at + done);
-    if (read === 0) throw new Error(`${segment.path}: ends at ${at + done}, before ${at + length}`);
+  for (let done = 0; done < length; ) {
+    const read = fs.readSync(fd, bytes, done, length - done, at + done);
+    if (read === 0) throw new Error(`${path}: ends at ${at + done}, before ${at + length}`);
     done += read;
   }
   return bytes;

@@ -75,6 +75,7 @@ export class JournaledStore extends StoreBehind implements QueueStore {
     this.#clock = clock;
     this.#log = log;
     store.findFresh((id) => this.#bodyOf(id));
+    if (journal.isBroken) this.#timer = clock.after(PAUSE, () => this.#look());
   }
 
   newId(): string {
@@ -318,8 +319,9 @@ export class JournaledStore extends StoreBehind implements QueueStore {
     done
       .catch((error: unknown) => this.#log.write("error", `SYSERR(queue): ${messageOf(error)}`))
       .finally(() => {
-        if (this.#fresh.size > 0 || this.#journal.isBroken)
-          this.#timer ??= this.#clock.after(EVERY, () => this.#look());
+        const { isBroken } = this.#journal;
+        if (this.#fresh.size > 0 || isBroken)
+          this.#timer ??= this.#clock.after(isBroken ? PAUSE : EVERY, () => this.#look());
       });
   }
 

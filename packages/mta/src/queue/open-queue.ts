@@ -1,8 +1,8 @@
 /**
  * Opens the queue: the tables, and for the daemon the acceptance journal before them.
  */
-import nodeFs, { mkdirSync } from "node:fs";
-import { dirname, join } from "node:path";
+import nodeFs, { mkdirSync, renameSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
 import { type Clock, delay } from "@mailhost/common/clock";
 import { messageOf } from "@mailhost/common/errors";
 import type { Log } from "@mailhost/common/log/log";
@@ -11,13 +11,14 @@ import type { Database } from "lmdb";
 import { AcceptanceJournal } from "./acceptance-journal.ts";
 import { CommitGroups } from "./commit-groups.ts";
 import { decodeEntry } from "./entry-codec.ts";
-import { type Environment, openEnvironment } from "./environment.ts";
+import { type Environment, openEnvironment, timeName, unusedName } from "./environment.ts";
 import { isJournalTaken, leaveJournal, takeJournal } from "./journal-owner.ts";
-import { readJournal, segmentsIn } from "./journal-recovery.ts";
+import { type LeftJournal, readJournal, segmentsIn } from "./journal-recovery.ts";
 import { type JournalFileSystem, removeSegments, syncFolder } from "./journal-segment.ts";
 import { JournaledStore } from "./journaled-store.ts";
 import type { DfFileSystem } from "./large-body.ts";
-import { type FreshMessage, LmdbStore } from "./lmdb-store.ts";
+import { LmdbStore } from "./lmdb-store.ts";
+import type { QueueEntry } from "./queue-entry.ts";
 import { QueueError } from "./queue-error.ts";
 import type { QueueStore } from "./queue-store.ts";
 
@@ -89,18 +90,33 @@ export async function openQueue(site: Site, options: QueueOptions): Promise<Open
   if (readOnly === true) return plain;
   const fs = options.journalFileSystem ?? nodeFs;
   const dir = journalFolder(environment.paths.dir);
+  let left: "nothing" | Left;
   try {
     // Nothing of this waits for company.
     const alone = new LmdbStore(environment, { clock, log });
-    const isOurs = await takeIn(environment, alone, { dir, fs, options });
+    const owner = await takeJournalOf(environment, dir, fs, options);
+    left = owner === "another" ? "nothing" : await leftIn(dir, fs, alone, options);
+    if (left !== "nothing")
+      await left.takeIn().catch((error: unknown) => {
+        if (!daemon) throw error;
+        log.write("error", `SYSERR(queue): ${messageOf(error)}; it is tried again`);
+      });
     if (environment.alone) await tables.sweep(Date.now());
-    if (!isOurs) return plain;
+    if (!daemon || owner === "another") {
+      if (owner === "us") leaveJournal(dir);
+      return plain;
+    }
   } catch (error) {
     await tables.close();
     throw error;
   }
   const journalGroups = new CommitGroups({ clock });
-  const journal = new AcceptanceJournal({ dir, fs, isAlone: () => journalGroups.isAlone });
+  const journal = new AcceptanceJournal({
+    dir,
+    fs,
+    isAlone: () => journalGroups.isAlone,
+    ...(left === "nothing" || left.isOver() ? {} : { takeIn: left.takeIn }),
+  });
   const store = new JournaledStore({
     store: tables,
     journal,
@@ -112,72 +128,77 @@ export async function openQueue(site: Site, options: QueueOptions): Promise<Open
   return { ...base, store, settle: () => store.settle() };
 }
 
-/**
- * Takes in what is in the journal and belongs to no living process.
- *
- * @returns true when the journal is this process's from now on: for a daemon
- */
-async function takeIn(
+/** Whether the journal is this process's from now on. A command has nothing to do with one that is empty. */
+async function takeJournalOf(
   environment: Environment,
-  tables: LmdbStore,
-  how: { readonly dir: string; readonly fs: JournalFileSystem; readonly options: QueueOptions },
-): Promise<boolean> {
-  const { dir, fs, options } = how;
-  const { daemon = false, clock, log } = options;
-  // A command has nothing to do with an empty one.
-  if (!daemon && (segmentsIn(dir, fs).length === 0 || isJournalTaken(dir))) return false;
+  dir: string,
+  fs: JournalFileSystem,
+  { daemon = false, clock, log }: QueueOptions,
+): Promise<"us" | "another"> {
+  if (!daemon && (segmentsIn(dir, fs).length === 0 || isJournalTaken(dir))) return "another";
   // What is put into a folder is as durable as the folder itself.
   if (mkdirSync(dir, { recursive: true, mode: 0o700 }) !== undefined) await syncFolder(dirname(dir), fs);
   for (let waited = 0; !takeJournal(dir, environment.root); waited += LOOK) {
-    if (!daemon) return false;
+    if (!daemon) return "another";
     if (waited >= PATIENCE) {
       log.write("warn", `${dir}: in use by another process; messages go into the tables at once`);
-      return false;
+      return "another";
     }
     await delay(clock, LOOK);
   }
+  return "us";
+}
+
+/** What an earlier process left in the journal. */
+interface Left {
+  /**
+   * Puts its messages into the tables and removes it. What has been done of that is not done again: what was put there may have been
+   * delivered since.
+   *
+   * @throws when that cannot be done now
+   */
+  readonly takeIn: () => Promise<void>;
+  readonly isOver: () => boolean;
+}
+
+/** A journal that cannot be read is moved aside and named in the log. */
+async function leftIn(
+  dir: string,
+  fs: JournalFileSystem,
+  tables: LmdbStore,
+  { clock, log }: QueueOptions,
+): Promise<"nothing" | Left> {
+  let journal: LeftJournal;
+  let messages: { readonly entry: QueueEntry; readonly body: (() => Buffer) | undefined }[];
   try {
-    await recover(tables, dir, fs, log);
+    journal = readJournal(dir, fs);
+    messages = journal.messages.map(({ entry, body }) => ({ entry: decodeEntry(entry), body }));
   } catch (error) {
-    leaveJournal(dir);
-    throw new QueueError(`${dir}: what was accepted cannot be taken in: ${messageOf(error)}`, "EIO", {
-      cause: error,
-    });
+    const aside = unusedName(`${dir}.damaged-${timeName(clock)}`);
+    mkdirSync(aside, { mode: 0o700 });
+    for (const path of segmentsIn(dir, fs)) renameSync(path, join(aside, basename(path)));
+    await syncFolder(dirname(dir), fs);
+    const text = `${dir} is damaged: ${messageOf(error)}; moved to ${aside}, a new journal is begun`;
+    log.write("error", `SYSERR(queue): ${text}`);
+    return "nothing";
   }
-  if (!daemon) leaveJournal(dir);
-  return daemon;
-}
-
-async function recover(tables: LmdbStore, dir: string, fs: JournalFileSystem, log: Log): Promise<void> {
-  const { messages, paths } = readJournal(dir, fs);
-  for (let i = 0; i < messages.length; i += CHUNK) {
-    const chunk = messages.slice(i, i + CHUNK).map(({ entry, bodySize, path, at }): FreshMessage => {
-      const body = bodySize === undefined ? undefined : readPart(path, at, bodySize, fs);
-      return { entry: decodeEntry(entry), body };
-    });
-    await tables.change({}, chunk);
-  }
-  await removeSegments(
-    dir,
-    paths.map((path) => ({ path, fd: -1 })),
-    fs,
-  );
-  if (messages.length > 0)
-    log.write("info", `queue: ${messages.length} accepted before the last process ended`);
-}
-
-/** @throws when there are fewer octets */
-function readPart(path: string, at: number, length: number, fs: JournalFileSystem): Buffer {
-  const fd = fs.openSync(path, "r");
-  try {
-    const bytes = Buffer.allocUnsafe(length);
-    for (let done = 0; done < length; ) {
-      const read = fs.readSync(fd, bytes, done, length - done, at + done);
-      if (read === 0) throw new Error(`${path}: ends at ${at + done}`);
-      done += read;
-    }
-    return bytes;
-  } finally {
-    fs.closeSync(fd);
-  }
+  if (journal.paths.length === 0) return "nothing";
+  let [put, over] = [0, false];
+  return {
+    isOver: () => over,
+    async takeIn() {
+      for (; put < messages.length; put += CHUNK) {
+        const chunk = messages.slice(put, put + CHUNK);
+        await tables.change(
+          {},
+          chunk.map(({ entry, body }) => ({ entry, body: body?.() })),
+        );
+      }
+      const files = journal.paths.map((path) => ({ path, fd: -1 }));
+      await removeSegments(dir, files, fs);
+      over = true;
+      if (messages.length > 0)
+        log.write("info", `queue: ${messages.length} accepted before the last process ended`);
+    },
+  };
 }

@@ -6,6 +6,7 @@ import { siteAt } from "@mailhost/common/site";
 import { ManualClock } from "@mailhost/common/testing/manual-clock";
 import fc from "fast-check";
 import { queuePaths } from "../../src/queue/environment.ts";
+import { frameHead } from "../../src/queue/journal-frame.ts";
 import type { JournalFileSystem } from "../../src/queue/journal-segment.ts";
 import { journalFolder, type OpenQueue, openQueue } from "../../src/queue/open-queue.ts";
 import type { QueueEntry } from "../../src/queue/queue-entry.ts";
@@ -197,12 +198,18 @@ test("a second process does not touch the journal of one that lives", async (t) 
 });
 
 /** A file system of which some calls fail: each number is how many calls of its kind succeed before one does not. */
-function failing(plan: readonly number[]): { fs: JournalFileSystem; failures: () => number } {
+function failing(plan: readonly number[]): {
+  fs: JournalFileSystem;
+  failures: () => number;
+  /** Until then nothing fails. */
+  arm: () => void;
+} {
+  let armed = false;
   let failures = 0;
   let next = 0;
   let left = plan[0] ?? Number.POSITIVE_INFINITY;
   const fails = () => {
-    if (left-- > 0) return false;
+    if (!armed || left-- > 0) return false;
     left = plan[++next] ?? Number.POSITIVE_INFINITY;
     failures++;
     return true;
@@ -241,7 +248,7 @@ function failing(plan: readonly number[]): { fs: JournalFileSystem; failures: ()
       else nodeFs.fsync(fd, done);
     },
   } as unknown as JournalFileSystem;
-  return { fs, failures: () => failures };
+  return { fs, failures: () => failures, arm: () => (armed = true) };
 }
 
 type Step = "accept" | "several" | "end" | "report" | "defer" | "settle" | "time" | "kill";
@@ -255,8 +262,9 @@ test("whatever fails and whenever it is killed: what was acknowledged is there, 
   let faults = 0;
   await fc.assert(
     fc.asyncProperty(steps, plan, async (all, calls) => {
-      const { fs, failures } = failing(calls);
+      const { fs, failures, arm } = failing(calls);
       const { store, settle, clock, passing, afterKill } = await daemonQueue(t, fs);
+      arm();
       const there = new Map<string, QueueEntry>();
       const gone = new Set<string>();
       const acceptOne = async () => {
@@ -299,7 +307,7 @@ test("whatever fails and whenever it is killed: what was acknowledged is there, 
       check((await afterKill()).store);
       faults += failures();
     }),
-    { numRuns: 150, includeErrorInReport: true },
+    { numRuns: 40, includeErrorInReport: true },
   );
   t.diagnostic(`${faults} faults`);
   assert.ok(faults > 20);
@@ -311,4 +319,71 @@ test("the queue's paths hold the journal beside the tables", async (t) => {
   assert.deepEqual(readdirSync(join(dir, "accepted")).sort(), ["1.seg", "owner"]);
   assert.equal(nodeFs.statSync(join(dir, "accepted/1.seg")).mode & 0o777, 0o600);
   assert.ok(queuePaths(siteAt(join(dir, "../../.."))).dir === dir);
+});
+
+test("a journal that cannot be read is put aside and named, and the host goes on", async (t) => {
+  const { dir, store, passing } = await daemonQueue(t);
+  await passing(accept(store));
+  const copy = await temporarySite(t);
+  mkdirSync(journalFolder(copy.queueDir), { recursive: true });
+  const pieces = [Buffer.from([9, 0])];
+  const strange = Buffer.concat([frameHead(1, 0, pieces), ...pieces]);
+  nodeFs.writeFileSync(join(journalFolder(copy.queueDir), "1.seg"), strange);
+  cpSync(join(dir, "accepted/1.seg"), join(journalFolder(copy.queueDir), "2.seg"));
+  const log = listLog();
+  const next = await openQueue(copy, { clock: new ManualClock(START), log, daemon: true });
+  t.after(() => next.store.close());
+  const aside = "accepted.damaged-20261127T120000Z";
+  assert.deepEqual(readdirSync(join(copy.queueDir, aside)).sort(), ["1.seg", "2.seg"]);
+  assert.match(
+    log.lines.join("\n"),
+    new RegExp(`accepted is damaged: .*unknown kind 9; moved to .*${aside}`),
+  );
+  const { id } = await accept(next.store);
+  assert.ok(next.store.isThere(id));
+});
+
+test("what a killed process left and cannot be taken in yet is taken in later, and once", async (t) => {
+  const { dir, store, passing } = await daemonQueue(t);
+  const entry = await passing(accept(store));
+  const copy = await temporarySite(t);
+  mkdirSync(copy.queueDir, { recursive: true });
+  for (const name of ["queue.mdb", "accepted", "large"])
+    cpSync(join(dir, name), join(copy.queueDir, name), { recursive: true });
+  let fails = true;
+  const fs = {
+    ...nodeFs,
+    unlinkSync(path: string) {
+      if (fails) throw Object.assign(new Error("EROFS: read-only file system"), { code: "EROFS" });
+      nodeFs.unlinkSync(path);
+    },
+  } as JournalFileSystem;
+  const clock = new ManualClock(START);
+  const log = listLog();
+  const next = await openQueue(copy, { clock, log, daemon: true, journalFileSystem: fs });
+  t.after(() => next.store.close());
+  assert.match(log.lines.join("\n"), /EROFS/);
+  // It is in the tables, is delivered, and does not come back when the files go.
+  assert.ok(next.store.isThere(entry.id));
+  const passed = async (over: () => boolean) => {
+    for (let turn = 0; turn < 20_000 && !over(); turn++) {
+      await new Promise(setImmediate);
+      if (turn % 20 === 19) await clock.advance(10);
+    }
+  };
+  let gone = false;
+  void next.store.change({ remove: [entry.id] }).then(() => (gone = true));
+  await passed(() => gone);
+  fails = false;
+  await passed(() => !readdirSync(journalFolder(copy.queueDir)).includes("1.seg"));
+  assert.equal(next.store.isThere(entry.id), false);
+  let used = false;
+  await passed(() => {
+    void accept(next.store).then(({ id }) => {
+      assert.ok(next.store.isThere(id));
+      used ||= readdirSync(journalFolder(copy.queueDir)).includes("1.seg");
+    });
+    return used;
+  });
+  assert.ok(used, "the journal is in use again");
 });
