@@ -24,7 +24,7 @@ import { protocolName, type ReceivedFacts, receivedHeader } from "./received-hea
 import { logDiscarded, logLostInput, logRefusedMessage } from "./smtp-log.ts";
 import type { SmtpSession } from "./smtp-session.ts";
 import { BLIND_FIELDS, fromAddress, missingFields } from "./submission-fields.ts";
-import { envelopeParameters, expandedAddresses, queueRecipients, type Transaction } from "./transaction.ts";
+import { expandedAddresses, queueRecipients, type Transaction } from "./transaction.ts";
 
 export function data(session: SmtpSession): void | Promise<void> {
   const { transaction } = session;
@@ -176,7 +176,7 @@ async function settle(session: SmtpSession, transaction: Transaction, taken: Tak
   return {
     reply: accepted,
     afterwards() {
-      logAccepted(log, { ...entry, sender: given }, by);
+      logAccepted(log, given === entry.sender ? entry : { ...entry, sender: given }, by);
       logOwners(log, entry, session.inbound.settings().hostname);
       if (entry.nextAttemptAt > entry.receivedAt || entry.quarantine !== undefined)
         logQueued(log, entry, session.inbound.clock.now());
@@ -217,8 +217,10 @@ function messageOfSession(
   });
   const { sender } = transaction;
   // Put together step by step: a literal of conditional parts, which this was, costs ten times as much.
+  const { bodyType, smtputf8 } = transaction.parameters;
   const message: Draft<NewMessage> = {
-    ...envelopeParameters(transaction.parameters),
+    bodyType,
+    smtputf8,
     sender,
     countedSize: taken.countedSize,
     recipients,
@@ -229,6 +231,7 @@ function messageOfSession(
       protocol: protocolOf(session, transaction),
     },
   };
+  addParameters(message, transaction.parameters);
   const user = senderUser(recipientParts(inbound), sender, `<${session.sender?.given ?? sender}>`);
   if (user !== undefined) message.senderUser = user;
   const expanded = expandedAddresses(transaction.recipients.values());
@@ -240,6 +243,17 @@ function messageOfSession(
   const messageId = messageIdOf(taken.seen) ?? givenMessageId(session, taken);
   if (messageId !== undefined) message.messageId = messageId;
   return message;
+}
+
+/** What MAIL asked for besides. */
+function addParameters(
+  message: Draft<NewMessage>,
+  { bodyTypeGiven, dsnReturn, envelopeId, authSender }: Transaction["parameters"],
+): void {
+  if (bodyTypeGiven !== undefined) message.bodyTypeGiven = bodyTypeGiven;
+  if (dsnReturn !== undefined) message.dsnReturn = dsnReturn;
+  if (envelopeId !== undefined) message.envelopeId = envelopeId;
+  if (authSender !== undefined) message.authSender = authSender;
 }
 
 /** What is still being put together. */

@@ -23,7 +23,8 @@ export async function ehlo(session: SmtpSession, argument: string): Promise<void
     session.send(250, [hello(session), "ENHANCEDSTATUSCODES"], false);
     return;
   }
-  const lines = [hello(session), ...offeredToAll(session.inbound.settings())];
+  const lines = offeredToAll(session.inbound.settings()).slice();
+  lines[0] = hello(session);
   const mechanisms = offeredMechanisms(session);
   if (mechanisms.length > 0) lines.push(`AUTH ${mechanisms.map(({ name }) => name).join(" ")}`);
   if (session.listener.offersTls && !session.secure) lines.push("STARTTLS");
@@ -31,7 +32,7 @@ export async function ehlo(session: SmtpSession, argument: string): Promise<void
   session.send(250, lines, false);
 }
 
-/** What is offered to everybody, by the settings that it was made of. */
+/** What is offered to everybody, behind the place of the greeting, by the settings that it was made of. */
 const offers = new WeakMap<Settings, readonly string[]>();
 
 function offeredToAll(settings: Settings): readonly string[] {
@@ -39,6 +40,7 @@ function offeredToAll(settings: Settings): readonly string[] {
   if (known !== undefined) return known;
   const verbs = allowedVerbs(settings);
   const offer = [
+    "",
     "ENHANCEDSTATUSCODES",
     "PIPELINING",
     ...verbs.filter((verb) => verb !== "ETRN"),

@@ -31,8 +31,14 @@ export class KnownClient {
     this.#checked = checked;
     this.#helo = helo;
     this.#auth = auth;
-    // What may authenticate is asked by refusals alone: it takes a look at files.
-    const client: Draft = { ...checked, mayAuthenticate: this.#mayAuthenticate };
+    // Member by member, so that all have one shape. Whether it may authenticate is asked by refusals alone: it takes a look at files.
+    const { ip, name, rate, connections, nameless, listed, submits } = checked;
+    const client: Draft = { ip, name, mayAuthenticate: this.#mayAuthenticate };
+    if (rate !== undefined) client.rate = rate;
+    if (connections !== undefined) client.connections = connections;
+    if (nameless !== undefined) client.nameless = nameless;
+    if (listed !== undefined) client.listed = listed;
+    if (submits !== undefined) client.submits = submits;
     if (helo !== false) client.helo = helo;
     if (auth !== undefined) client.auth = auth;
     this.#client = client;

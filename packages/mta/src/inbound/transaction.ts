@@ -3,7 +3,6 @@
  */
 import {
   type ExpandedAddress,
-  type NewMessage,
   type NotifyWhen,
   type QueueRecipient,
   recipientKey,
@@ -99,11 +98,4 @@ function passedOn(
   if (notify === undefined || resolved.length < 2 || !notify.includes("SUCCESS")) return notify;
   const left = notify.filter((when) => when !== "SUCCESS");
   return left.length === 0 ? ["NEVER"] : left;
-}
-
-/** The envelope part of a message record, as the transaction's parameters give it. */
-export function envelopeParameters(
-  parameters: MailParameters,
-): Pick<NewMessage, "bodyType" | "bodyTypeGiven" | "smtputf8" | "dsnReturn" | "envelopeId"> {
-  return parameters;
 }

@@ -253,13 +253,16 @@ export class Round {
       : [];
     const isDone = pendingOf(entry).length === 0;
     const [row, more] = this.#rows;
-    const known = row !== undefined && more === undefined ? { known: { size: entry.size, row } } : {};
+    const known = row !== undefined && more === undefined ? { size: entry.size, row } : undefined;
     for (;;) {
       try {
-        const added = await store.change({
-          ...(isDone ? { remove: [entry.id], ...known } : { update: [entry] }),
-          add: reports,
-        });
+        const added = await store.change(
+          !isDone
+            ? { update: [entry], add: reports }
+            : known === undefined
+              ? { remove: [entry.id], add: reports }
+              : { remove: [entry.id], known, add: reports },
+        );
         this.#rows = isDone ? [] : dueRowsOf(entry);
         logReports(log, entry.id, reports, added);
         if (isDone) logDone(log, entry, now);

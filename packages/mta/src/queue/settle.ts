@@ -57,7 +57,8 @@ export function settle(
   if (pending.length > 0) entry.nextAttemptAt = Math.min(...pending.map((r) => dueTime(r, entry)));
   const expanded = entry.expanded ?? [];
   if (entry.expanded !== undefined) delete entry.expanded;
-  return { ...settled, delayed: warn ? pending : [], expanded };
+  const { failed, delivered } = settled;
+  return { failed, delivered, delayed: warn ? pending : [], expanded };
 }
 
 interface DeferredRecipient {

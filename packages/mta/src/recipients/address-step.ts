@@ -64,7 +64,9 @@ function expandOurs(expansion: Expansion, { localPart, domain }: Address, way: W
     return undefined;
   }
   const final = name.startsWith("\\");
-  return expandName(expansion, { name: final ? name.slice(1) : name, domain }, { ...way, final });
+  return final
+    ? expandName(expansion, { name: name.slice(1), domain }, { ...way, final })
+    : expandName(expansion, { name, domain }, way);
 }
 
 function specialKind(name: string): string | undefined {

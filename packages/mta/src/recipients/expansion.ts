@@ -133,11 +133,9 @@ export class Expansion {
     const own =
       splitAddress(account.name).domain === "" ? `${account.name}@${this.parts.hostname}` : account.name;
     const address = given?.includes("@") === true ? given : own;
-    const target: Target = {
-      kind: "mailbox",
-      name: account.name,
-      ...(detail === undefined ? {} : { detail }),
-    };
+    const { name } = account;
+    const target: Target =
+      detail === undefined ? { kind: "mailbox", name } : { kind: "mailbox", name, detail };
     this.#add(`mailbox ${account.name}+${detail ?? ""}`, address, target, way);
   }
 
