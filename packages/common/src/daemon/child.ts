@@ -108,8 +108,6 @@ export async function runDaemon(name: "mta" | "pop3", tag: string, start: StartD
     await reportFailure(name, log, error);
     return;
   }
-  // While it loaded, the engine cared for memory before all else; from now on for speed.
-  setFlagsFromString("--no-optimize-for-size");
   await send({ type: "ready" });
   const limit = await serve(name, daemon, inbox, log);
   const finished = daemon.stop().then(
