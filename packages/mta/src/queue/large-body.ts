@@ -8,9 +8,10 @@
  * What may wait for the disk is a turn of the thread pool; each costs the event loop more than the call itself, so what the
  * kernel knows by heart is asked for at once.
  */
-import { fstatSync, statSync } from "node:fs";
-import { type FileHandle, open, readdir, stat, unlink } from "node:fs/promises";
+import { closeSync, fdatasync, fstatSync, fsync, open as openFile, statSync, writev } from "node:fs";
+import { open, readdir, stat, unlink } from "node:fs/promises";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { errnoOf, messageOf } from "@mailhost/common/errors";
 import { QueueError } from "./queue-error.ts";
 import { isQueueId } from "./queue-id.ts";
@@ -22,16 +23,40 @@ export interface DfFileSystem {
 }
 
 /** An open df file or its folder. */
-export type DfHandle = Pick<FileHandle, "fd" | "writev" | "read" | "datasync" | "sync" | "close">;
+export interface DfHandle {
+  readonly fd: number;
+  writev(pieces: readonly Buffer[]): Promise<{ readonly bytesWritten: number }>;
+  datasync(): Promise<void>;
+  sync(): Promise<void>;
+  /** Writes nothing: what is to stay was synced before. */
+  close(): Promise<void>;
+}
 
 /** The real file system; `rm` takes a file that is not there for removed. */
 export const nodeDfFileSystem: DfFileSystem = {
-  open,
+  open: async (path, flags, mode) => handleOf(await calls.open(path, flags, mode)),
   rm: (path) =>
     unlink(path).catch((error: unknown) => {
       if (errnoOf(error) !== "ENOENT") throw error;
     }),
 };
+
+const calls = {
+  open: promisify(openFile),
+  writev: promisify(writev),
+  datasync: promisify(fdatasync),
+  sync: promisify(fsync),
+};
+
+function handleOf(fd: number): DfHandle {
+  return {
+    fd,
+    writev: (pieces) => calls.writev(fd, pieces),
+    datasync: () => calls.datasync(fd),
+    sync: () => calls.sync(fd),
+    close: async () => closeSync(fd),
+  };
+}
 
 /** Octets read at once. */
 const PIECE = 64 * 1024;
@@ -104,7 +129,8 @@ export async function createDf(dir: string, id: string, fs: DfFileSystem): Promi
         await handle.datasync();
         if (fstatSync(handle.fd).nlink === 0) throw new Error("the file was removed while it was written");
         // The folder after the file: a journal that has just committed the one has the other's name in it.
-        await Promise.all([syncFolder(dir, fs), close()]);
+        await close();
+        await syncFolder(dir, fs);
       }),
     async discard() {
       // The file goes whatever closing it says.
