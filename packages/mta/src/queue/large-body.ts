@@ -81,40 +81,46 @@ export function dfPath(dir: string, id: string): string {
 }
 
 /**
- * Makes the df file of a message.
+ * Makes the df file of a message. It is being made while its first pieces are gathered.
  *
- * @throws QueueError with the system's code (`ENOSPC`, `EDQUOT`, `EFBIG`, `EIO`), as its methods do
+ * The methods of what is returned throw a QueueError with the system's code (`ENOSPC`, `EDQUOT`, `EFBIG`, `EIO`).
  */
-export async function createDf(dir: string, id: string, fs: DfFileSystem): Promise<DfWriter> {
+export function createDf(dir: string, id: string, fs: DfFileSystem): DfWriter {
   const path = join(dir, id);
-  const handle = await attempt(path, () => fs.open(path, "wx", 0o600));
+  /** Absent before it is made, and when it could not be: then there is nothing of ours to remove. */
+  let handle: DfHandle | undefined;
   let open = true;
   let pieces: Buffer[] = [];
   let gathered = 0;
-  /** The write under way; it never rejects. */
-  let writing: Promise<void> = Promise.resolve();
   let fault: { readonly cause: unknown } | undefined;
+  const failed = (cause: unknown) => {
+    fault ??= { cause };
+  };
+  /** The call under way; it never rejects. */
+  let busy: Promise<void> = fs.open(path, "wx", 0o600).then((made) => {
+    handle = made;
+  }, failed);
 
-  /** Resolves when no write is under way. */
-  const written = async () => {
-    await writing;
+  /** Resolves with the file when no call is under way. A descriptor that was closed may be another file's by now. */
+  const written = async (): Promise<DfHandle> => {
+    await busy;
     if (fault !== undefined) throw fault.cause;
+    if (!open || handle === undefined) throw new Error("the file is closed");
+    return handle;
   };
   const writeGathered = async () => {
-    await written();
+    const file = await written();
     const batch = pieces;
     pieces = [];
     gathered = 0;
-    writing = writeWhole(handle, batch).catch((cause: unknown) => {
-      fault = { cause };
-    });
+    busy = writeWhole(file, batch).catch(failed);
   };
   const close = async () => {
     if (!open) return;
     open = false;
     pieces = [];
-    await writing;
-    await handle.close();
+    await busy;
+    await handle?.close();
   };
   return {
     async write(chunk) {
@@ -125,9 +131,10 @@ export async function createDf(dir: string, id: string, fs: DfFileSystem): Promi
     finish: () =>
       attempt(path, async () => {
         await writeGathered();
+        const file = await written();
+        busy = file.datasync().catch(failed);
         await written();
-        await handle.datasync();
-        if (fstatSync(handle.fd).nlink === 0) throw new Error("the file was removed while it was written");
+        if (fstatSync(file.fd).nlink === 0) throw new Error("the file was removed while it was written");
         // The folder after the file: a journal that has just committed the one has the other's name in it.
         await close();
         await syncFolder(dir, fs);
@@ -135,7 +142,7 @@ export async function createDf(dir: string, id: string, fs: DfFileSystem): Promi
     async discard() {
       // The file goes whatever closing it says.
       await close().catch(() => undefined);
-      await fs.rm(path);
+      if (handle !== undefined) await fs.rm(path);
     },
   };
 }
