@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { runTransaction } from "../../src/deliver/smtp-dialogue.ts";
-import { type Answer, settled, until } from "./fake-peer.ts";
+import { type Answer, selfSigned, settled, until } from "./fake-peer.ts";
 import { bodyOf } from "./sample-message.ts";
 import {
   answering,
@@ -148,5 +148,29 @@ test("delivery notices are the next host's duty when it offers DSN", async () =>
     const sent = await send({ extensions: dsn ? ["DSN"] : [] });
     const outcome = [...sent.result.outcomes.values()][0];
     assert.equal(outcome?.kind === "delivered" && outcome.dsnRelayed, dsn);
+  }
+});
+
+test("messages of any size arrive as they are with the dot behind them, whole or in pieces, in the clear and under TLS", async () => {
+  const tls = selfSigned();
+  const secured = { tls, extensions: ["STARTTLS"], secureExtensions: ["PIPELINING"] };
+  for (const script of [plain, pipelining, secured]) {
+    const peer = await peerWith(script);
+    const connection = await connect(peer);
+    const line = `${"x".repeat(76)}\r\n`;
+    for (const lines of [0, 1, 130, 210, 840, 4000]) {
+      for (const piece of [64 * 1024, 30_000]) {
+        const text = line.repeat(lines);
+        const transaction = { ...message(), body: bodyOf(text, piece) };
+        const { outcomes } = await runTransaction(connection, transaction);
+        assert.equal([...outcomes.values()][0]?.kind, "delivered", `${lines} lines`);
+        assert.equal(peer.messages.at(-1)?.wire, `${text}.\r\n`);
+      }
+    }
+    assert.equal(peer.connections, 1);
+    assert.equal(
+      peer.messages.every(({ secure }) => secure),
+      script === secured,
+    );
   }
 });
