@@ -52,10 +52,15 @@ const WAITING: readonly (readonly [below: number, perLane: number])[] = [
   [100_000, 1],
 ];
 
+/** Lanes without anything to do whose limit is remembered: a burst to a destination that takes mail begins where the last one ended. */
+const REMEMBERED = 200;
+
 /** All lanes of one kind, local or remote. */
 export class Lanes {
   readonly #limits: LaneLimits;
   readonly #lanes = new Map<string, State>();
+  /** What lanes that are gone had got to by their successes, the latest last. */
+  readonly #reached = new Map<string, number>();
   /** Lanes with something waiting; the first is next. */
   readonly #ready = new Set<State>();
   #waiting = 0;
@@ -187,7 +192,9 @@ export class Lanes {
   #lane(name: string): State {
     let lane = this.#lanes.get(name);
     if (lane === undefined) {
-      lane = { name, active: 0, failing: false, limit: this.#limits.first, waiting: new Set() };
+      const limit = this.#reached.get(name) ?? this.#limits.first;
+      this.#reached.delete(name);
+      lane = { name, active: 0, failing: false, limit, waiting: new Set() };
       this.#lanes.set(name, lane);
     }
     return lane;
@@ -196,7 +203,15 @@ export class Lanes {
   #forget(lane: State): void {
     if (lane.active === 0 && lane.waiting.size === 0 && lane.skipped === undefined) {
       this.#lanes.delete(lane.name);
+      if (!lane.failing && lane.limit > this.#limits.first) this.#remember(lane);
     }
+  }
+
+  #remember({ name, limit }: State): void {
+    this.#reached.set(name, limit);
+    if (this.#reached.size <= REMEMBERED) return;
+    const [oldest] = this.#reached.keys();
+    this.#reached.delete(oldest!);
   }
 }
 

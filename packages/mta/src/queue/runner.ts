@@ -117,7 +117,8 @@ class QueueRunner implements Runner {
       },
       givesUp: () => this.#givesUp,
     };
-    const perLane = Math.max(REMOTE.first, 2 * parts.settings.relay.maxConnectionsPerDestination);
+    // An attempt counts until it is on record, which takes longer than the hand-over: connections are not to wait for it.
+    const perLane = Math.max(REMOTE.first, 4 * parts.settings.relay.maxConnectionsPerDestination);
     this.#remote = new Lanes({ ...REMOTE, total: parts.maxRemote ?? REMOTE.total, perLane });
     this.#scan = new DueScan({
       store: parts.store,

@@ -33,6 +33,27 @@ test("a success lets a lane grow, a failure leaves it one attempt at a time", ()
   assert.equal(lanes.take(), undefined);
 });
 
+test("a lane that had nothing to do begins where its successes had brought it, and anew after a failure", () => {
+  const lanes = new Lanes(LIMITS);
+  const startable = () => {
+    fill(lanes, "a", 20);
+    let count = 0;
+    while (lanes.take() !== undefined) count++;
+    return count;
+  };
+  const end = (count: number, result: "delivered" | "deferred") => {
+    const lane = lanes.find("a")!;
+    lanes.clear();
+    for (let i = 0; i < count; i++) lanes.finished(lane, result);
+    assert.equal(lanes.find("a"), undefined);
+  };
+  assert.equal(startable(), LIMITS.first);
+  end(LIMITS.first, "delivered");
+  assert.equal(startable(), LIMITS.perLane);
+  end(LIMITS.perLane, "deferred");
+  assert.equal(startable(), LIMITS.first);
+});
+
 test("when all turns are taken, a lane with none still gets one", () => {
   const lanes = new Lanes({ ...LIMITS, total: 2 });
   fill(lanes, "a", 5);
