@@ -44,7 +44,10 @@ export async function openPop3(to: Endpoint, options: ConnectOptions = {}): Prom
     const text = (await multiLine(line)).toString("latin1");
     return text === "" ? [] : text.slice(0, -2).split("\r\n");
   };
-  const greeting = await connection.readText();
+  const greeting = await connection.readText().catch((error: unknown) => {
+    connection.close();
+    throw error;
+  });
   if (!greeting.startsWith("+OK")) {
     connection.close();
     throw new Error(greeting);
@@ -62,9 +65,11 @@ export async function openPop3(to: Endpoint, options: ConnectOptions = {}): Prom
     count: async () => Number((await must("STAT")).split(" ")[1]),
     uids: async () => (await lines("UIDL")).map((line) => line.split(" ")[1] ?? ""),
     async quit() {
-      const answer = await command("QUIT");
-      connection.close();
-      return answer;
+      try {
+        return await command("QUIT");
+      } finally {
+        connection.close();
+      }
     },
     close: () => connection.close(),
   };

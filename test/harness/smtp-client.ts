@@ -93,8 +93,11 @@ export async function smtpOver(
       return go.code === 354 ? data(message) : go;
     },
     async quit() {
-      await command("QUIT");
-      connection.close();
+      try {
+        await command("QUIT");
+      } finally {
+        connection.close();
+      }
     },
     close: () => connection.close(),
   };
