@@ -32,7 +32,7 @@ export async function postMortem(pid, report) {
       ...[...new Set(processes.flatMap(rootOf))].flatMap(endOfLog),
     ].join("\n");
   } catch (error) {
-    return `nothing can be told of it: ${error}`;
+    return `nothing can be told of it: ${String(error)}`;
   }
 }
 

@@ -98,10 +98,12 @@ function runFile({ file, limit }, scratch, number) {
     child.stdout.on("data", keep);
     child.stderr.on("data", keep);
     let late;
-    const timer = setTimeout(async () => {
+    const timer = setTimeout(() => {
       late = "";
-      late = await postMortem(child.pid, join(scratch, diagnosis));
-      endGroup(child.pid);
+      void postMortem(child.pid, join(scratch, diagnosis)).then((text) => {
+        late = text;
+        endGroup(child.pid);
+      });
     }, limit);
     const finish = (code, signal) => {
       clearTimeout(timer);
