@@ -1,7 +1,7 @@
 /**
  * Opens the queue: the tables, and for the daemon the acceptance journal before them.
  */
-import nodeFs, { mkdirSync, renameSync } from "node:fs";
+import nodeFs, { mkdirSync, readdirSync, renameSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { type Clock, delay } from "@mailhost/common/clock";
 import { messageOf } from "@mailhost/common/errors";
@@ -95,7 +95,7 @@ export async function openQueue(site: Site, options: QueueOptions): Promise<Open
     // Nothing of this waits for company.
     const alone = new LmdbStore(environment, { clock, log });
     const owner = await takeJournalOf(environment, dir, fs, options);
-    left = owner === "another" ? "nothing" : await leftIn(dir, fs, alone, options);
+    left = owner === "another" ? "nothing" : await leftIn(dir, fs, alone, environment, options);
     if (left !== "nothing")
       await left.takeIn().catch((error: unknown) => {
         if (!daemon) throw error;
@@ -166,6 +166,7 @@ async function leftIn(
   dir: string,
   fs: JournalFileSystem,
   tables: LmdbStore,
+  { paths, entries }: Environment,
   { clock, log }: QueueOptions,
 ): Promise<"nothing" | Left> {
   let journal: LeftJournal;
@@ -177,6 +178,9 @@ async function leftIn(
     const aside = unusedName(`${dir}.damaged-${timeName(clock)}`);
     mkdirSync(aside, { mode: 0o700 });
     for (const path of segmentsIn(dir, fs)) renameSync(path, join(aside, basename(path)));
+    // Large messages that only the journal knows of go along: they would be swept out as nobody's.
+    for (const id of readdirSync(paths.large))
+      if (!entries.doesExist(id)) renameSync(join(paths.large, id), join(aside, id));
     await syncFolder(dirname(dir), fs);
     const text = `${dir} is damaged: ${messageOf(error)}; moved to ${aside}, a new journal is begun`;
     log.write("error", `SYSERR(queue): ${text}`);

@@ -330,11 +330,13 @@ test("a journal that cannot be read is put aside and named, and the host goes on
   const strange = Buffer.concat([frameHead(1, 0, pieces), ...pieces]);
   nodeFs.writeFileSync(join(journalFolder(copy.queueDir), "1.seg"), strange);
   cpSync(join(dir, "accepted/1.seg"), join(journalFolder(copy.queueDir), "2.seg"));
+  mkdirSync(queuePaths(copy).large);
+  nodeFs.writeFileSync(join(queuePaths(copy).large, "6ARC00Gm006692"), "a large message");
   const log = listLog();
   const next = await openQueue(copy, { clock: new ManualClock(START), log, daemon: true });
   t.after(() => next.store.close());
   const aside = "accepted.damaged-20261127T120000Z";
-  assert.deepEqual(readdirSync(join(copy.queueDir, aside)).sort(), ["1.seg", "2.seg"]);
+  assert.deepEqual(readdirSync(join(copy.queueDir, aside)).sort(), ["1.seg", "2.seg", "6ARC00Gm006692"]);
   assert.match(
     log.lines.join("\n"),
     new RegExp(`accepted is damaged: .*unknown kind 9; moved to .*${aside}`),
