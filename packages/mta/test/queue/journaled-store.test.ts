@@ -310,7 +310,7 @@ test("whatever fails and whenever it is killed: what was acknowledged is there, 
     { numRuns: 40, includeErrorInReport: true },
   );
   t.diagnostic(`${faults} faults`);
-  assert.ok(faults > 20);
+  assert.ok(faults > 5);
 });
 
 test("the queue's paths hold the journal beside the tables", async (t) => {
