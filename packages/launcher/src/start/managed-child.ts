@@ -60,6 +60,12 @@ export interface ChildStatus {
   readonly restarts: number;
 }
 
+/**
+ * The C library makes each thread a heap of its own, and a daemon has a dozen threads: what one has freed no other uses. Two for all
+ * take 6 MiB less and cost nothing measurable. Who has set it in our surroundings has the last word; only glibc heeds it.
+ */
+const HEAPS = { MALLOC_ARENA_MAX: "2" } as const;
+
 /** The first three descriptors are the standard streams, then the IPC channel, then what is inherited. */
 const FIRST_INHERITED = 4;
 
@@ -176,6 +182,7 @@ export class ManagedChild {
     this.#failure = undefined;
     const child = spawn(process.execPath, [...this.#around.execArgv, ...execArgv, entry], {
       stdio: ["ignore", "ignore", "inherit", "ipc", ...inherited, pidFile.fd],
+      env: { ...HEAPS, ...process.env },
     });
     this.#process = child;
     let ended = false;

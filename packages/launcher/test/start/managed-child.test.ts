@@ -39,6 +39,29 @@ const LIVES = `process.on("message", (m) => {
 });`;
 
 describe("a managed child", () => {
+  test("shares two heaps among its threads, unless the launcher's surroundings say otherwise", async (t) => {
+    const before = process.env.MALLOC_ARENA_MAX;
+    t.after(() => {
+      if (before === undefined) delete process.env.MALLOC_ARENA_MAX;
+      else process.env.MALLOC_ARENA_MAX = before;
+    });
+    for (const [given, expected] of [
+      [undefined, "2"],
+      ["7", "7"],
+    ] as const) {
+      if (given === undefined) delete process.env.MALLOC_ARENA_MAX;
+      else process.env.MALLOC_ARENA_MAX = given;
+      const { child, root } = prepare(
+        t,
+        `import { writeFileSync } from "node:fs";
+writeFileSync(new URL("heaps", import.meta.url), process.env.MALLOC_ARENA_MAX);
+${LIVES}`,
+      );
+      await child.start();
+      assert.equal(readFileSync(join(root, "heaps"), "utf8"), expected);
+    }
+  });
+
   test("starts again at once, then after growing waits", async (t) => {
     const { child, clock, lines, deaths } = prepare(t, DIES_AFTER_READY);
     await child.start();
