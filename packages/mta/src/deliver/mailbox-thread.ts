@@ -34,11 +34,8 @@ export interface MailboxThreadParts {
 /** How long after its start a thread that died is started anew (ms). */
 const PAUSE = 1000;
 
-/**
- * The thread keeps nothing between batches: a young generation of 2 MiB does (the limit counts three halves), in place of Node's 32,
- * which it would fill and keep.
- */
-const LIMITS = { maxYoungGenerationSizeMb: 3 } as const;
+/** The thread keeps nothing between batches: a young generation of 8 MiB does, in place of Node's 32, which it would fill and keep. */
+const LIMITS = { maxYoungGenerationSizeMb: 12 } as const;
 
 interface Pending {
   readonly letters: number;
