@@ -81,11 +81,11 @@ export function dfPath(dir: string, id: string): string {
 }
 
 /**
- * Makes the df file of a message. It is being made while its first pieces are gathered.
+ * Makes the df file of a message. Resolves at once: it is being made while its first pieces are gathered.
  *
  * The methods of what is returned throw a QueueError with the system's code (`ENOSPC`, `EDQUOT`, `EFBIG`, `EIO`).
  */
-export function createDf(dir: string, id: string, fs: DfFileSystem): DfWriter {
+export async function createDf(dir: string, id: string, fs: DfFileSystem): Promise<DfWriter> {
   const path = join(dir, id);
   /** Absent before it is made, and when it could not be: then there is nothing of ours to remove. */
   let handle: DfHandle | undefined;

@@ -45,7 +45,7 @@ test("pieces of any size are gathered, and the rest of a short write is written 
   });
   const sizes = [1, 0, 70_000, 65_536, 3, 300_000, ...Array.from({ length: 600 }, (_, i) => i % 7), 500_000];
   const pieces = sizes.map((size, i) => Buffer.alloc(size, i));
-  const df = createDf(dir, "id", fs);
+  const df = await createDf(dir, "id", fs);
   for (const piece of pieces) await df.write(piece);
   await df.finish();
   const expected = Buffer.concat(pieces);
@@ -61,7 +61,7 @@ test("a disk that does not come back holds the sender up after half a MiB", asyn
     await stuck;
     return (await handle.writev(pieces as Buffer[])).bytesWritten;
   });
-  const df = createDf(dir, "id", fs);
+  const df = await createDf(dir, "id", fs);
   const piece = Buffer.alloc(64 * KIB, "x");
   for (let i = 0; i < 7; i++) await df.write(piece);
   let more = false;
@@ -77,7 +77,7 @@ test("a disk that does not come back holds the sender up after half a MiB", asyn
 for (const step of ["write", "finish"] as const) {
   test(`a failed write is told at the next ${step}, and nothing stays behind`, async () => {
     const fs = withWrites(() => Promise.reject(Object.assign(new Error("full"), { code: "ENOSPC" })));
-    const df = createDf(dir, "id", fs);
+    const df = await createDf(dir, "id", fs);
     await df.write(Buffer.alloc(300 * KIB));
     const next = step === "write" ? () => df.write(Buffer.alloc(300 * KIB)) : () => df.finish();
     await assert.rejects(next, { code: "ENOSPC", message: /id: full/ });
@@ -106,7 +106,7 @@ test("files that are finished side by side share a sync of their folder, one tha
   };
   const finished: string[] = [];
   const finish = async (id: string) => {
-    const df = createDf(dir, id, fs);
+    const df = await createDf(dir, id, fs);
     await df.write(Buffer.from(id));
     await df.finish();
     finished.push(id);
@@ -137,20 +137,20 @@ test("a folder that cannot be synced is told to all who wait for it, and asked a
       return nodeDfFileSystem.open(path, flags, mode);
     },
   };
-  const files = ["a", "b", "c"].map((id) => createDf(dir, id, fs));
+  const files = await Promise.all(["a", "b", "c"].map((id) => createDf(dir, id, fs)));
   const results = await Promise.allSettled(files.map((df) => df.finish()));
   assert.deepEqual(
     results.map((result) => result.status === "rejected" && (result.reason as { code: string }).code),
     ["EIO", "EIO", "EIO"],
   );
   broken = false;
-  const df = createDf(dir, "d", fs);
+  const df = await createDf(dir, "d", fs);
   await df.finish();
 });
 
 test("a file that is not ours stays, whatever is done with what could not be made", async () => {
   writeFileSync(join(dir, "id"), "another's");
-  const df = createDf(dir, "id", nodeDfFileSystem);
+  const df = await createDf(dir, "id", nodeDfFileSystem);
   await df.write(Buffer.from("ours"));
   await assert.rejects(df.finish(), { code: "EEXIST" });
   await df.discard();
@@ -187,7 +187,7 @@ for (const step of ["open", "writev", "datasync"] as const) {
         });
       },
     };
-    const df = createDf(dir, "id", fs);
+    const df = await createDf(dir, "id", fs);
     await df.write(Buffer.from("x"));
     const finishing = assert.rejects(df.finish(), /the file is closed/);
     await there;
