@@ -26,72 +26,97 @@ export interface WriterParts {
 
 /** Opens a new message. */
 export function createMessageWriter(parts: WriterParts): MessageWriter {
-  let small: Buffer[] = [];
-  let df: DfWriter | undefined;
-  let size = 0;
-  let state: "open" | "committed" | "gone" = "open";
+  return new Writer(parts);
+}
 
-  parts.groups.begin();
+class Writer implements MessageWriter {
+  readonly #parts: WriterParts;
+  /** Pieces as they came, which nobody changes any more: they are put together once. */
+  #small: Buffer[] = [];
+  #df: DfWriter | undefined;
+  #size = 0;
+  #state: "open" | "committed" | "gone" = "open";
 
-  const discard = async () => {
-    if (state === "open") parts.groups.end();
-    state = "gone";
-    small = [];
-    const file = df;
-    df = undefined;
-    await file?.discard();
-  };
+  constructor(parts: WriterParts) {
+    this.#parts = parts;
+    parts.groups.begin();
+  }
+
+  get id(): string {
+    return this.#parts.id;
+  }
+
+  get size(): number {
+    return this.#size;
+  }
+
+  async write(chunk: Buffer): Promise<void> {
+    this.#mustBeOpen();
+    this.#size += chunk.length;
+    if (this.#size <= SMALL_MESSAGE) {
+      this.#small.push(chunk);
+      return;
+    }
+    await this.#step(async () => {
+      this.#df ??= await this.#spilt();
+      await this.#df.write(chunk);
+    });
+  }
+
+  async commit(message: NewMessage): Promise<QueueEntry> {
+    this.#mustBeOpen();
+    const { id, groups, clock } = this.#parts;
+    const entry = newEntry(id, message, this.#size, clock.now());
+    await this.#step(async () => {
+      const df = this.#df;
+      if (df !== undefined) await df.finish();
+      groups.end();
+      this.#state = "committed";
+      await this.#parts.commit(entry, df === undefined ? Buffer.concat(this.#small) : undefined);
+    });
+    this.#small = [];
+    this.#df = undefined;
+    return entry;
+  }
+
+  async abort(): Promise<void> {
+    if (this.#state === "open") await this.#discard();
+  }
+
+  #mustBeOpen(): void {
+    if (this.#state !== "open") throw new Error(`message ${this.#parts.id} is ${this.#state}`);
+  }
 
   /** Runs a step; when it fails, nothing of the message stays behind. */
-  const step = async <T>(act: () => Promise<T>): Promise<T> => {
+  async #step(act: () => Promise<void>): Promise<void> {
     try {
-      return await act();
+      await act();
     } catch (error) {
       // The first fault is the one to tell; a file that cannot be removed is swept at the next start.
-      await discard().catch(() => undefined);
+      await this.#discard().catch(() => undefined);
       throw error;
     }
-  };
+  }
 
-  const spill = async () => {
-    df = await createDf(parts.dfDir, parts.id, parts.fs);
-    const held = small;
-    small = [];
+  /** The file of a message that has become too large to be held, with what was held. */
+  async #spilt(): Promise<DfWriter> {
+    const { dfDir, id, fs } = this.#parts;
+    const df = await createDf(dfDir, id, fs);
+    this.#df = df;
+    const held = this.#small;
+    this.#small = [];
     for (const chunk of held) await df.write(chunk);
-  };
+    return df;
+  }
 
-  return {
-    id: parts.id,
-    get size() {
-      return size;
-    },
-    async write(chunk) {
-      if (state !== "open") throw new Error(`message ${parts.id} is ${state}`);
-      size += chunk.length;
-      await step(async () => {
-        if (size > SMALL_MESSAGE && df === undefined) await spill();
-        if (df !== undefined) await df.write(chunk);
-        // Copied: a small slice would keep the whole buffer of its socket alive.
-        else small.push(Buffer.from(chunk));
-      });
-    },
-    async commit(message: NewMessage) {
-      if (state !== "open") throw new Error(`message ${parts.id} is ${state}`);
-      const entry = newEntry(parts.id, message, size, parts.clock.now());
-      await step(async () => {
-        await df?.finish();
-        parts.groups.end();
-        state = "committed";
-        await parts.commit(entry, df === undefined ? Buffer.concat(small) : undefined);
-      });
-      small = [];
-      df = undefined;
-      return entry;
-    },
-    async abort() {
-      if (state === "open") await discard();
-    },
-  };
+  async #discard(): Promise<void> {
+    if (this.#state === "open") this.#parts.groups.end();
+    this.#state = "gone";
+    this.#small = [];
+    const file = this.#df;
+    this.#df = undefined;
+    await file?.discard();
+  }
 }
 
 /** The entry of a message that is accepted now, and due at once unless it says otherwise. */
