@@ -34,8 +34,8 @@ export interface MailboxThreadParts {
 /** How long after its start a thread that died is started anew (ms). */
 const PAUSE = 1000;
 
-/** The thread keeps nothing between batches: a young generation of 8 MiB does, in place of Node's 32, which it would fill and keep. */
-const LIMITS = { maxYoungGenerationSizeMb: 12 } as const;
+/** The thread keeps nothing between batches: a young generation of 4 MiB does (with 2 a message costs more), not the 32 it would fill. */
+const LIMITS = { maxYoungGenerationSizeMb: 6 } as const;
 
 interface Pending {
   readonly letters: number;
