@@ -331,8 +331,8 @@ export class Session implements Turn {
     return taken;
   }
 
-  renewRelay(user: string): void {
-    this.#relay.renew(this.#client, user);
+  renewRelay(user: string): Promise<void> | undefined {
+    return this.#relay.renew(this.#client, user);
   }
 
   readonly #timedOut = (): void => {

@@ -118,7 +118,8 @@ async function open(turn: Turn, account: Account, noMime: boolean): Promise<Sess
       const state: Transaction = { kind: "transaction", user: name, drop: opened.drop };
       if (noMime) turn.modes.mangle = NO_MIME;
       logLogin(turn, name);
-      turn.renewRelay(name);
+      // A client that has read the answer may send at once.
+      await turn.renewRelay(name);
       const { count, octets } = opened.drop;
       await greet(turn, state, ok(texts.mailboxOpen(name, count, octets)));
       return state;

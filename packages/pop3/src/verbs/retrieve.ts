@@ -43,7 +43,7 @@ export function retr(turn: Turn, state: Transaction): Transaction | Promise<Tran
     waiting = output.message(ok(texts.octets(message.octets)), body, rest);
   }
   drop.lastSeen = Math.max(drop.lastSeen, number);
-  turn.renewRelay(state.user);
+  void turn.renewRelay(state.user);
   const sent = () => {
     drop.noteRetrieved(number);
     return state;
@@ -100,7 +100,7 @@ async function retrInPieces(
   if (opened === undefined) return state;
   const { source, message } = opened;
   drop.lastSeen = Math.max(drop.lastSeen, number);
-  turn.renewRelay(state.user);
+  void turn.renewRelay(state.user);
   await output.line(ok(texts.octets(message.octets)));
   if (source instanceof Uint8Array) await sendBytes(turn, source, message.octets);
   else await send(turn, state, source, message.octets);

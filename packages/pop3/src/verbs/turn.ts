@@ -38,8 +38,12 @@ export interface Turn {
   authenticated(): void;
   /** What the session has read ahead of its mailbox. */
   readAhead(drop: Maildrop): ReadAhead;
-  /** Lets the client's address relay for a while (DRAC), as often as that is worth a write. */
-  renewRelay(user: string): void;
+  /**
+   * Lets the client's address relay for a while (DRAC), as often as that is worth a write.
+   *
+   * @returns resolves when that counts; undefined when nothing was to be written
+   */
+  renewRelay(user: string): Promise<void> | undefined;
 
   /** The POP3 settings of this session: the site's, unless {@link setOptions} replaced them. */
   readonly options: SessionOptions;
