@@ -31,9 +31,13 @@ const FRAME_SIZE = 1024 * 1024;
  * A disk that answers within this time (ms) is written to while everything else waits, when one message comes in at a time:
  * handing the write to another thread and back takes about as long.
  */
-const QUICK = 0.6;
-/** So many writes are handed over after one that was not quick. */
-const HANDED_OVER = 200;
+const QUICK = 1;
+/** A write that was handed over was not quick when it took longer than this (ms). */
+const QUICK_THERE_AND_BACK = 2;
+/** So many writes are handed over at first, … */
+const FIRST_HANDED_OVER = 20;
+/** … and after one that was not quick. */
+const HANDED_OVER = 50;
 
 /** Where a message is in the journal. */
 export interface JournalPlace {
@@ -71,7 +75,7 @@ export class AcceptanceJournal {
   #waiting: Waiting[] = [];
   #state: "idle" | "scheduled" | "writing" | "broken" = "idle";
   #generation = 0;
-  #handOver = 0;
+  #handOver = FIRST_HANDED_OVER;
   #takeIn: (() => Promise<void>) | undefined;
 
   constructor({ dir, fs, isAlone, takeIn }: JournalParts) {
@@ -213,24 +217,26 @@ export class AcceptanceJournal {
   #writeFrame(segment: Segment, batch: readonly Waiting[], pieces: readonly Buffer[], length: number): void {
     const head = frameHead(segment.generation, segment.frames, pieces);
     const all = withRoom(segment, [head, ...pieces], length);
+    // One that makes the file longer says nothing of the others.
+    const grows = all.length > pieces.length + 1;
     const began = performance.now();
-    const over = () => {
-      if (performance.now() - began > QUICK) this.#handOver = HANDED_OVER;
+    const over = (limit: number) => {
+      if (!grows && performance.now() - began > limit) this.#handOver = HANDED_OVER;
       this.#written(segment, batch, all, length);
     };
-    if (this.#handOver === 0 && this.#isAlone()) {
+    if (this.#handOver === 0 && !grows && this.#isAlone()) {
       try {
         writeNow(segment.fd, all, segment.end, this.#fs);
       } catch (error) {
         this.#failed(batch, error);
         return;
       }
-      over();
+      over(QUICK);
       return;
     }
     if (this.#handOver > 0) this.#handOver--;
     writeLater(segment.fd, all, segment.end, this.#fs, (error) => {
-      if (error === null) this.#written(segment, batch, all, length);
+      if (error === null) over(QUICK_THERE_AND_BACK);
       else this.#failed(batch, error);
     });
   }
