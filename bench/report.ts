@@ -64,13 +64,15 @@ export function diskTable(rows: readonly DiskRow[], columns: readonly Column[]):
   const version = new Map(columns.map((column) => [column.name, heading(column)]));
   return table(
     ["server", "connections", "forced to the disk", "of which, and changes of folders"],
-    rows.map(({ peer, connections, forced, parts }) => [
+    rows.map(({ peer, connections, forced, parts, atFullSpeed }) => [
       version.get(peer) ?? peer,
       String(connections),
       forced.toFixed(2),
-      Object.entries(parts)
-        .map(([name, n]) => `${name} ${n.toFixed(2)}`)
-        .join(", "),
+      atFullSpeed
+        ? "at full speed, without strace"
+        : Object.entries(parts)
+            .map(([name, n]) => `${name} ${n.toFixed(2)}`)
+            .join(", "),
     ]),
   );
 }

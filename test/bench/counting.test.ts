@@ -8,6 +8,7 @@ import { join } from "node:path";
 import test from "node:test";
 import { countDeliveries } from "../../bench/delivered.ts";
 import { countDiskCalls } from "../../bench/disk-calls.ts";
+import { syncsIn } from "../../bench/full-speed-syncs.ts";
 import { readOptions } from "../../bench/options.ts";
 import { withSection } from "../../bench/results-page.ts";
 import type { Measured } from "../../bench/smtp-scenarios.ts";
@@ -149,4 +150,20 @@ test("the command line is understood, and what is not is told", () => {
   assert.deepEqual(options.peers, ["postfix", "exim"]);
   assert.match(wrong("--round", "5"), /^--round is not understood/);
   assert.match(wrong("--rounds", "x"), /^a number is missing/);
+});
+
+test("syncs at full speed: the figures of perf stat are added, and one that is missing makes all unknown", () => {
+  assert.equal(
+    syncsIn("590,,ext4:ext4_sync_file_enter,7000,100.00,,\n6,,xfs:xfs_file_fsync,7000,100.00,,\n"),
+    596,
+  );
+  assert.equal(syncsIn("<not supported>,,ext4:ext4_sync_file_enter,0,100.00,,\n"), undefined);
+  assert.equal(syncsIn("perf: no such event\n"), undefined);
+});
+
+test("the disk target goes by the run at full speed, where there is one", () => {
+  const row = { peer: "mailhost", connections: 200, messages: 100, parts: {} };
+  const slow = { ...row, forced: 0.4 };
+  assert.equal(diskVerdicts([slow])[0]?.met, false);
+  assert.equal(diskVerdicts([slow, { ...row, forced: 0.08, atFullSpeed: true }])[0]?.met, true);
 });
