@@ -172,9 +172,8 @@ export class AcceptanceJournal {
       return;
     }
     if (this.#segments.length >= MOST_SEGMENTS) {
-      this.#state = "idle";
-      for (const one of batch) one.reject(new QueueError(`${this.#dir}: the journal is full`, "ENOSPC"));
-      this.#schedule();
+      // Whoever looks whether it is full before a message is accepted never comes here.
+      this.#failed(batch, new Error("it is full"));
       return;
     }
     this.#addSegment().then(

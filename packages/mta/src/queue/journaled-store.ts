@@ -12,6 +12,7 @@ import type { AcceptanceJournal, JournalPlace } from "./acceptance-journal.ts";
 import type { CommitGroups } from "./commit-groups.ts";
 import { copyOf } from "./entry-changes.ts";
 import { encodeEntry } from "./entry-codec.ts";
+import { inOrder } from "./in-order.ts";
 import type { JournalRecord } from "./journal-frame.ts";
 import type { FreshMessage, LmdbStore } from "./lmdb-store.ts";
 import { createMessageWriter, newEntry, SMALL_MESSAGE } from "./message-writer.ts";
@@ -103,9 +104,11 @@ export class JournaledStore extends StoreBehind implements QueueStore {
     try {
       places = await this.#groups.urgent(() => this.#journal.append([record]));
     } catch (error) {
-      this.#hasFailed(error);
-      // It may be on the disk all the same, and would come back from there when it has long been delivered.
-      if (this.#journal.isBroken) await this.#recover();
+      if (this.#journal.isBroken) {
+        this.#hasFailed(error);
+        // It may be on the disk all the same, and would come back from there when it has long been delivered.
+        await this.#recover();
+      }
       return this.#store.insert(entry, body);
     }
     this.#taken(entry, places[0]!, body);
@@ -118,8 +121,11 @@ export class JournaledStore extends StoreBehind implements QueueStore {
   }
 
   #isUsable(): boolean {
-    if (this.#journal.isFull()) this.#relieve();
-    return !this.#journal.isBroken && this.#clock.now() >= this.#usableAt;
+    if (this.#journal.isBroken || this.#clock.now() < this.#usableAt) return false;
+    if (!this.#journal.isFull()) return true;
+    // What room is left is for the ends of messages.
+    this.#relieve();
+    return false;
   }
 
   /** The oldest segment's messages make room; until then messages go into the tables. */
@@ -129,7 +135,7 @@ export class JournaledStore extends StoreBehind implements QueueStore {
     const oldest = this.#journal.oldest;
     const inTheWay = [...this.#fresh.values()].filter(({ place }) => place.segment === oldest);
     this.#moveAll(inTheWay)
-      .catch((error: unknown) => this.#log.write("error", `SYSERR(queue): ${messageOf(error)}`))
+      .catch((error: unknown) => this.#hasFailed(error))
       .finally(() => (this.#relieving = false));
   }
 
@@ -147,16 +153,9 @@ export class JournaledStore extends StoreBehind implements QueueStore {
     return this.#fresh.has(id) || this.#store.isThere(id);
   }
 
-  *list(): Iterable<QueueEntry> {
-    const fresh = [...this.#fresh.values()].map(({ entry }) => entry);
-    fresh.sort((a, b) => (a.id < b.id ? -1 : 1));
-    for (const entry of this.#store.list()) {
-      while (fresh[0] !== undefined && fresh[0].id < entry.id) yield copyOf(fresh.shift()!);
-      // One that is on its way into the tables may be in both.
-      if (fresh[0]?.id === entry.id) fresh.shift();
-      yield entry;
-    }
-    for (const entry of fresh) yield copyOf(entry);
+  list(): Iterable<QueueEntry> {
+    const fresh = [...this.#fresh.values()].map(({ entry }) => copyOf(entry));
+    return inOrder(fresh, this.#store.list());
   }
 
   restore(entry: QueueEntry, body: AsyncIterable<Buffer>, note?: string): Promise<boolean> {
@@ -164,7 +163,7 @@ export class JournaledStore extends StoreBehind implements QueueStore {
   }
 
   async discard(id: string): Promise<boolean> {
-    await this.#settleOne(id);
+    await this.#intoTables([id]);
     return this.#store.discard(id);
   }
 
@@ -175,21 +174,37 @@ export class JournaledStore extends StoreBehind implements QueueStore {
   async change(change: QueueChange): Promise<QueueEntry[]> {
     const { update = [], remove = [], add = [] } = change;
     const ids = [...update.map((entry) => entry.id), ...remove];
+    await this.#calm(ids);
+    const fresh = this.#freshOf(ids);
+    if (fresh.length > 0 && !this.#journal.isBroken) {
+      if (remove.length === 0) return this.#move(fresh, change);
+      const added = fresh.length === ids.length ? await this.#end(fresh, add) : undefined;
+      if (added !== undefined) return added;
+    }
+    await this.#intoTables(ids);
+    return this.#store.change(change);
+  }
+
+  /** Waits until nothing is being written about messages. */
+  async #calm(ids: readonly string[]): Promise<void> {
     for (let busy = this.#busyOf(ids); busy !== undefined; busy = this.#busyOf(ids)) {
       await busy.catch(() => undefined);
     }
-    const fresh = ids.map((id) => this.#fresh.get(id)).filter((one) => one !== undefined);
-    if (fresh.length === 0) return this.#store.change(change);
-    if (update.length === 0 && fresh.length === remove.length && !this.#journal.isBroken) {
-      const added = await this.#end(fresh, add);
-      if (added !== undefined) return added;
+  }
+
+  #freshOf(ids: readonly string[]): Fresh[] {
+    return ids.map((id) => this.#fresh.get(id)).filter((one) => one !== undefined);
+  }
+
+  /** Has messages be in the tables, where anything may be done with them. */
+  async #intoTables(ids: readonly string[]): Promise<void> {
+    for (;;) {
+      await this.#calm(ids);
+      const fresh = this.#freshOf(ids);
+      if (fresh.length === 0) return;
+      if (this.#journal.isBroken) await this.#recover();
+      else await this.#move(fresh);
     }
-    // The journal cannot take it: what it holds goes into the tables before anything of that changes there.
-    if (this.#journal.isBroken) {
-      await this.#recover();
-      return this.#store.change(change);
-    }
-    return this.#move(fresh, change);
   }
 
   #busyOf(ids: readonly string[]): Promise<unknown> | undefined {
@@ -225,18 +240,18 @@ export class JournaledStore extends StoreBehind implements QueueStore {
       places = await written;
     } catch (error) {
       for (const one of fresh) one.busy = undefined;
-      this.#hasFailed(error);
+      if (this.#journal.isBroken) this.#hasFailed(error);
       return undefined;
     }
     for (const { entry, place } of fresh) {
       this.#fresh.delete(entry.id);
       this.#journal.release(place);
     }
+    for (const [i, { entry, body }] of added.entries()) this.#taken(entry, places[i]!, body);
     for (const { entry } of fresh) {
       const gone = this.#store.forget(entry);
       if (gone !== undefined) await gone;
     }
-    for (const [i, { entry, body }] of added.entries()) this.#taken(entry, places[i]!, body);
     return added.map(({ entry }) => entry);
   }
 
@@ -258,21 +273,18 @@ export class JournaledStore extends StoreBehind implements QueueStore {
 
   async #moved(messages: readonly Fresh[], change: QueueChange): Promise<QueueEntry[]> {
     const added = await this.#store.change(change, messages.map(this.#wholeOf));
-    if (!this.#journal.isBroken) {
-      const records = messages.map(({ entry }) => ({ kind: "done" as const, id: entry.id }));
-      try {
-        await this.#groups.urgent(() => this.#journal.append(records));
-      } catch (error) {
-        this.#hasFailed(error);
-      }
+    const records = messages.map(({ entry }) => ({ kind: "done" as const, id: entry.id }));
+    try {
+      await this.#groups.urgent(() => this.#journal.append(records));
+    } catch (error) {
+      this.#hasFailed(error);
+      // They are in the tables; the journal, which cannot say so, has to go.
+      await this.#recover();
+      return added;
     }
-    // They are in the tables: what is left to do is to have the journal say so, or to remove it.
-    if (this.#journal.isBroken) await this.#recover();
-    else {
-      for (const { entry, place } of messages) {
-        this.#fresh.delete(entry.id);
-        this.#journal.release(place);
-      }
+    for (const { entry, place } of messages) {
+      this.#fresh.delete(entry.id);
+      this.#journal.release(place);
     }
     return added;
   }
@@ -297,12 +309,6 @@ export class JournaledStore extends StoreBehind implements QueueStore {
     const busy = fresh.map(({ busy: work }) => (work ?? Promise.resolve()).catch(() => undefined));
     await this.#moveAll(fresh);
     await Promise.all(busy);
-  }
-
-  async #settleOne(id: string): Promise<void> {
-    await this.#fresh.get(id)?.busy?.catch(() => undefined);
-    const fresh = this.#fresh.get(id);
-    if (fresh !== undefined) await this.#move([fresh]);
   }
 
   /** What has been fresh for long goes on into the tables. */
@@ -356,17 +362,17 @@ export class JournaledStore extends StoreBehind implements QueueStore {
   }
 
   async hold(id: string, reason: string): Promise<boolean> {
-    await this.#settleOne(id);
+    await this.#intoTables([id]);
     return this.#store.hold(id, reason);
   }
 
   async quarantine(id: string, reason: string): Promise<boolean> {
-    await this.#settleOne(id);
+    await this.#intoTables([id]);
     return this.#store.quarantine(id, reason);
   }
 
   async release(id: string, now: number): Promise<boolean> {
-    await this.#settleOne(id);
+    await this.#intoTables([id]);
     return this.#store.release(id, now);
   }
 

@@ -167,6 +167,26 @@ test("files are used anew, and a stream of messages takes no more than two or th
   assert.deepEqual(idsOf((await afterKill()).store), [stays.id, last!.id].sort());
 });
 
+test("more than the journal holds goes into the tables, and comes to its end from there", async (t) => {
+  const { store, dir, passing, afterKill } = await daemonQueue(t);
+  const body = Buffer.alloc(65_000, 0x61);
+  const ids: string[] = [];
+  for (let i = 0; i < 60; i++) {
+    const some = await passing(Promise.all(Array.from({ length: 20 }, () => accept(store, body))));
+    ids.push(...some.map(({ id }) => id));
+  }
+  assert.ok(readdirSync(journalFolder(dir)).length <= 33, "32 segments and the owner");
+  assert.ok(store.due(START + 60_000, 2000).length > 50, "some are in the tables");
+  const expected = ids.toSorted();
+  assert.deepEqual(idsOf(store), expected);
+  assert.deepEqual(idsOf((await afterKill()).store), expected);
+  for (let i = 0; i < ids.length; i += 100) {
+    await passing(Promise.all(ids.slice(i, i + 100).map((id) => store.change({ remove: [id] }))));
+  }
+  assert.deepEqual(idsOf(store), []);
+  assert.deepEqual(idsOf((await afterKill()).store), []);
+});
+
 test("a clean end leaves nothing in the journal, and what was accepted in the tables", async (t) => {
   const site = await temporarySite(t);
   const clock = new ManualClock(START);
