@@ -282,7 +282,7 @@ test("a file that cannot be queued now stays and loses nothing", async (t) => {
   const { store } = host.queue;
   const receive = store.receive.bind(store);
   const full = Object.assign(new Error("no space left on device"), { code: "ENOSPC" });
-  store.receive = () => ({ ...receive(), write: () => Promise.reject(full) });
+  store.receive = () => Object.assign(receive(), { write: () => Promise.reject(full) });
   await host.collect();
   assert.deepEqual([host.entries(), host.files()], [[], [name]]);
   assert.match(host.log.at(-1)!, /stays for later: Insufficient disk space/);
