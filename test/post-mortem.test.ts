@@ -43,7 +43,7 @@ test("what a process waits for, what it started, and the end of its host's log a
   const text = await postMortem(child.pid!, join(root, "report"));
   assert.match(text, new RegExp(`^it waited with these open:\n(?:  .*\n)*  tcp 127.0.0.1:${port} to -, `));
   assert.match(text, new RegExp(`^  child ${below}$`, "m"));
-  assert.match(text, new RegExp(`^  ${below} ${child.pid} [SR] \\d+ \\S+ sh -c sleep`, "m"));
+  assert.match(text, new RegExp(`^  ${below} ${child.pid} [A-Z] \\d+ \\S+ sh -c sleep`, "m"));
   assert.match(text, /the log of \S+ ends:\n {2}the first line\n {2}the last line$/);
 });
 
