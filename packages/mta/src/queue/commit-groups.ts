@@ -28,11 +28,14 @@ type Write<T> = () => Promise<T>;
 export interface CommitGroupsOptions {
   /** Absent: nothing ever waits, as is right where one message is handed in and the process ends. */
   readonly clock?: Clock;
+  /** How long a change that nobody waits for waits for others (ms); by default 10. */
+  readonly patience?: number;
 }
 
 /** Gathers changes into commits. */
 export class CommitGroups {
   readonly #clock: Clock | undefined;
+  readonly #patience: number;
   #waiting: (() => Promise<unknown>)[] = [];
   /** Changes of this turn of the event loop still get into the transaction that has been begun. */
   #state: "idle" | "open" | "committing" = "idle";
@@ -50,6 +53,7 @@ export class CommitGroups {
 
   constructor(options: CommitGroupsOptions = {}) {
     this.#clock = options.clock;
+    this.#patience = options.patience ?? PATIENCE;
   }
 
   /** One message comes in at a time. */
@@ -83,7 +87,7 @@ export class CommitGroups {
 
   /** Nobody waits for this change. */
   patient<T>(write: Write<T>): Promise<T> {
-    return this.#add(write, PATIENCE, this.#now());
+    return this.#add(write, this.#patience, this.#now());
   }
 
   /** Nothing waits for company any more; resolves when nothing is waiting or being written. */

@@ -47,6 +47,11 @@ export interface QueueOptions {
 
 /** Messages of a journal that are put into the tables at once, and their octets. */
 const CHUNK = 200;
+/**
+ * How long the end of a message waits for others in the journal (ms). A kill in that time costs nothing, since deliveries are noted
+ * (deliver/without-repeats.ts); a power loss costs second copies of what was delivered in it.
+ */
+const ENDS_WAIT = 40;
 /** How often the daemon looks whether a command has finished with the journal, and how long it waits (ms). */
 const LOOK = 100;
 const PATIENCE = 10_000;
@@ -110,7 +115,7 @@ export async function openQueue(site: Site, options: QueueOptions): Promise<Open
     await tables.close();
     throw error;
   }
-  const journalGroups = new CommitGroups({ clock });
+  const journalGroups = new CommitGroups({ clock, patience: ENDS_WAIT });
   const journal = new AcceptanceJournal({
     dir,
     fs,
