@@ -1,7 +1,7 @@
 /**
  * A process that fails five times and goes, as a popper of inetd's would; run by failure-file.test.ts.
  *
- * Arguments: root, address, time (ms), what its passwords begin with.
+ * Arguments: root, address, time (ms).
  */
 import { silentLog } from "../../src/log/log.ts";
 import { openLoginGuard } from "../../src/login/open-login-guard.ts";
@@ -9,7 +9,7 @@ import { parseSettings } from "../../src/settings/load.ts";
 import { siteAt } from "../../src/site.ts";
 import { ManualClock } from "../../src/testing/manual-clock.ts";
 
-const [root = "", ip = "", now = "", prefix = ""] = process.argv.slice(2);
+const [root = "", ip = "", now = ""] = process.argv.slice(2);
 const settings = parseSettings("hostname: mail.test\n", "mailhost.yaml");
 const guard = openLoginGuard(siteAt(root), {
   settings: () => settings,
@@ -18,6 +18,6 @@ const guard = openLoginGuard(siteAt(root), {
   log: silentLog,
 });
 for (let n = 0; n < 5; n++) {
-  guard.failed({ ip, name: "wang", service: "pop3", password: `${prefix} ${n}` }, 1);
+  guard.failed({ ip, name: "wang", service: "pop3" }, 1);
 }
 guard.close();
