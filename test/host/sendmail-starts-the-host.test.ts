@@ -19,7 +19,9 @@ test("-bd comes back when the host is there; a second one says that it is", asyn
   const started = await site.command("sendmail", ["-bd", "-q20m"]);
   cleanUpLater(t, () => end(site.path("run/mailhost.pid")).catch(() => undefined));
   assert.deepEqual([started.code, started.stderr], [0, ""]);
-  assert.match(site.log(), /starting daemon \([^)]*\): SMTP\+queueing@00:20:00/);
+  await eventually(() => /starting daemon \([^)]*\): SMTP\+queueing@00:20:00/.test(site.log()), {
+    what: () => `the line of the start; the log is\n${site.log()}`,
+  });
   assert.equal((await site.command("sendmail", ["wang"], "Subject: x\n\nx\n")).code, 0);
   await site.arrived("wang");
   const again = await site.command("sendmail", ["-bd"]);

@@ -47,7 +47,7 @@ export interface LogOptions {
 }
 
 /** Least time between two writes of lines that can wait (ms): each costs more than all else about a line. */
-const REST = 20;
+const REST = 5;
 
 /** Permissions of the file: it names who writes to whom. */
 const MODE = 0o640;
