@@ -4,7 +4,7 @@
 import nodeFs, { mkdirSync, readdirSync, renameSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { type Clock, delay } from "@mailhost/common/clock";
-import { messageOf } from "@mailhost/common/errors";
+import { errnoOf, messageOf } from "@mailhost/common/errors";
 import type { Log } from "@mailhost/common/log/log";
 import type { Site } from "@mailhost/common/site";
 import type { Database } from "lmdb";
@@ -106,7 +106,8 @@ export async function openQueue(site: Site, options: QueueOptions): Promise<Open
         if (!daemon) throw error;
         log.write("error", `SYSERR(queue): ${messageOf(error)}; it is tried again`);
       });
-    if (environment.alone) await tables.sweep(Date.now());
+    // Large messages that only the journal knows of are somebody's.
+    if (environment.alone && segmentsIn(dir, fs).length === 0) await tables.sweep(Date.now());
     if (!daemon || owner === "another") {
       if (owner === "us") leaveJournal(dir);
       return plain;
@@ -180,6 +181,9 @@ async function leftIn(
     journal = readJournal(dir, fs);
     messages = journal.messages.map(({ entry, body }) => ({ entry: decodeEntry(entry), body }));
   } catch (error) {
+    // What may be read another time is not damaged.
+    const code = errnoOf(error);
+    if (code !== undefined && code !== "EIO") throw error;
     const aside = unusedName(`${dir}.damaged-${timeName(clock)}`);
     mkdirSync(aside, { mode: 0o700 });
     for (const path of segmentsIn(dir, fs)) renameSync(path, join(aside, basename(path)));

@@ -409,3 +409,31 @@ test("what a killed process left and cannot be taken in yet is taken in later, a
   });
   assert.ok(used, "the journal is in use again");
 });
+
+test("large messages are not swept out while the journal that knows of them cannot be taken in", async (t) => {
+  const { dir, store, passing } = await daemonQueue(t);
+  const small = await passing(accept(store));
+  const large = await passing(accept(store, Buffer.alloc(100_000, 0x62)));
+  const copy = await temporarySite(t);
+  mkdirSync(copy.queueDir, { recursive: true });
+  for (const name of ["queue.mdb", "accepted", "large"])
+    cpSync(join(dir, name), join(copy.queueDir, name), { recursive: true });
+  // The file is older than the start, and whoever wrote it is gone: its number is free.
+  const old = `${large.id.slice(0, -6)}999999`;
+  assert.equal(old.length, large.id.length);
+  nodeFs.renameSync(join(queuePaths(copy).large, large.id), join(queuePaths(copy).large, old));
+  nodeFs.utimesSync(join(queuePaths(copy).large, old), 1, 1);
+  const fs = {
+    ...nodeFs,
+    readSync() {
+      throw Object.assign(new Error("EIO: i/o error"), { code: "EIO" });
+    },
+  } as unknown as JournalFileSystem;
+  const options = { clock: new ManualClock(START), log: listLog(), daemon: true };
+  const waiting = await openQueue(copy, { ...options, journalFileSystem: fs });
+  assert.deepEqual(readdirSync(queuePaths(copy).large), [old]);
+  await waiting.store.close();
+  const next = await openQueue(copy, options);
+  t.after(() => next.store.close());
+  assert.deepEqual(idsOf(next.store), [small.id, large.id].toSorted());
+});
