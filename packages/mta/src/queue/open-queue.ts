@@ -12,7 +12,7 @@ import { AcceptanceJournal } from "./acceptance-journal.ts";
 import { CommitGroups } from "./commit-groups.ts";
 import { decodeEntry } from "./entry-codec.ts";
 import { type Environment, openEnvironment, timeName, unusedName } from "./environment.ts";
-import { isJournalTaken, leaveJournal, takeJournal } from "./journal-owner.ts";
+import { isJournalTaken, takeJournal } from "./journal-owner.ts";
 import { type LeftJournal, readJournal, segmentsIn } from "./journal-recovery.ts";
 import { type JournalFileSystem, removeSegments, syncFolder } from "./journal-segment.ts";
 import { JournaledStore } from "./journaled-store.ts";
@@ -95,12 +95,13 @@ export async function openQueue(site: Site, options: QueueOptions): Promise<Open
   if (readOnly === true) return plain;
   const fs = options.journalFileSystem ?? nodeFs;
   const dir = journalFolder(environment.paths.dir);
+  let leave: (() => void) | undefined;
   let left: "nothing" | Left;
   try {
     // Nothing of this waits for company.
     const alone = new LmdbStore(environment, { clock, log });
-    const owner = await takeJournalOf(environment, dir, fs, options);
-    left = owner === "another" ? "nothing" : await leftIn(dir, fs, alone, environment, options);
+    leave = await takeJournalOf(dir, fs, options);
+    left = leave === undefined ? "nothing" : await leftIn(dir, fs, alone, environment, options);
     if (left !== "nothing")
       await left.takeIn().catch((error: unknown) => {
         if (!daemon) throw error;
@@ -108,11 +109,12 @@ export async function openQueue(site: Site, options: QueueOptions): Promise<Open
       });
     // Large messages that only the journal knows of are somebody's.
     if (environment.alone && segmentsIn(dir, fs).length === 0) await tables.sweep(Date.now());
-    if (!daemon || owner === "another") {
-      if (owner === "us") leaveJournal(dir);
+    if (!daemon || leave === undefined) {
+      leave?.();
       return plain;
     }
   } catch (error) {
+    leave?.();
     await tables.close();
     throw error;
   }
@@ -129,30 +131,33 @@ export async function openQueue(site: Site, options: QueueOptions): Promise<Open
     groups: journalGroups,
     clock,
     log,
-    closed: () => leaveJournal(dir),
+    closed: leave,
   });
   return { ...base, store, settle: () => store.settle() };
 }
 
-/** Whether the journal is this process's from now on. A command has nothing to do with one that is empty. */
+/**
+ * Makes the journal this process's. A command has nothing to do with one that is empty.
+ *
+ * @returns gives it up; undefined when it is another's
+ */
 async function takeJournalOf(
-  environment: Environment,
   dir: string,
   fs: JournalFileSystem,
   { daemon = false, clock, log }: QueueOptions,
-): Promise<"us" | "another"> {
-  if (!daemon && (segmentsIn(dir, fs).length === 0 || isJournalTaken(dir))) return "another";
+): Promise<(() => void) | undefined> {
+  if (!daemon && segmentsIn(dir, fs).length === 0) return undefined;
   // What is put into a folder is as durable as the folder itself.
   if (mkdirSync(dir, { recursive: true, mode: 0o700 }) !== undefined) await syncFolder(dirname(dir), fs);
-  for (let waited = 0; !takeJournal(dir, environment.root); waited += LOOK) {
-    if (!daemon) return "another";
+  for (let waited = 0; ; waited += LOOK) {
+    const leave = takeJournal(dir);
+    if (leave !== undefined || !daemon) return leave;
     if (waited >= PATIENCE) {
       log.write("warn", `${dir}: in use by another process; messages go into the tables at once`);
-      return "another";
+      return undefined;
     }
     await delay(clock, LOOK);
   }
-  return "us";
 }
 
 /** What an earlier process left in the journal. */
