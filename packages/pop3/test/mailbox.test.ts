@@ -101,6 +101,23 @@ test("one session a mailbox; another user's is free", async (t) => {
   await second.quit();
 });
 
+test("a login that meets a session just before its end waits for it", async (t) => {
+  const server = await startServer(t);
+  writeMbox(server.mbox("wang"), MESSAGES);
+  for (const leave of ["reset", "end", "quit"] as const) {
+    const client = await loggedIn(server.port);
+    const next = await connected(server.port);
+    await next.command("USER wang");
+    const answer = next.command(`PASS ${PASSWORD}`);
+    // Whatever comes first, the login or the end of the session before it.
+    if (leave === "reset") client.drop();
+    else if (leave === "end") client.socket.end();
+    else await client.quit();
+    assert.match(await answer, /^\+OK/, leave);
+    await next.quit();
+  }
+});
+
 test("a mailbox that another program has locked is not waited for longer than the settings say", async (t) => {
   const server = await startServer(t, { settings: "lockTimeout: 100ms\n" });
   writeMbox(server.mbox("wang"), MESSAGES);

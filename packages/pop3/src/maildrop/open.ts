@@ -6,7 +6,7 @@
 import { constants } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
 import { open } from "node:fs/promises";
-import type { Clock } from "@mailhost/common/clock";
+import { type Clock, delay } from "@mailhost/common/clock";
 import { messageOf } from "@mailhost/common/errors";
 import type { FileSystem } from "@mailhost/common/fs/file-system";
 import type { Log } from "@mailhost/common/log/log";
@@ -15,7 +15,7 @@ import { lockMailbox } from "@mailhost/common/mbox/lock";
 import type { MailboxPaths } from "@mailhost/common/mbox/mailboxes";
 import { mailboxPaths } from "@mailhost/common/mbox/mailboxes";
 import { MboxError } from "@mailhost/common/mbox/mbox-error";
-import { lockSession } from "@mailhost/common/mbox/session-lock";
+import { lockSession, type SessionLock } from "@mailhost/common/mbox/session-lock";
 import type { UidFormat } from "@mailhost/common/settings/pop3-settings";
 import type { Site } from "@mailhost/common/site";
 import type { BackgroundMoves } from "./background-moves.ts";
@@ -24,6 +24,13 @@ import { identityOf, isSameFile, type MailboxIndex } from "./mailbox-index.ts";
 import { Maildrop, type MaildropParts } from "./maildrop.ts";
 import { openUnlocked } from "./open-unlocked.ts";
 import { type Refreshed, refreshIndex } from "./refresh.ts";
+
+/** How long a login waits for the session before it, ms: one that its client has left is over within this. */
+const SESSION_ENDS = 1_000;
+
+/** The pauses between two looks whether it is over, ms: the first, each twice the one before, and the longest. */
+const FIRST_PAUSE = 10;
+const LONGEST_PAUSE = 100;
 
 /** What opening and updating a mailbox needs. */
 export interface MaildropContext {
@@ -57,7 +64,7 @@ export interface MailboxPreparation {
 /** How opening went. */
 export type Opened =
   | { readonly kind: "open"; readonly drop: Maildrop }
-  /** Another session has the mailbox. */
+  /** Another session has the mailbox, and keeps it. */
   | { readonly kind: "in-use" }
   /** Another program has it locked. */
   | { readonly kind: "locked" }
@@ -68,7 +75,7 @@ export type Opened =
 export async function openMaildrop(context: MaildropContext, name: string): Promise<Opened> {
   try {
     const paths = mailboxPaths(context.site, name);
-    const lock = await lockSession(paths);
+    const lock = await lockSessionSoon(paths, context.clock);
     if (lock === undefined) return { kind: "in-use" };
     let drop: Maildrop | undefined;
     try {
@@ -82,6 +89,17 @@ export async function openMaildrop(context: MaildropContext, name: string): Prom
     const permanent =
       error instanceof MboxError && (error.fault === "permission" || error.fault === "not-a-file");
     return { kind: "failed", permanent, reason: messageOf(error) };
+  }
+}
+
+/** The session's lock, waited for a moment: a client that hangs up and comes again meets the end of its own session. */
+async function lockSessionSoon(paths: MailboxPaths, clock: Clock): Promise<SessionLock | undefined> {
+  const until = clock.now() + SESSION_ENDS;
+  for (let pause = FIRST_PAUSE; ; pause = Math.min(2 * pause, LONGEST_PAUSE)) {
+    const lock = await lockSession(paths);
+    const left = until - clock.now();
+    if (lock !== undefined || left <= 0) return lock;
+    await delay(clock, Math.min(pause, left));
   }
 }
 
