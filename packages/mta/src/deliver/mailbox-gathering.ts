@@ -10,9 +10,9 @@
 import type { Clock, Timer } from "@mailhost/common/clock";
 
 /** Letters that are worth a batch. */
-export const WORTH_IT = 20;
+export const WORTH_IT = 32;
 /** The longest that a letter waits for others (ms). */
-export const LONGEST = 400;
+export const LONGEST = 500;
 /**
  * No letter anywhere for so long: the host is quiet (ms). Longer than the queue lets messages wait for each other (commit-groups.ts) and
  * than a commit takes, since letters come from there in bursts.

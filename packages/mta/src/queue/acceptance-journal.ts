@@ -37,7 +37,7 @@ const QUICK_THERE_AND_BACK = 2;
 /** So many writes are handed over at first, … */
 const FIRST_HANDED_OVER = 20;
 /** … and after one that was not quick. */
-const HANDED_OVER = 50;
+const HANDED_OVER = 16;
 
 /** Where a message is in the journal. */
 export interface JournalPlace {

@@ -9,17 +9,20 @@
 import type { Clock, Timer } from "@mailhost/common/clock";
 
 /** A commit starts when this part of the messages that come in side by side waits for it, … */
-const PART = 0.5;
+const PART = 0.3;
 /** … or so long after the last one started, for each of those messages (ms), … */
-const PER_SIBLING = 0.25;
+const PER_SIBLING = 0.15;
 /** … and never later than this (ms). */
 const LONGEST = 25;
 /** How long a change that nobody waits for waits for others (ms). */
 const PATIENCE = 10;
 /** Longer than anything waits: so long a change that waits keeps the process from ending by itself (ms). */
 const STAY = 1000;
-/** How much of the number of messages side by side is remembered from one commit to the next. */
-const MEMORY = 0.9;
+/**
+ * In this time half of the number of messages side by side is forgotten (ms). Short commits let it look small: who is accepted at once is
+ * not seen beside the others. So it takes more than a few of them to forget what came in together a moment ago.
+ */
+const HALF_FORGOTTEN = 400;
 
 /** A change: puts its writes into the environment's next transaction. */
 type Write<T> = () => Promise<T>;
@@ -142,8 +145,7 @@ export class CommitGroups {
     clearTimeout(this.#stay);
     this.#stay = undefined;
     this.#timerAt = Number.POSITIVE_INFINITY;
-    this.#lastStart = this.#now();
-    this.#siblings *= MEMORY;
+    this.#forget();
     this.#gathered = 0;
     this.#state = "open";
     // The environment begins to write in the check phase of this turn; what comes until then is part of it.
@@ -154,6 +156,15 @@ export class CommitGroups {
     for (const write of this.#waiting.splice(0)) last = write();
     const over = () => this.#finished();
     last.then(over, over);
+  }
+
+  #forget(): void {
+    const now = this.#now();
+    const part = 0.5 ** (Math.max(0, now - this.#lastStart) / HALF_FORGOTTEN);
+    // One that is alone again and again does not wait for those who have gone.
+    const alone = this.#gathered === 1 && this.#receiving === 0;
+    this.#siblings = Math.max(this.#receiving + this.#accepting, this.#siblings * (alone ? part / 2 : part));
+    this.#lastStart = now;
   }
 
   #finished(): void {

@@ -66,7 +66,7 @@ export interface Runner {
   idle(): Promise<void>;
 }
 
-/** Local attempts under way: in all, and for one mailbox. Mailboxes gather letters for up to 400 ms (deliver/mailbox-gathering). */
+/** Local attempts under way: in all, and for one mailbox. Mailboxes gather letters for up to 500 ms (deliver/mailbox-gathering). */
 const LOCAL = { total: 2000, first: 200, perLane: 200, failing: 200, putOff: 200 };
 /** Remote attempts under way: in all, and for a destination that is new, fails, or is left alone for a time. */
 const REMOTE = { total: 1000, first: 5, failing: 1, putOff: 50 };

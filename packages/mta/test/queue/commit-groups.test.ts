@@ -62,16 +62,16 @@ test("what comes in one turn is one commit, and what comes during a commit is th
   assert.equal(done.length, 6);
 });
 
-test("with many messages coming in a commit waits for half of them, or for its time", async () => {
+test("with many messages coming in a commit waits for a part of them, or for its time", async () => {
   const { groups, begun, add, finish, clock } = rig();
   void add("alone");
   await finish();
   for (let i = 0; i < 40; i++) groups.begin();
   void add("first");
   assert.equal(begun.length, 1);
-  await clock.advance(9);
-  assert.equal(begun.length, 1);
   await clock.advance(5);
+  assert.equal(begun.length, 1);
+  await clock.advance(4);
   assert.equal(begun.length, 2);
   await finish();
   for (let i = 0; i < 30; i++) {
@@ -80,6 +80,44 @@ test("with many messages coming in a commit waits for half of them, or for its t
     if (begun.length > 2) break;
   }
   assert.ok(begun.length > 10 && begun.length < 25, String(begun.length));
+});
+
+test("who comes alone after a crowd soon waits for nobody", async () => {
+  const { groups, begun, add, finish, clock } = rig();
+  for (let i = 0; i < 200; i++) groups.begin();
+  void add("first");
+  await finish();
+  for (let i = 0; i < 200; i++) groups.end();
+  for (let i = 0; i < 8; i++) {
+    void add(`m${i}`);
+    if (begun.at(-1) !== `m${i}`) await clock.advance(25);
+    await finish();
+  }
+  assert.ok(groups.isAlone);
+  void add("at once");
+  assert.equal(begun.at(-1), "at once");
+});
+
+test("a crowd is remembered over a few small commits, and forgotten with time", async () => {
+  const { groups, begun, add, finish, clock } = rig();
+  for (let i = 0; i < 100; i++) groups.begin();
+  void add("first");
+  await finish();
+  for (let i = 0; i < 98; i++) groups.end();
+  for (const name of ["second", "third"]) {
+    void add(name);
+    await clock.advance(8);
+    assert.notEqual(begun.at(-1), name, "others are expected");
+    await clock.advance(12);
+    assert.equal(begun.at(-1), name);
+    await finish();
+  }
+  await clock.advance(10_000);
+  void add("much later");
+  await finish();
+  void add("and again");
+  await clock.advance(1);
+  assert.equal(begun.at(-1), "and again");
 });
 
 test("a clock that is set back makes nobody wait for it", async () => {
