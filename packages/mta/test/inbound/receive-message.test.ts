@@ -1,32 +1,37 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { takeMessage } from "../../src/inbound/receive-message.ts";
+import { type Intake, takeMessage } from "../../src/inbound/receive-message.ts";
+
+/** How a message is taken in by a store that notes what is written. */
+function intake(written: Buffer[] = []): Intake {
+  return {
+    store: {
+      receive: () => ({
+        id: "Q1",
+        size: 0,
+        async write(piece: Buffer) {
+          written.push(Buffer.from(piece));
+        },
+        commit: () => Promise.reject(new Error("not asked for")),
+        abort: () => Promise.resolve(),
+      }),
+    },
+    trace: () => "Received: here\r\n",
+    maxSize: 10_000_000,
+    maxHops: 30,
+    header: () => ({}),
+  };
+}
+
+/** The same chunk again and again. */
+async function* times(count: number, chunk: Buffer): AsyncGenerator<Buffer> {
+  for (let i = 0; i < count; i += 1) yield chunk;
+}
 
 test("a header of very short lines costs one write a chunk, not one a line", async () => {
   const chunk = Buffer.from("a:\r\n".repeat(16_384));
   const written: Buffer[] = [];
-  const taken = await takeMessage(
-    (async function* () {
-      for (let i = 0; i < 10; i += 1) yield chunk;
-    })(),
-    {
-      store: {
-        receive: () => ({
-          id: "Q1",
-          size: 0,
-          async write(piece: Buffer) {
-            written.push(Buffer.from(piece));
-          },
-          commit: () => Promise.reject(new Error("not asked for")),
-          abort: () => Promise.resolve(),
-        }),
-      },
-      trace: () => "Received: here\r\n",
-      maxSize: 10_000_000,
-      maxHops: 30,
-      header: () => ({}),
-    },
-  );
+  const taken = await takeMessage(times(10, chunk), intake(written));
   assert.equal(taken.kind, "stored");
   assert.equal(written.length, 11);
   assert.ok(
@@ -34,4 +39,15 @@ test("a header of very short lines costs one write a chunk, not one a line", asy
       Buffer.concat([Buffer.from("Received: here\r\n"), ...Array(10).fill(chunk)]),
     ),
   );
+});
+
+test("a message that turns out to be large is told of once", async () => {
+  const chunk = Buffer.from(`${"x".repeat(998)}\r\n`.repeat(60));
+  let told = 0;
+  const large = () => void told++;
+  await takeMessage(times(8, chunk), { ...intake(), large });
+  assert.equal(told, 0, "480,000 octets");
+  await takeMessage(times(9, chunk), { ...intake(), large });
+  await takeMessage(times(100, chunk), { ...intake(), large });
+  assert.equal(told, 2);
 });
