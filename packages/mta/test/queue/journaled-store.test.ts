@@ -431,3 +431,29 @@ test("large messages are not swept out while the journal that knows of them cann
   t.after(() => next.store.close());
   assert.deepEqual(idsOf(next.store), [small.id, large.id].toSorted());
 });
+
+for (const code of ["EMFILE", "EACCES", "ENOMEM"]) {
+  test(`a journal that cannot be read for ${code} is not taken for damaged: it stays, and the next start has it`, async (t) => {
+    const { dir, store, passing } = await daemonQueue(t);
+    const entry = await passing(accept(store));
+    const copy = await temporarySite(t);
+    mkdirSync(copy.queueDir, { recursive: true });
+    for (const name of ["queue.mdb", "accepted", "large"])
+      cpSync(join(dir, name), join(copy.queueDir, name), { recursive: true });
+    const fs = {
+      ...nodeFs,
+      readFileSync() {
+        throw Object.assign(new Error(`${code}: not now`), { code });
+      },
+    } as unknown as JournalFileSystem;
+    const options = { clock: new ManualClock(START), log: listLog(), daemon: true };
+    await assert.rejects(openQueue(copy, { ...options, journalFileSystem: fs }), { code });
+    assert.deepEqual(
+      readdirSync(copy.queueDir).filter((name) => name.includes("damaged")),
+      [],
+    );
+    const next = await openQueue(copy, options);
+    t.after(() => next.store.close());
+    assert.deepEqual(idsOf(next.store), [entry.id]);
+  });
+}
