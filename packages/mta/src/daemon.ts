@@ -9,6 +9,7 @@ import { openPopauthSecrets } from "@mailhost/common/accounts/popauth-secrets";
 import { domainKey } from "@mailhost/common/address";
 import { containerGateways, machineFacts } from "@mailhost/common/container-gateway";
 import type { Daemon, DaemonParts } from "@mailhost/common/daemon/child";
+import { sessionsWithin } from "@mailhost/common/daemon/stop-times";
 import { type DracExclusion, dracExclusion } from "@mailhost/common/drac/drac-exclusion";
 import { type DracTable, openDracTable } from "@mailhost/common/drac/drac-table";
 import { messageOf } from "@mailhost/common/errors";
@@ -245,11 +246,11 @@ export async function start(parts: DaemonParts): Promise<Daemon> {
         .catch((error: unknown) => log.write("error", `SYSERR(queue): ${messageOf(error)}`));
       return [engine, ...leaving.keys()].flatMap(({ runner }) => runner.underWay());
     },
-    async stop() {
+    async stop(within) {
       if (isLogged(log, 10)) log.write("info", "stopping daemon, reason=signal");
       for (const running of [engine, ...leaving.keys()]) running.hurry();
       await Promise.all([
-        ...listeners.map((listener) => listener.stop()),
+        ...listeners.map((listener) => listener.stop(sessionsWithin(within))),
         drops.close(),
         awaited.close(),
         rpc?.stop(),

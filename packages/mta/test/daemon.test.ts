@@ -7,6 +7,7 @@ import { systemClock } from "@mailhost/common/clock";
 import type { Log } from "@mailhost/common/log/log";
 import { parseSettings } from "@mailhost/common/settings/load";
 import { start } from "../src/daemon.ts";
+import { openQueue } from "../src/queue/open-queue.ts";
 import { makeSite, removeSite } from "./commands/site-fixture.ts";
 import { SmtpClient } from "./inbound/fake-inbound.ts";
 
@@ -68,10 +69,44 @@ test("a message comes in by SMTP and lies in the mailbox; settings are reloaded;
     assert.equal(log.filter((l) => l.includes("mode 0644 lets others at the hashes")).length, 1);
     client.end();
   } finally {
-    await daemon.stop();
+    await daemon.stop(30_000);
     removeSite(site);
   }
   assert.equal(log.filter((l) => l.includes("stat=Sent")).length, 2, log.join("\n"));
+});
+
+test("stopping: deliveries come on record though a client does not end its message", async () => {
+  const site = makeSite();
+  const bound = boundPort();
+  const log: string[] = [];
+  const logger: Log = { write: (_level, line) => void log.push(line), close: () => Promise.resolve() };
+  const settings = parseSettings(YAML, "mailhost.yaml");
+  const clock = systemClock;
+  const daemon = await start({
+    ...{ site, settings, clock, certificates: [], log: logger },
+    listeners: { smtp: [bound.fd] },
+  });
+  const [slow, quick] = await Promise.all([SmtpClient.connect(bound.port), SmtpClient.connect(bound.port)]);
+  await slow.say("EHLO pc");
+  await slow.say("MAIL FROM:<a@b.example>");
+  await slow.say("RCPT TO:<joe@linuxaid.com.cn>");
+  await slow.say("DATA");
+  slow.write("Subject: half\r\n\r\nno");
+  await quick.say("EHLO pc");
+  for (const subject of ["1", "2", "3"])
+    assert.match(
+      await quick.send("a@b.example", "joe@linuxaid.com.cn", `Subject: ${subject}\r\n\r\n\r\n`),
+      /^250 /,
+    );
+  await daemon.stop(1000);
+  slow.end();
+  quick.end();
+  const queue = await openQueue(site, { clock, log: logger, readOnly: true });
+  assert.deepEqual([...queue.store.list()], []);
+  await queue.store.close();
+  const mbox = await readFile(join(site.spoolDir, "joe"), "latin1");
+  assert.deepEqual(mbox.match(/^Subject: .*$/gm), ["Subject: 1", "Subject: 2", "Subject: 3"]);
+  removeSite(site);
 });
 
 test("after a reload mail goes on at once; what hangs under the old settings is not begun a second time", async () => {
@@ -111,7 +146,7 @@ test("after a reload mail goes on at once; what hangs under the old settings is 
   } finally {
     silent.close();
     for (const caller of callers) caller.destroy();
-    await daemon.stop();
+    await daemon.stop(30_000);
     removeSite(site);
   }
 });

@@ -10,6 +10,7 @@ import { openPopauthSecrets } from "@mailhost/common/accounts/popauth-secrets";
 import { containerGateways, machineFacts } from "@mailhost/common/container-gateway";
 import type { Daemon, DaemonParts } from "@mailhost/common/daemon/child";
 import { openFilesFault, openFilesLimit } from "@mailhost/common/daemon/open-files";
+import { sessionsWithin } from "@mailhost/common/daemon/stop-times";
 import { type DracExclusion, dracExclusion } from "@mailhost/common/drac/drac-exclusion";
 import { type DracTable, openDracTable } from "@mailhost/common/drac/drac-table";
 import { errnoOf } from "@mailhost/common/errors";
@@ -136,8 +137,8 @@ export function openServer(
       served.replace(changed, settings.tls);
       certificates = changed;
     },
-    async stop() {
-      await listener.stop();
+    async stop(within) {
+      await listener.stop(sessionsWithin(within));
       served.close();
       await moves.stop();
       await sweeper.stop();

@@ -24,8 +24,6 @@ import { logHandshake } from "./verbs/session-log.ts";
 
 /** How long the end of a connection may take, ms: a client that reads nothing must not keep it. */
 const FAREWELL = 5000;
-/** How long sessions with an open mailbox may go on once the server stops, ms. */
-export const STOP_PATIENCE = 30_000;
 
 /** The kinds of ports; `pop3s` is encrypted from the first octet. */
 export type PortKind = "pop3" | "pop3s";
@@ -80,16 +78,16 @@ export class Listener {
   }
 
   /**
-   * Accepts nothing more. Sessions without a mailbox end at once, others have {@link STOP_PATIENCE} to say QUIT; after
+   * Accepts nothing more. Sessions without a mailbox end at once, others have so many ms to say QUIT; after
    * that they are cut, and delete nothing.
    */
-  async stop(): Promise<void> {
+  async stop(within: number): Promise<void> {
     this.#stopping = true;
     for (const server of this.#servers) server.close();
     for (const [socket, { session, leaving, encrypted }] of this.#connections) {
       if (!leaving && session?.hasMailbox !== true) (encrypted ?? socket).destroy();
     }
-    const timer = this.#services.clock.after(STOP_PATIENCE, () => this.cut());
+    const timer = this.#services.clock.after(within, () => this.cut());
     await Promise.all([...this.#connections.values()].map(({ done }) => done));
     timer.cancel();
   }

@@ -39,7 +39,7 @@ test("who does not speak TLS on pop3s is let go", async (t) => {
   const client = new TestClient(connect(server.port, "127.0.0.1"));
   client.send("USER wang\r\n");
   while ((await client.line()) !== undefined);
-  await server.listener.stop();
+  await server.listener.stop(30_000);
 });
 
 test("stopping cuts an encrypted session", async (t) => {
@@ -50,7 +50,7 @@ test("stopping cuts an encrypted session", async (t) => {
     connectTls({ port: server.port, host: "127.0.0.1", rejectUnauthorized: false }),
   );
   await client.line();
-  await server.listener.stop();
+  await server.listener.stop(30_000);
   assert.equal(await client.line(), undefined);
 });
 

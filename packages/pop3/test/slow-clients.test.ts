@@ -130,7 +130,7 @@ test("who says a word of a TLS handshake a second is let go, and holds up nobody
     },
     "the end of the handshake",
   );
-  await server.listener.stop();
+  await server.listener.stop(30_000);
 });
 
 test("who closes its half of the connection is answered, and its session ends", async (t) => {

@@ -98,5 +98,5 @@ test("a client that speaks no TLS behind STLS is let go, and holds up nobody", a
   await client.command("STLS");
   client.send("USER wang\r\nPASS x\r\n");
   while ((await client.line()) !== undefined);
-  await server.listener.stop();
+  await server.listener.stop(30_000);
 });

@@ -23,12 +23,7 @@ import type {
   SubmissionResult,
 } from "./launcher-messages.ts";
 import { openReopeningLog, type ReopeningLog } from "./reopening-log.ts";
-
-/** How long sessions may take to finish after `stop` (ms). */
-export const STOP_LIMIT = 30_000;
-
-/** The same when the launcher is gone: whoever starts a new one waits for us. */
-export const ORPHAN_LIMIT = 5000;
+import { ORPHAN_LIMIT, STOP_LIMIT } from "./stop-times.ts";
 
 /** What a daemon is given to work with. */
 export interface DaemonParts {
@@ -56,8 +51,12 @@ export interface Daemon {
   underWay?(): Promise<string[]>;
   /** Takes a message from the drop folder; undefined when it could not be dealt with. */
   submission?(order: SubmissionOrder): Promise<SubmissionResult | undefined>;
-  /** Accepts nothing more and resolves when all sessions have finished. */
-  stop(): Promise<void>;
+  /**
+   * Accepts nothing more and resolves when all sessions have finished.
+   *
+   * @param within when the process ends, whatever is not finished by then (ms); sessions have {@link sessionsWithin} of it
+   */
+  stop(within: number): Promise<void>;
 }
 
 /** Starts a daemon; resolves when it accepts on every listener, throws when it cannot. */
@@ -110,7 +109,7 @@ export async function runDaemon(name: "mta" | "pop3", tag: string, start: StartD
   }
   await send({ type: "ready" });
   const limit = await serve(name, daemon, inbox, log);
-  const finished = daemon.stop().then(
+  const finished = daemon.stop(limit).then(
     () => EX_OK,
     (error: unknown) => {
       log.write("error", `${name}: stopping: ${messageOf(error)}`);

@@ -8,8 +8,8 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Clock, delay } from "@mailhost/common/clock";
-import { ORPHAN_LIMIT } from "@mailhost/common/daemon/child";
 import { lockPidFile, type PidFile } from "@mailhost/common/daemon/pid-file";
+import { ORPHAN_LIMIT } from "@mailhost/common/daemon/stop-times";
 import { UserError } from "@mailhost/common/errors";
 import type { Log } from "@mailhost/common/log/log";
 import type { Site } from "@mailhost/common/site";

@@ -9,11 +9,11 @@ import { type PasswordHelper, startPasswordHelper } from "@mailhost/common/accou
 import { settingsWithoutRoot } from "@mailhost/common/accounts/system-passwords";
 import { systemClock } from "@mailhost/common/clock";
 import type { BoundPort } from "@mailhost/common/daemon/bound-port";
-import { STOP_LIMIT } from "@mailhost/common/daemon/child";
 import { becomeIdentity, type Identity, wantedIdentity } from "@mailhost/common/daemon/identity";
 import { makeOwnFile } from "@mailhost/common/daemon/own-file";
 import type { PidFile } from "@mailhost/common/daemon/pid-file";
 import { openReopeningLog, type ReopeningLog } from "@mailhost/common/daemon/reopening-log";
+import { STOP_LIMIT } from "@mailhost/common/daemon/stop-times";
 import { messageOf } from "@mailhost/common/errors";
 import { placeMailboxes } from "@mailhost/common/mbox/mailbox-layout";
 import { type LoadedSettings, loadSettingsWithNotes } from "@mailhost/common/settings/load";

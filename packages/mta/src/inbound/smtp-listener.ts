@@ -24,9 +24,6 @@ export type PortKind = "smtp" | "submission" | "smtps";
 /** What a listener needs of the certificates. */
 export type Certificates = Pick<ServedCertificates, "any" | "contextFor">;
 
-/** How long open sessions may go on after {@link SmtpListener.stop}. */
-const STOP_GRACE = 30_000;
-
 /** A listener; it listens on what it is given by {@link SmtpListener.open}. */
 export class SmtpListener extends SMTPServer {
   readonly kind: PortKind;
@@ -86,9 +83,10 @@ export class SmtpListener extends SMTPServer {
     this.#full = false;
   }
 
-  /** Stops listening and resolves when the last session is over; a message under way has 30 s. */
-  async stop(): Promise<void> {
+  /** Stops listening and resolves when the last session is over; a message under way has so many ms. */
+  async stop(within: number): Promise<void> {
     this.draining = true;
+    this.options.closeTimeout = within;
     const closed = new Promise<void>((done) => this.close(() => done()));
     for (const connection of this.connections) (connection as SmtpSession).drain();
     this.#turnedAway.close();
@@ -219,7 +217,6 @@ function libraryOptions(kind: PortKind, settings: Settings): SMTPServerOptions {
     authOptional: true,
     disableReverseLookup: true,
     socketTimeout: smtp.idleTimeout,
-    closeTimeout: STOP_GRACE,
     // Named also when it is empty: an update must take away what was there.
     useProxy: smtp.proxyProtocol.length > 0 && [...smtp.proxyProtocol],
   };

@@ -205,7 +205,7 @@ export async function startInbound(host: InboundHost = {}): Promise<InboundFixtu
     open: () => state.open,
     longestPiece: () => state.longest,
     client: (localAddress) => SmtpClient.connect(port, localAddress),
-    stop: () => listener.stop(),
+    stop: () => listener.stop(30_000),
   };
 }
 

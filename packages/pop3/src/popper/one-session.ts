@@ -62,7 +62,7 @@ export async function serveOne(
       await server.listener.serveLocally(stream, kind);
     }
   } finally {
-    await server.stop();
+    await server.stop(0);
     passwords.helper?.stop();
     await log.close();
   }

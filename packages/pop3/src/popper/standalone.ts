@@ -8,6 +8,7 @@ import { addressesOf, type BoundPort, bindPort, LISTENER_KEYS } from "@mailhost/
 import { sendControl } from "@mailhost/common/daemon/control";
 import { becomeIdentity, wantedIdentity } from "@mailhost/common/daemon/identity";
 import { openReopeningLog } from "@mailhost/common/daemon/reopening-log";
+import { STOP_LIMIT } from "@mailhost/common/daemon/stop-times";
 import { messageOf, UserError } from "@mailhost/common/errors";
 import { placeMailboxes } from "@mailhost/common/mbox/mailbox-layout";
 import type { ListenAddress, Settings } from "@mailhost/common/settings/settings";
@@ -102,7 +103,7 @@ export async function serveAll(order: StandaloneOrder): Promise<number> {
     await stopped;
     clearInterval(alive);
     log.write("info", "stopping: sessions may finish");
-    await daemon.stop();
+    await daemon.stop(STOP_LIMIT);
     return EX_OK;
   } finally {
     passwords.helper?.stop();

@@ -128,7 +128,7 @@ export async function startServer(t: TestContext, options: ServerOptions = {}): 
   const server = await listener.listen(options.kind ?? "pop3", { host: "127.0.0.1", port: 0 });
   t.after(async () => {
     listener.cut();
-    await listener.stop();
+    await listener.stop(30_000);
     await moves.stop();
     await store.close();
   });
