@@ -12,6 +12,7 @@ import type { AcceptanceJournal, JournalPlace } from "./acceptance-journal.ts";
 import type { CommitGroups } from "./commit-groups.ts";
 import { copyOf } from "./entry-changes.ts";
 import { encodeEntry } from "./entry-codec.ts";
+import { type Fresh, isLongFresh } from "./fresh.ts";
 import { inOrder } from "./in-order.ts";
 import type { JournalRecord } from "./journal-frame.ts";
 import type { FreshMessage, LmdbStore } from "./lmdb-store.ts";
@@ -21,17 +22,15 @@ import { QueueError } from "./queue-error.ts";
 import type { MessageWriter, QueueChange, QueueStore } from "./queue-store.ts";
 import { StoreBehind } from "./store-behind.ts";
 
-/**
- * How long a message stays in the journal alone (ms): less than what the runner looks back when it reads the due index
- * (due-scan.ts), …
- */
-const FRESH = 3000;
-/** … and how often that is looked at. */
+/** How often it is looked whether something has stayed fresh for long (ms). */
 const EVERY = 500;
 /** How long the journal is left alone after a fault (ms). */
 const PAUSE = 5000;
 /** Messages that go into the tables in one commit. */
 const CHUNK = 200;
+
+/** However it ends. */
+const over = (work: Promise<unknown>): Promise<unknown> => work.catch(() => undefined);
 
 /** What the store works with. */
 export interface JournaledParts {
@@ -43,13 +42,6 @@ export interface JournaledParts {
   readonly log: Log;
   /** The journal is not used any more. */
   readonly closed: () => void;
-}
-
-interface Fresh {
-  readonly entry: QueueEntry;
-  readonly place: JournalPlace;
-  /** Its end is being written, or it is on its way into the tables: resolves when that is over. */
-  busy: Promise<unknown> | undefined;
 }
 
 /** The tables, with the journal before them. */
@@ -174,22 +166,17 @@ export class JournaledStore extends StoreBehind implements QueueStore {
   async change(change: QueueChange): Promise<QueueEntry[]> {
     const { update = [], remove = [], add = [] } = change;
     const ids = [...update.map((entry) => entry.id), ...remove];
-    await this.#calm(ids);
+    // Between the last look and what follows nothing else may get its turn: what is on its way into the tables would not be ended there.
+    for (let busy = this.#busyOf(ids); busy !== undefined; busy = this.#busyOf(ids)) await over(busy);
     const fresh = this.#freshOf(ids);
     if (fresh.length > 0 && !this.#journal.isBroken) {
       if (remove.length === 0) return this.#move(fresh, change);
-      const added = fresh.length === ids.length ? await this.#end(fresh, add) : undefined;
+      const isEnd = update.length === 0 && fresh.length === ids.length;
+      const added = isEnd ? await this.#end(fresh, add) : undefined;
       if (added !== undefined) return added;
     }
     await this.#intoTables(ids);
     return this.#store.change(change);
-  }
-
-  /** Waits until nothing is being written about messages. */
-  async #calm(ids: readonly string[]): Promise<void> {
-    for (let busy = this.#busyOf(ids); busy !== undefined; busy = this.#busyOf(ids)) {
-      await busy.catch(() => undefined);
-    }
   }
 
   #freshOf(ids: readonly string[]): Fresh[] {
@@ -199,10 +186,11 @@ export class JournaledStore extends StoreBehind implements QueueStore {
   /** Has messages be in the tables, where anything may be done with them. */
   async #intoTables(ids: readonly string[]): Promise<void> {
     for (;;) {
-      await this.#calm(ids);
       const fresh = this.#freshOf(ids);
       if (fresh.length === 0) return;
-      if (this.#journal.isBroken) await this.#recover();
+      const busy = this.#busyOf(ids);
+      if (busy !== undefined) await over(busy);
+      else if (this.#journal.isBroken) await this.#recover();
       else await this.#move(fresh);
     }
   }
@@ -260,7 +248,8 @@ export class JournaledStore extends StoreBehind implements QueueStore {
    * that is durable nothing else is done with them: their end would be taken back by a crash.
    */
   async #move(messages: readonly Fresh[], change: QueueChange = {}): Promise<QueueEntry[]> {
-    const moving = messages.filter(({ busy }) => busy === undefined);
+    // Whoever moves many comes to some of them late: they may have been moved by others, and be done with.
+    const moving = messages.filter((one) => one.busy === undefined && this.#fresh.get(one.entry.id) === one);
     if (moving.length === 0) return [];
     const work = this.#moved(moving, change);
     for (const one of moving) one.busy = work;
@@ -306,7 +295,7 @@ export class JournaledStore extends StoreBehind implements QueueStore {
    */
   async settle(): Promise<void> {
     const fresh = [...this.#fresh.values()];
-    const busy = fresh.map(({ busy: work }) => (work ?? Promise.resolve()).catch(() => undefined));
+    const busy = fresh.flatMap(({ busy: work }) => (work === undefined ? [] : [over(work)]));
     await this.#moveAll(fresh);
     await Promise.all(busy);
   }
@@ -314,13 +303,8 @@ export class JournaledStore extends StoreBehind implements QueueStore {
   /** What has been fresh for long goes on into the tables. */
   #look(): void {
     this.#timer = undefined;
-    const before = this.#clock.now() - FRESH;
-    const old: Fresh[] = [];
-    for (const fresh of this.#fresh.values()) {
-      // A clock that was set back makes nothing stay.
-      const age = fresh.entry.receivedAt - before;
-      if ((age <= 0 || age > FRESH) && fresh.busy === undefined) old.push(fresh);
-    }
+    const now = this.#clock.now();
+    const old = [...this.#fresh.values()].filter((one) => one.busy === undefined && isLongFresh(one, now));
     const done = this.#journal.isBroken ? this.#recover() : this.#moveAll(old);
     done
       .catch((error: unknown) => this.#log.write("error", `SYSERR(queue): ${messageOf(error)}`))

@@ -457,3 +457,39 @@ for (const code of ["EMFILE", "EACCES", "ENOMEM"]) {
     assert.deepEqual(idsOf(next.store), [entry.id]);
   });
 }
+
+test("the end of a message and a look at the queue in the same moment: it is not there afterwards", async (t) => {
+  const { store, settle, passing, afterKill } = await daemonQueue(t);
+  const { id } = await passing(accept(store));
+  const changed = store.change({ remove: [id] });
+  const settled = settle();
+  await passing(Promise.all([changed, settled]));
+  assert.equal(store.isThere(id), false);
+  const next = await afterKill();
+  assert.deepEqual(idsOf(next.store), []);
+});
+
+test("what became of a message and a look at the queue in the same moment: it is on record", async (t) => {
+  const { store, settle, passing } = await daemonQueue(t);
+  const entry = await passing(accept(store));
+  const changed = store.change({ update: [{ ...entry, attempts: 1, nextAttemptAt: START + 60_000 }] });
+  const settled = settle();
+  await passing(Promise.all([changed, settled]));
+  assert.equal(store.get(entry.id)?.attempts, 1);
+});
+
+test("two looks at a long queue: what ended between them does not come back", async (t) => {
+  const { store, settle, passing } = await daemonQueue(t);
+  const ids: string[] = [];
+  for (let i = 0; i < 250; i++) ids.push((await passing(accept(store))).id);
+  // The first takes the last 50 along, the second has them in the part that it comes to later.
+  const last = ids.slice(200);
+  const moved = Promise.all(last.map((id) => store.hold(id, "kept")));
+  const settled = settle();
+  const ended = moved.then(() => store.change({ remove: last }));
+  await passing(Promise.all([moved, settled, ended]));
+  assert.deepEqual(
+    last.filter((id) => store.isThere(id)),
+    [],
+  );
+});
