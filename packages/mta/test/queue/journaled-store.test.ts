@@ -327,6 +327,79 @@ test("whatever fails and whenever it is killed: what was acknowledged is there, 
   assert.ok(faults > 5);
 });
 
+interface SideBySide {
+  readonly kind: "end" | "report" | "defer" | "settle" | "hold" | "time";
+  readonly message: number;
+  /** Microtasks, then turns of the event loop, before the next one begins. */
+  readonly pause: readonly [number, number];
+}
+
+test("whatever is done side by side, whenever: each message is where the last word about it left it", async (t) => {
+  const kinds = ["end", "end", "report", "defer", "settle", "settle", "hold", "time"] as const;
+  const steps = fc.array(
+    fc.record<SideBySide>({
+      kind: fc.constantFrom(...kinds),
+      message: fc.nat(7),
+      pause: fc.tuple(fc.nat(3), fc.nat(2)),
+    }),
+    { minLength: 4, maxLength: 24 },
+  );
+  await fc.assert(
+    fc.asyncProperty(steps, async (all) => {
+      const { store, settle, clock, passing, afterKill } = await daemonQueue(t);
+      const entries: QueueEntry[] = [];
+      for (let i = 0; i < 8; i++) entries.push(await passing(accept(store)));
+      const attempts = new Map(entries.map(({ id }) => [id, 0]));
+      const held = new Set<string>();
+      const gone = new Set<string>();
+      // Commits of one message keep their order: the queue's rounds see to that.
+      const words = new Map<string, Promise<unknown>>();
+      const looks: Promise<unknown>[] = [];
+      for (const { kind, message: number, pause } of all) {
+        const entry = entries[number]!;
+        const { id } = entry;
+        const say = (word: () => Promise<unknown>) => {
+          const before = words.get(id);
+          words.set(id, before === undefined ? word() : before.then(word));
+        };
+        if (kind === "settle") looks.push(settle());
+        if (kind === "time") looks.push(clock.advance(3500));
+        if (kind === "hold" && !gone.has(id)) {
+          held.add(id);
+          say(() => store.hold(id, "waits"));
+        }
+        if (kind === "defer" && !gone.has(id)) {
+          const later = attempts.get(id)! + 1;
+          attempts.set(id, later);
+          say(() =>
+            store.change({ update: [{ ...entry, attempts: later, nextAttemptAt: START + 600_000 }] }),
+          );
+        }
+        if ((kind === "end" || kind === "report") && !gone.has(id)) {
+          gone.add(id);
+          const add = kind === "report" ? [{ message: message(), body: Buffer.from(HEADER) }] : [];
+          say(() => store.change({ remove: [id], add }));
+        }
+        for (let i = 0; i < pause[0]; i++) await Promise.resolve();
+        for (let i = 0; i < pause[1]; i++) await new Promise(setImmediate);
+      }
+      await passing(Promise.all([...words.values(), ...looks]));
+      const check = (queue: QueueStore) => {
+        for (const { id } of entries) {
+          const found = queue.get(id);
+          assert.equal(found === undefined, gone.has(id), `${id} is ${gone.has(id) ? "back" : "lost"}`);
+          if (found === undefined) continue;
+          assert.equal(found.attempts, attempts.get(id), `what became of ${id} is on record`);
+          assert.equal(found.held !== undefined, held.has(id));
+        }
+      };
+      check(store);
+      check((await afterKill()).store);
+    }),
+    { numRuns: 60, includeErrorInReport: true },
+  );
+});
+
 test("the queue's paths hold the journal beside the tables", async (t) => {
   const { dir, store, passing } = await daemonQueue(t);
   await passing(accept(store));
