@@ -8,6 +8,7 @@ import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { messageOf } from "@mailhost/common/errors";
 import { randomFrom } from "../corpus/random.ts";
 import { startCrashHost } from "./crash-host.ts";
 import { killPoints } from "./kill-points.ts";
@@ -17,29 +18,44 @@ import { logOf, type RoundResult, type RoundsResult, runRounds } from "./rounds.
 if (process.argv[2] === "power-loss") await import("../power-loss/run.ts");
 if (process.argv[2] === "calls") await import("../failing-calls/run.ts");
 
-const { values } = parseArgs({
-  options: {
-    messages: { type: "string", default: "100000" },
-    kills: { type: "string", default: "300" },
-    seed: { type: "string", default: String(Date.now() % 1_000_000) },
-    hosts: { type: "string", default: "2" },
-    json: { type: "string" },
-    only: { type: "string" },
-  },
-});
+const USAGE = `usage: npm run test:crash -- [--messages N] [--kills N] [--seed N] [--hosts N] [--json FILE] [--only PROCESS[:CALL]]
+       npm run test:crash -- power-loss [SEED]
+       npm run test:crash -- calls [TEXT]
+`;
+
+function usage(fault = ""): never {
+  process.stderr.write(`${fault}${USAGE}`);
+  process.exit(64);
+}
+
+const options = {
+  messages: { type: "string", default: "100000" },
+  kills: { type: "string", default: "300" },
+  seed: { type: "string", default: String(Date.now() % 1_000_000) },
+  hosts: { type: "string", default: "2" },
+  json: { type: "string" },
+  only: { type: "string" },
+  help: { type: "boolean", short: "h" },
+} as const;
+const values = given();
+
+function given() {
+  try {
+    return parseArgs({ options }).values;
+  } catch (error) {
+    return usage(`${messageOf(error)}\n`);
+  }
+}
+
+if (values.help === true) {
+  process.stdout.write(USAGE);
+  process.exit(0);
+}
 const [messages, kills, seed, hosts] = [values.messages, values.kills, values.seed, values.hosts].map(
   Number,
 ) as [number, number, number, number];
-if (
-  ![messages, kills, seed, hosts].every((n) => Number.isInteger(n) && n >= 0) ||
-  kills < hosts ||
-  hosts < 1
-) {
-  process.stderr.write(
-    "usage: npm run test:crash -- [--messages N] [--kills N] [--seed N] [--hosts N] [--json FILE] [--only PROCESS[:CALL]]\n",
-  );
-  process.exit(64);
-}
+if (![messages, kills, seed, hosts].every((n) => Number.isInteger(n) && n >= 0) || kills < hosts || hosts < 1)
+  usage();
 
 const say = (text: string) => process.stdout.write(`${text}\n`);
 const cleanUps: (() => unknown)[] = [];

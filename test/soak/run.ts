@@ -7,6 +7,7 @@ import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { messageOf } from "@mailhost/common/errors";
 import { siteAt } from "@mailhost/common/site";
 import { scoped } from "../../bench/scope.ts";
 import { killForAWhile } from "../../packages/common/test/mbox/churn.ts";
@@ -45,7 +46,15 @@ async function company(words: string[]): Promise<void> {
     seed: { type: "string", default: String(Date.now() % 100_000) },
     json: { type: "boolean", default: false },
   } as const;
-  const { values } = parseArgs({ args: words, options });
+  const values = given();
+  function given() {
+    try {
+      return parseArgs({ args: words, options }).values;
+    } catch (error) {
+      process.stderr.write(`${messageOf(error)}\n`);
+      return usage();
+    }
+  }
   const [seconds, seed, rate] = [Number(values.minutes) * 60, Number(values.seed), Number(values.rate ?? 1)];
   if (!(seconds > 0) || !Number.isInteger(seed) || !(rate > 0)) usage();
   const say = (text: string) => void process.stderr.write(`${text}\n`);
