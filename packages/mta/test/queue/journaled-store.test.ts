@@ -1,75 +1,18 @@
 import assert from "node:assert/strict";
 import nodeFs, { cpSync, mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import test, { type TestContext } from "node:test";
+import test from "node:test";
 import { siteAt } from "@mailhost/common/site";
 import { ManualClock } from "@mailhost/common/testing/manual-clock";
 import fc from "fast-check";
 import { queuePaths } from "../../src/queue/environment.ts";
 import { frameHead } from "../../src/queue/journal-frame.ts";
 import type { JournalFileSystem } from "../../src/queue/journal-segment.ts";
-import { journalFolder, type OpenQueue, openQueue } from "../../src/queue/open-queue.ts";
+import { journalFolder, openQueue } from "../../src/queue/open-queue.ts";
 import type { QueueEntry } from "../../src/queue/queue-entry.ts";
 import type { QueueStore } from "../../src/queue/queue-store.ts";
+import { accept, daemonQueue, idsOf, START } from "./daemon-queue.ts";
 import { HEADER, listLog, message, readBody, temporarySite } from "./queue-samples.ts";
-
-const START = Date.UTC(2026, 10, 27, 12);
-
-interface Opened extends OpenQueue {
-  readonly clock: ManualClock;
-  readonly dir: string;
-  /** Waits for something that waits for time to pass. */
-  readonly passing: <T>(work: Promise<T>) => Promise<T>;
-  /** What another process finds when this one is killed now. */
-  readonly afterKill: () => Promise<OpenQueue>;
-}
-
-async function daemonQueue(t: TestContext, fs: JournalFileSystem = nodeFs): Promise<Opened> {
-  const site = await temporarySite(t);
-  const clock = new ManualClock(START);
-  const log = listLog();
-  const queue = await openQueue(site, { clock, log, daemon: true, journalFileSystem: fs });
-  const open: OpenQueue[] = [queue];
-  t.after(async () => {
-    for (const one of open) await one.store.close();
-  });
-  let kills = 0;
-  const passing = async <T>(work: Promise<T>): Promise<T> => {
-    let over = false;
-    const done = () => (over = true);
-    work.then(done, done);
-    for (let turn = 0; !over; turn++) {
-      await new Promise(setImmediate);
-      if (turn % 20 === 19) await clock.advance(1);
-    }
-    return work;
-  };
-  return {
-    ...queue,
-    clock,
-    dir: site.queueDir,
-    passing,
-    async afterKill() {
-      const copy = siteAt(join(site.root, `killed-${++kills}`));
-      mkdirSync(copy.queueDir, { recursive: true });
-      for (const name of ["queue.mdb", "accepted", "large"])
-        cpSync(join(site.queueDir, name), join(copy.queueDir, name), { recursive: true });
-      const next = await openQueue(copy, { clock: new ManualClock(clock.now()), log: listLog() });
-      open.push(next);
-      return next;
-    },
-  };
-}
-
-async function accept(store: QueueStore, text: string | Buffer = HEADER): Promise<QueueEntry> {
-  const writer = store.receive();
-  await writer.write(Buffer.from(text));
-  return writer.commit(message());
-}
-
-function idsOf(store: QueueStore): string[] {
-  return [...store.list()].map(({ id }) => id).sort();
-}
 
 test("a message that was accepted is there after a kill, small, large or empty, and one that is done with is not", async (t) => {
   const { store, afterKill, passing } = await daemonQueue(t);
@@ -327,79 +270,6 @@ test("whatever fails and whenever it is killed: what was acknowledged is there, 
   assert.ok(faults > 5);
 });
 
-interface SideBySide {
-  readonly kind: "end" | "report" | "defer" | "settle" | "hold" | "time";
-  readonly message: number;
-  /** Microtasks, then turns of the event loop, before the next one begins. */
-  readonly pause: readonly [number, number];
-}
-
-test("whatever is done side by side, whenever: each message is where the last word about it left it", async (t) => {
-  const kinds = ["end", "end", "report", "defer", "settle", "settle", "hold", "time"] as const;
-  const steps = fc.array(
-    fc.record<SideBySide>({
-      kind: fc.constantFrom(...kinds),
-      message: fc.nat(7),
-      pause: fc.tuple(fc.nat(3), fc.nat(2)),
-    }),
-    { minLength: 4, maxLength: 24 },
-  );
-  await fc.assert(
-    fc.asyncProperty(steps, async (all) => {
-      const { store, settle, clock, passing, afterKill } = await daemonQueue(t);
-      const entries: QueueEntry[] = [];
-      for (let i = 0; i < 8; i++) entries.push(await passing(accept(store)));
-      const attempts = new Map(entries.map(({ id }) => [id, 0]));
-      const held = new Set<string>();
-      const gone = new Set<string>();
-      // Commits of one message keep their order: the queue's rounds see to that.
-      const words = new Map<string, Promise<unknown>>();
-      const looks: Promise<unknown>[] = [];
-      for (const { kind, message: number, pause } of all) {
-        const entry = entries[number]!;
-        const { id } = entry;
-        const say = (word: () => Promise<unknown>) => {
-          const before = words.get(id);
-          words.set(id, before === undefined ? word() : before.then(word));
-        };
-        if (kind === "settle") looks.push(settle());
-        if (kind === "time") looks.push(clock.advance(3500));
-        if (kind === "hold" && !gone.has(id)) {
-          held.add(id);
-          say(() => store.hold(id, "waits"));
-        }
-        if (kind === "defer" && !gone.has(id)) {
-          const later = attempts.get(id)! + 1;
-          attempts.set(id, later);
-          say(() =>
-            store.change({ update: [{ ...entry, attempts: later, nextAttemptAt: START + 600_000 }] }),
-          );
-        }
-        if ((kind === "end" || kind === "report") && !gone.has(id)) {
-          gone.add(id);
-          const add = kind === "report" ? [{ message: message(), body: Buffer.from(HEADER) }] : [];
-          say(() => store.change({ remove: [id], add }));
-        }
-        for (let i = 0; i < pause[0]; i++) await Promise.resolve();
-        for (let i = 0; i < pause[1]; i++) await new Promise(setImmediate);
-      }
-      await passing(Promise.all([...words.values(), ...looks]));
-      const check = (queue: QueueStore) => {
-        for (const { id } of entries) {
-          const found = queue.get(id);
-          assert.equal(found === undefined, gone.has(id), `${id} is ${gone.has(id) ? "back" : "lost"}`);
-          if (found === undefined) continue;
-          assert.equal(found.attempts, attempts.get(id), `what became of ${id} is on record`);
-          assert.equal(found.held !== undefined, held.has(id));
-        }
-      };
-      check(store);
-      check((await afterKill()).store);
-    }),
-    { numRuns: 60, includeErrorInReport: true },
-  );
-});
-
 test("the queue's paths hold the journal beside the tables", async (t) => {
   const { dir, store, passing } = await daemonQueue(t);
   await passing(accept(store));
@@ -530,39 +400,3 @@ for (const code of ["EMFILE", "EACCES", "ENOMEM"]) {
     assert.deepEqual(idsOf(next.store), [entry.id]);
   });
 }
-
-test("the end of a message and a look at the queue in the same moment: it is not there afterwards", async (t) => {
-  const { store, settle, passing, afterKill } = await daemonQueue(t);
-  const { id } = await passing(accept(store));
-  const changed = store.change({ remove: [id] });
-  const settled = settle();
-  await passing(Promise.all([changed, settled]));
-  assert.equal(store.isThere(id), false);
-  const next = await afterKill();
-  assert.deepEqual(idsOf(next.store), []);
-});
-
-test("what became of a message and a look at the queue in the same moment: it is on record", async (t) => {
-  const { store, settle, passing } = await daemonQueue(t);
-  const entry = await passing(accept(store));
-  const changed = store.change({ update: [{ ...entry, attempts: 1, nextAttemptAt: START + 60_000 }] });
-  const settled = settle();
-  await passing(Promise.all([changed, settled]));
-  assert.equal(store.get(entry.id)?.attempts, 1);
-});
-
-test("two looks at a long queue: what ended between them does not come back", async (t) => {
-  const { store, settle, passing } = await daemonQueue(t);
-  const ids: string[] = [];
-  for (let i = 0; i < 250; i++) ids.push((await passing(accept(store))).id);
-  // The first takes the last 50 along, the second has them in the part that it comes to later.
-  const last = ids.slice(200);
-  const moved = Promise.all(last.map((id) => store.hold(id, "kept")));
-  const settled = settle();
-  const ended = moved.then(() => store.change({ remove: last }));
-  await passing(Promise.all([moved, settled, ended]));
-  assert.deepEqual(
-    last.filter((id) => store.isThere(id)),
-    [],
-  );
-});

@@ -1,0 +1,117 @@
+/** Changes to messages and looks at the queue in the same moment: a message is in one place, and the last word about it counts. */
+import assert from "node:assert/strict";
+import test from "node:test";
+import fc from "fast-check";
+import type { QueueEntry } from "../../src/queue/queue-entry.ts";
+import type { QueueStore } from "../../src/queue/queue-store.ts";
+import { accept, daemonQueue, idsOf, START } from "./daemon-queue.ts";
+import { HEADER, message } from "./queue-samples.ts";
+
+interface SideBySide {
+  readonly kind: "end" | "report" | "defer" | "settle" | "hold" | "time";
+  readonly message: number;
+  /** Microtasks, then turns of the event loop, before the next one begins. */
+  readonly pause: readonly [number, number];
+}
+
+test("whatever is done side by side, whenever: each message is where the last word about it left it", async (t) => {
+  const kinds = ["end", "end", "report", "defer", "settle", "settle", "hold", "time"] as const;
+  const steps = fc.array(
+    fc.record<SideBySide>({
+      kind: fc.constantFrom(...kinds),
+      message: fc.nat(7),
+      pause: fc.tuple(fc.nat(3), fc.nat(2)),
+    }),
+    { minLength: 4, maxLength: 24 },
+  );
+  await fc.assert(
+    fc.asyncProperty(steps, async (all) => {
+      const { store, settle, clock, passing, afterKill } = await daemonQueue(t);
+      const entries: QueueEntry[] = [];
+      for (let i = 0; i < 8; i++) entries.push(await passing(accept(store)));
+      const attempts = new Map(entries.map(({ id }) => [id, 0]));
+      const held = new Set<string>();
+      const gone = new Set<string>();
+      // Commits of one message keep their order: the queue's rounds see to that.
+      const words = new Map<string, Promise<unknown>>();
+      const looks: Promise<unknown>[] = [];
+      for (const { kind, message: number, pause } of all) {
+        const entry = entries[number]!;
+        const { id } = entry;
+        const say = (word: () => Promise<unknown>) => {
+          const before = words.get(id);
+          words.set(id, before === undefined ? word() : before.then(word));
+        };
+        if (kind === "settle") looks.push(settle());
+        if (kind === "time") looks.push(clock.advance(3500));
+        if (kind === "hold" && !gone.has(id)) {
+          held.add(id);
+          say(() => store.hold(id, "waits"));
+        }
+        if (kind === "defer" && !gone.has(id)) {
+          const later = attempts.get(id)! + 1;
+          attempts.set(id, later);
+          say(() =>
+            store.change({ update: [{ ...entry, attempts: later, nextAttemptAt: START + 600_000 }] }),
+          );
+        }
+        if ((kind === "end" || kind === "report") && !gone.has(id)) {
+          gone.add(id);
+          const add = kind === "report" ? [{ message: message(), body: Buffer.from(HEADER) }] : [];
+          say(() => store.change({ remove: [id], add }));
+        }
+        for (let i = 0; i < pause[0]; i++) await Promise.resolve();
+        for (let i = 0; i < pause[1]; i++) await new Promise(setImmediate);
+      }
+      await passing(Promise.all([...words.values(), ...looks]));
+      const check = (queue: QueueStore) => {
+        for (const { id } of entries) {
+          const found = queue.get(id);
+          assert.equal(found === undefined, gone.has(id), `${id} is ${gone.has(id) ? "back" : "lost"}`);
+          if (found === undefined) continue;
+          assert.equal(found.attempts, attempts.get(id), `what became of ${id} is on record`);
+          assert.equal(found.held !== undefined, held.has(id));
+        }
+      };
+      check(store);
+      check((await afterKill()).store);
+    }),
+    { numRuns: 60, includeErrorInReport: true },
+  );
+});
+
+test("the end of a message and a look at the queue in the same moment: it is not there afterwards", async (t) => {
+  const { store, settle, passing, afterKill } = await daemonQueue(t);
+  const { id } = await passing(accept(store));
+  const changed = store.change({ remove: [id] });
+  const settled = settle();
+  await passing(Promise.all([changed, settled]));
+  assert.equal(store.isThere(id), false);
+  const next = await afterKill();
+  assert.deepEqual(idsOf(next.store), []);
+});
+
+test("what became of a message and a look at the queue in the same moment: it is on record", async (t) => {
+  const { store, settle, passing } = await daemonQueue(t);
+  const entry = await passing(accept(store));
+  const changed = store.change({ update: [{ ...entry, attempts: 1, nextAttemptAt: START + 60_000 }] });
+  const settled = settle();
+  await passing(Promise.all([changed, settled]));
+  assert.equal(store.get(entry.id)?.attempts, 1);
+});
+
+test("two looks at a long queue: what ended between them does not come back", async (t) => {
+  const { store, settle, passing } = await daemonQueue(t);
+  const ids: string[] = [];
+  for (let i = 0; i < 250; i++) ids.push((await passing(accept(store))).id);
+  // The first takes the last 50 along, the second has them in the part that it comes to later.
+  const last = ids.slice(200);
+  const moved = Promise.all(last.map((id) => store.hold(id, "kept")));
+  const settled = settle();
+  const ended = moved.then(() => store.change({ remove: last }));
+  await passing(Promise.all([moved, settled, ended]));
+  assert.deepEqual(
+    last.filter((id) => store.isThere(id)),
+    [],
+  );
+});
