@@ -43,7 +43,8 @@ export interface Recording {
 
 const CALLS =
   "open,openat,creat,write,pwrite64,writev,pwritev,lseek,ftruncate,truncate,fsync,fdatasync,mkdir,mkdirat,rmdir,unlink,unlinkat,rename,renameat,renameat2,link,linkat,clone,clone3,fork,vfork";
-const USERS = ["wang", "li", "zhao"];
+/** Who has a mailbox. */
+export const USERS = ["wang", "li", "zhao"];
 const DOMAIN = "linuxaid.com.cn";
 
 const traced = (file: string) => [
