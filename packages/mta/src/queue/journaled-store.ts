@@ -197,7 +197,9 @@ export class JournaledStore extends StoreBehind implements QueueStore {
 
   #busyOf(ids: readonly string[]): Promise<unknown> | undefined {
     for (const id of ids) {
-      const busy = this.#fresh.get(id)?.busy;
+      const fresh = this.#fresh.get(id);
+      // A journal that is being emptied has all of them on their way into the tables, to the very end.
+      const busy = fresh && (fresh.busy ?? this.#recovering);
       if (busy !== undefined) return busy;
     }
     return undefined;

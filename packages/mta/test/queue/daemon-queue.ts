@@ -4,7 +4,7 @@
 import nodeFs, { cpSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
-import { siteAt } from "@mailhost/common/site";
+import type { Site } from "@mailhost/common/site";
 import { ManualClock } from "@mailhost/common/testing/manual-clock";
 import type { JournalFileSystem } from "../../src/queue/journal-segment.ts";
 import { type OpenQueue, openQueue } from "../../src/queue/open-queue.ts";
@@ -19,7 +19,9 @@ export interface Opened extends OpenQueue {
   readonly dir: string;
   /** Waits for something that waits for time to pass. */
   readonly passing: <T>(work: Promise<T>) => Promise<T>;
-  /** What another process finds when this one is killed now. */
+  /** What is on the disk when this process is killed now. */
+  readonly killed: () => Promise<Site>;
+  /** What another process finds there. */
   readonly afterKill: () => Promise<OpenQueue>;
 }
 
@@ -32,7 +34,13 @@ export async function daemonQueue(t: TestContext, fs: JournalFileSystem = nodeFs
   t.after(async () => {
     for (const one of open) await one.store.close();
   });
-  let kills = 0;
+  const killed = async () => {
+    const copy = await temporarySite(t);
+    mkdirSync(copy.queueDir, { recursive: true });
+    for (const name of ["queue.mdb", "accepted", "large"])
+      cpSync(join(site.queueDir, name), join(copy.queueDir, name), { recursive: true });
+    return copy;
+  };
   const passing = async <T>(work: Promise<T>): Promise<T> => {
     let over = false;
     const done = () => (over = true);
@@ -48,12 +56,9 @@ export async function daemonQueue(t: TestContext, fs: JournalFileSystem = nodeFs
     clock,
     dir: site.queueDir,
     passing,
+    killed,
     async afterKill() {
-      const copy = siteAt(join(site.root, `killed-${++kills}`));
-      mkdirSync(copy.queueDir, { recursive: true });
-      for (const name of ["queue.mdb", "accepted", "large"])
-        cpSync(join(site.queueDir, name), join(copy.queueDir, name), { recursive: true });
-      const next = await openQueue(copy, { clock: new ManualClock(clock.now()), log: listLog() });
+      const next = await openQueue(await killed(), { clock: new ManualClock(clock.now()), log: listLog() });
       open.push(next);
       return next;
     },

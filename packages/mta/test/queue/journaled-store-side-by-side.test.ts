@@ -1,7 +1,9 @@
 /** Changes to messages and looks at the queue in the same moment: a message is in one place, and the last word about it counts. */
 import assert from "node:assert/strict";
+import nodeFs from "node:fs";
 import test from "node:test";
 import fc from "fast-check";
+import type { JournalFileSystem } from "../../src/queue/journal-segment.ts";
 import type { QueueEntry } from "../../src/queue/queue-entry.ts";
 import type { QueueStore } from "../../src/queue/queue-store.ts";
 import { accept, daemonQueue, idsOf, START } from "./daemon-queue.ts";
@@ -98,6 +100,50 @@ test("what became of a message and a look at the queue in the same moment: it is
   const settled = settle();
   await passing(Promise.all([changed, settled]));
   assert.equal(store.get(entry.id)?.attempts, 1);
+});
+
+test("an end in the very moment in which a journal that failed has been emptied: it does not come back", async (t) => {
+  // So many microtasks after the last call of the emptying: that is where the store goes on.
+  for (let after = 0; after < 8; after++) {
+    let [fails, ended] = [false, Promise.resolve<unknown>(undefined)];
+    let end: (() => Promise<unknown>) | undefined;
+    const failing = () => Object.assign(new Error("EIO: i/o error"), { code: "EIO" });
+    const fs = {
+      ...nodeFs,
+      writevSync(fd: number, pieces: NodeJS.ArrayBufferView[], at?: number) {
+        if (fails) throw failing();
+        return nodeFs.writevSync(fd, pieces, at);
+      },
+      writev(fd: number, pieces: Buffer[], at: number, done: (error: Error | null, n: number) => void) {
+        if (fails) process.nextTick(() => done(failing(), 0));
+        else nodeFs.writev(fd, pieces, at, done);
+      },
+      fsync(fd: number, done: (error: Error | null) => void) {
+        nodeFs.fsync(fd, (error) => {
+          done(error);
+          const act = end;
+          if (act === undefined) return;
+          end = undefined;
+          ended = (async () => {
+            for (let i = 0; i < after; i++) await Promise.resolve();
+            await act();
+          })();
+        });
+      },
+    } as unknown as JournalFileSystem;
+    const { store, passing, afterKill } = await daemonQueue(t, fs);
+    const { id } = await passing(accept(store));
+    fails = true;
+    end = () => {
+      fails = false;
+      return store.change({ remove: [id] });
+    };
+    await passing(accept(store));
+    await passing(ended);
+    assert.equal(end, undefined, "the journal was emptied");
+    assert.equal(store.isThere(id), false, `${after} microtasks later`);
+    assert.equal((await afterKill()).store.isThere(id), false, `${after} microtasks later, after a kill`);
+  }
 });
 
 test("two looks at a long queue: what ended between them does not come back", async (t) => {

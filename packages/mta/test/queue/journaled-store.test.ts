@@ -303,12 +303,9 @@ test("a journal that cannot be read is put aside and named, and the host goes on
 });
 
 test("what a killed process left and cannot be taken in yet is taken in later, and once", async (t) => {
-  const { dir, store, passing } = await daemonQueue(t);
+  const { killed, store, passing } = await daemonQueue(t);
   const entry = await passing(accept(store));
-  const copy = await temporarySite(t);
-  mkdirSync(copy.queueDir, { recursive: true });
-  for (const name of ["queue.mdb", "accepted", "large"])
-    cpSync(join(dir, name), join(copy.queueDir, name), { recursive: true });
+  const copy = await killed();
   let fails = true;
   const fs = {
     ...nodeFs,
@@ -348,13 +345,10 @@ test("what a killed process left and cannot be taken in yet is taken in later, a
 });
 
 test("large messages are not swept out while the journal that knows of them cannot be taken in", async (t) => {
-  const { dir, store, passing } = await daemonQueue(t);
+  const { killed, store, passing } = await daemonQueue(t);
   const small = await passing(accept(store));
   const large = await passing(accept(store, Buffer.alloc(100_000, 0x62)));
-  const copy = await temporarySite(t);
-  mkdirSync(copy.queueDir, { recursive: true });
-  for (const name of ["queue.mdb", "accepted", "large"])
-    cpSync(join(dir, name), join(copy.queueDir, name), { recursive: true });
+  const copy = await killed();
   // The file is older than the start, and whoever wrote it is gone: its number is free.
   const old = `${large.id.slice(0, -6)}999999`;
   assert.equal(old.length, large.id.length);
@@ -377,12 +371,9 @@ test("large messages are not swept out while the journal that knows of them cann
 
 for (const code of ["EMFILE", "EACCES", "ENOMEM"]) {
   test(`a journal that cannot be read for ${code} is not taken for damaged: it stays, and the next start has it`, async (t) => {
-    const { dir, store, passing } = await daemonQueue(t);
+    const { killed, store, passing } = await daemonQueue(t);
     const entry = await passing(accept(store));
-    const copy = await temporarySite(t);
-    mkdirSync(copy.queueDir, { recursive: true });
-    for (const name of ["queue.mdb", "accepted", "large"])
-      cpSync(join(dir, name), join(copy.queueDir, name), { recursive: true });
+    const copy = await killed();
     const fs = {
       ...nodeFs,
       readFileSync() {
