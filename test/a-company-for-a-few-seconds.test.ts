@@ -1,9 +1,9 @@
-/** The soak run in its shortest form, and the judgements that it comes to. */
+/** The soak of a whole company (npm run soak -- company) in its shortest form, and the judgements that it comes to. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { companyText, soakCompany } from "./company.ts";
-import { trendOf } from "./flatness.ts";
-import { Ledger } from "./ledger.ts";
+import { companyText, soakCompany } from "./soak/company.ts";
+import { trendOf } from "./soak/flatness.ts";
+import { Ledger } from "./soak/ledger.ts";
 
 test("a few seconds of a company's traffic: all mail is where it belongs", async (t) => {
   const plan = { seconds: 7, seed: 3, rate: 20, trial: 0, every: { sample: 2, poll: 5, work: 3 } };
