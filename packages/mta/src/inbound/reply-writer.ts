@@ -12,13 +12,18 @@ const EACH_CONTROL = /[\x00-\x1f\x7f-\x9f]/g;
 /** The replies of a connection. */
 export class ReplyWriter {
   readonly #socket: () => Socket;
+  readonly #written: (() => void) | undefined;
   #text = "";
   /** Nothing in it is beyond ASCII, and it needs no encoding. */
   #isPlain = true;
 
-  /** @param socket where they go at the moment: TLS changes that */
-  constructor(socket: () => Socket) {
+  /**
+   * @param socket where they go at the moment: TLS changes that
+   * @param written called after each write
+   */
+  constructor(socket: () => Socket, written?: () => void) {
     this.#socket = socket;
+    this.#written = written;
   }
 
   /** A reply of one line or several; control characters in it become blanks. */
@@ -42,7 +47,9 @@ export class ReplyWriter {
     this.#text = "";
     this.#isPlain = true;
     const socket = this.#socket();
-    if (!socket.destroyed && socket.writable) socket.write(text, encoding);
+    if (socket.destroyed || !socket.writable) return;
+    socket.write(text, encoding);
+    this.#written?.();
   };
 
   #clean(text: string): string {

@@ -16,6 +16,7 @@ import { clientIsTrustedNetwork } from "../policy/relay-decision.ts";
 import { formatReply } from "../policy/reply.ts";
 import { type InboundParts, policyFacts } from "./inbound-parts.ts";
 import { SmtpSession } from "./smtp-session.ts";
+import { StayAwake } from "./stay-awake.ts";
 import { logEncrypted, logFailedHandshake } from "./tls-log.ts";
 
 /** Port 25, 587 or 465. */
@@ -28,6 +29,7 @@ export type Certificates = Pick<ServedCertificates, "any" | "contextFor">;
 export class SmtpListener extends SMTPServer {
   readonly kind: PortKind;
   readonly inbound: InboundParts;
+  readonly stayAwake = new StayAwake(() => this.connections.size <= 1);
   readonly #certificates: Certificates;
   /** Handshakes under way on a port that begins with one, by address: they have no session yet. */
   readonly #handshakes = new Map<string, number>();
@@ -105,6 +107,7 @@ export class SmtpListener extends SMTPServer {
   }
 
   override connect(socket: Socket, socketOptions?: SMTPConnectionOptions | null): void {
+    this.stayAwake.came();
     counted(this.inbound.log, { what: "connection" });
     const ip = normalizeIp(socketOptions?.remoteAddress ?? socket.remoteAddress ?? "") ?? "";
     const busy = this.#tooBusy(ip) ?? this.#noPlace(ip);

@@ -75,7 +75,10 @@ export class SmtpSession extends SMTPConnection {
   #whenReady: (() => void) | undefined;
   #feed: ParserFeed | undefined;
   readonly #client = new KnownClient(this);
-  readonly #replies = new ReplyWriter(() => this._socket);
+  readonly #replies = new ReplyWriter(
+    () => this._socket,
+    () => this.listener.stayAwake.answered(),
+  );
 
   constructor(listener: SmtpListener, socket: Socket, options: SMTPConnectionOptions | null | undefined) {
     super(listener, socket, options);
@@ -295,7 +298,10 @@ export class SmtpSession extends SMTPConnection {
 
   override _createParser(): DataParser {
     const parser = new DataParser({ maxCommandLength: LONGEST_AUTH_LINE });
-    parser.onoctets = (octets) => this.#deadline?.received(octets);
+    parser.onoctets = (octets) => {
+      this.listener.stayAwake.came();
+      this.#deadline?.received(octets);
+    };
     parser.oncommand = (command, callback) => this._onCommand(command, callback);
     parser.on("error", (error) => {
       if (this.#lineTaker === undefined) this.send(421, error.message);

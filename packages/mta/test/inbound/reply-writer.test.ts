@@ -53,3 +53,21 @@ test("nothing is written to a socket that is gone", async () => {
   await turn();
   assert.deepEqual(written, []);
 });
+
+test("whoever wants to know is told of each write, and of none to a socket that is gone", async () => {
+  const { socket, written } = recorded();
+  let writes = 0;
+  const replies = new ReplyWriter(
+    () => socket as unknown as Socket,
+    () => void (writes += 1),
+  );
+  replies.add(250, "2.1.0 <a@b>... Sender ok");
+  replies.add(250, "2.1.5 <c@d>... Recipient ok");
+  await turn();
+  assert.equal(writes, 1);
+  socket.destroyed = true;
+  replies.add(221, "bye");
+  await turn();
+  assert.equal(writes, 1);
+  assert.equal(written.length, 1);
+});
