@@ -1,6 +1,7 @@
 /**
  * The queue as commands see it: opened without a daemon, empty where there is none yet.
  */
+import { setTimeout as sleep } from "node:timers/promises";
 import { systemClock } from "@mailhost/common/clock";
 import { sendControl } from "@mailhost/common/daemon/control";
 import { errnoOf, messageOf, UserError } from "@mailhost/common/errors";
@@ -11,6 +12,10 @@ import { EX_IOERR } from "@mailhost/common/sysexits";
 import type { Database } from "lmdb";
 import { isJournalInUse, type OpenQueue, openQueue, waitsInJournal } from "../queue/open-queue.ts";
 import type { QueueStore } from "../queue/queue-store.ts";
+
+/** How long a command waits for another one that puts the journal into the tables, and how often it looks (ms). */
+const PATIENCE = 5000;
+const LOOK = 20;
 
 /**
  * Calls `look` with the queue, opened for reading; with undefined when there is none.
@@ -67,20 +72,24 @@ export async function changeQueue<T>(
 
 /**
  * Has what was accepted a moment ago be in the queue's tables: the daemon puts it there when it is asked, and where one was
- * killed and none runs, we do if we may.
+ * killed and none runs, we do if we may. Another command that is at it is waited for, though not for ever.
  */
 async function settle(site: Site): Promise<void> {
-  if (!waitsInJournal(site)) return;
-  if (isJournalInUse(site)) {
-    await sendControl(site, "under-way").catch(() => undefined);
-    return;
-  }
-  try {
-    const { store } = await openQueue(site, { clock: systemClock, log: NO_LOG });
-    await store.close();
-  } catch (error) {
-    // Who may only look sees what is in the tables.
-    if (!(error instanceof UserError)) throw new UserError(messageOf(error), EX_IOERR, { cause: error });
+  for (let waited = 0; waitsInJournal(site) && waited < PATIENCE; waited += LOOK) {
+    if (waited > 0) await sleep(LOOK);
+    if (isJournalInUse(site)) {
+      // Nobody listens: it is another command that has the journal, or a daemon that begins or ends.
+      if ((await sendControl(site, "under-way").catch(() => "no answer")) !== undefined) return;
+      continue;
+    }
+    try {
+      const { store } = await openQueue(site, { clock: systemClock, log: NO_LOG });
+      await store.close();
+    } catch (error) {
+      // Who may only look sees what is in the tables.
+      if (error instanceof UserError) return;
+      throw new UserError(messageOf(error), EX_IOERR, { cause: error });
+    }
   }
 }
 
