@@ -28,7 +28,8 @@ const { O_RDONLY, O_NOFOLLOW } = constants;
 
 /** Answers orders until the process says that nothing more will come. */
 function serve(port: MessagePort, { stateDir }: ThreadData): void {
-  const post = (message: FromThread) => port.postMessage(message);
+  const post = (message: FromThread, transfer: readonly ArrayBuffer[] = []) =>
+    port.postMessage(message, transfer);
   const log = {
     write: (level: "error" | "warn" | "info" | "debug", text: string) => post({ level, text }),
     close: () => Promise.resolve(),
@@ -59,23 +60,28 @@ interface Serving {
 async function carryOut(order: PostedOrder, { writer, pieces, answers, post }: Serving): Promise<void> {
   const { id, bytes } = order;
   const letters = order.letters.map((letter): Letter => ({ ...letter, body: bodyOf(letter, bytes, pieces) }));
-  answers.give({ id, outcomes: await writer.write({ ...order, letters }, () => post({ waits: id })) });
+  const outcomes = await writer.write({ ...order, letters }, () => post({ waits: id }));
+  answers.give({ id, outcomes, bytes });
 }
 
 /** Answers of one turn of the loop go together: waking the other thread costs more than they do. */
 class Answers {
-  readonly #post: (message: FromThread) => void;
+  readonly #post: (message: FromThread, transfer: readonly ArrayBuffer[]) => void;
   #waiting: Answer[] = [];
 
-  constructor(post: (message: FromThread) => void) {
+  constructor(post: (message: FromThread, transfer: readonly ArrayBuffer[]) => void) {
     this.#post = post;
   }
 
   give(answer: Answer): void {
     if (this.#waiting.push(answer) > 1) return;
     setImmediate(() => {
-      this.#post({ answers: this.#waiting });
+      const answers = this.#waiting;
       this.#waiting = [];
+      this.#post(
+        { answers },
+        answers.map(({ bytes }) => bytes),
+      );
     });
   }
 }

@@ -1,7 +1,7 @@
 /**
  * What the process and the thread that writes its mailboxes say to each other.
  *
- * The letters of an order come as one piece of memory that changes hands, not as copies. Larger ones are read from their file by
+ * The letters of an order come as one piece of memory that changes hands, not as copies, and goes back with the answer. Larger ones are read from their file by
  * the thread itself; what is neither in memory nor a file, a message with rewritten headers, say, is asked for piece by piece.
  */
 import type { Level } from "@mailhost/common/log/log";
@@ -18,7 +18,7 @@ export interface ThreadData {
 export interface PostedOrder extends Omit<MailboxOrder, "letters"> {
   /** Names it in the answer. */
   readonly id: number;
-  /** The letters that are in memory, one behind the other. */
+  /** The letters that are in memory, one behind the other; there may be room behind them. */
   readonly bytes: ArrayBuffer;
   readonly letters: readonly PostedLetter[];
 }
@@ -60,4 +60,6 @@ export type FromThread =
 export interface Answer {
   readonly id: number;
   readonly outcomes: readonly Outcome[];
+  /** The order's memory. */
+  readonly bytes: ArrayBuffer;
 }

@@ -11,6 +11,7 @@ import type { Log } from "@mailhost/common/log/log";
 import { surviveFileSizeLimit } from "@mailhost/common/mbox/dotlock";
 import type { Site } from "@mailhost/common/site";
 import type { MessageBody } from "../queue/queue-store.ts";
+import { LetterMemory } from "./letter-memory.ts";
 import type { MailboxOrder, MailboxWriter } from "./mailbox-order.ts";
 import { deferred } from "./mailbox-outcome.ts";
 import type {
@@ -59,6 +60,7 @@ class MailboxThread implements MailboxWriter {
   readonly #parts: MailboxThreadParts;
   readonly #pending = new Map<number, Pending>();
   readonly #asked = new Map<number, Asked>();
+  readonly #memory = new LetterMemory();
   #worker: Worker | undefined;
   /** ms since 1970. */
   #startedAt = Number.NEGATIVE_INFINITY;
@@ -120,7 +122,8 @@ class MailboxThread implements MailboxWriter {
   #posted(id: number, order: MailboxOrder): PostedOrder {
     const { letters, ...rest } = order;
     const wholes = letters.map(({ body }) => wholeOf(body));
-    const bytes = Buffer.allocUnsafeSlow(wholes.reduce((sum, whole) => sum + (whole?.length ?? 0), 0));
+    const memory = this.#memory.take(wholes.reduce((sum, whole) => sum + (whole?.length ?? 0), 0));
+    const bytes = Buffer.from(memory);
     let used = 0;
     const posted = letters.map((given, i): PostedLetter => {
       const { body, sender, receivedAt, note } = given;
@@ -137,7 +140,7 @@ class MailboxThread implements MailboxWriter {
       this.#asked.set(asked, { order: id, body });
       return { ...letter, size: body.size, asked };
     });
-    return { ...rest, id, letters: posted, bytes: bytes.buffer as ArrayBuffer };
+    return { ...rest, id, letters: posted, bytes: memory };
   }
 
   #send(): void {
@@ -160,8 +163,12 @@ class MailboxThread implements MailboxWriter {
   }
 
   #heard(message: FromThread): void {
-    if ("answers" in message) for (const { id, outcomes } of message.answers) this.#answer(id, [...outcomes]);
-    else if ("waits" in message) this.#pending.get(message.waits)?.givePlaceUp();
+    if ("answers" in message) {
+      for (const { id, outcomes, bytes } of message.answers) {
+        this.#memory.giveBack(bytes);
+        this.#answer(id, [...outcomes]);
+      }
+    } else if ("waits" in message) this.#pending.get(message.waits)?.givePlaceUp();
     else if ("wanted" in message) void this.#sendPiece(message.wanted);
     else if ("enough" in message) this.#forgetPieces(message.enough);
     else this.#parts.log.write(message.level, message.text);

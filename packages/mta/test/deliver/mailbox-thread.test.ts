@@ -139,6 +139,40 @@ test("a lock of another program is waited for, and said to be", async (t) => {
   assert.match(await mbox("bob"), /^Subject: x$/m);
 });
 
+test("letters of many orders, whose memory is used again and again, never get mixed up", async (t) => {
+  const { site, log, order, mbox } = await rig(t);
+  const thread = startMailboxThread({ site, clock: systemClock, log });
+  const names = ["bob", "eve", "dan"];
+  const sent = new Map<string, string[]>(names.map((name) => [name, []]));
+  let number = 0;
+  /** Long and short ones in turn, so that what is left over from a long one lies behind a short one. */
+  const letter = (name: string): MessageBody => {
+    const line = `letter ${number} to ${name} `;
+    const lines = number % 3 === 0 ? 800 : 1 + (number % 7);
+    number += 1;
+    sent.get(name)!.push(`${line}\n`.repeat(lines));
+    return bodyOf(`Subject: ${line}\r\n\r\n${`${line}\r\n`.repeat(lines)}`);
+  };
+  await Promise.all(
+    names.map(async (name) => {
+      for (let round = 0; round < 20; round += 1) {
+        const bodies = Array.from({ length: 1 + (round % 5) }, () => letter(name));
+        const outcomes = await thread.write(order(name, bodies), nothing);
+        assert.ok(outcomes.every(({ kind }) => kind === "delivered"));
+      }
+    }),
+  );
+  await thread.close();
+  for (const name of names) {
+    const bodies = (await mbox(name)).split(/^From a@far.*\n/m).slice(1);
+    assert.deepEqual(
+      bodies.map((text) => text.slice(text.indexOf("\n\n") + 2, -1)),
+      sent.get(name),
+    );
+  }
+  assert.deepEqual(log.lines, []);
+});
+
 test("a thread that dies defers what it had, is told of, and has a successor after a second", async (t) => {
   const { site, log, order, mbox } = await rig(t);
   const clock = new ManualClock();
@@ -157,7 +191,7 @@ test("a thread that dies defers what it had, is told of, and has a successor aft
            parentPort.on("message", (m) => {
              if (m.end) { parentPort.close(); return; }
              const outcome = { kind: "delivered", relay: "local", reply: { code: 250, enhanced: "2.0.0", text: "Sent" }, dsnRelayed: false };
-             parentPort.postMessage({ answers: m.orders.map(({ id, letters }) => ({ id, outcomes: letters.map(() => outcome) })) });
+             parentPort.postMessage({ answers: m.orders.map(({ id, letters, bytes }) => ({ id, bytes, outcomes: letters.map(() => outcome) })) });
            })`;
       const worker = new Worker(code, { eval: true, workerData });
       threads.push(worker);
