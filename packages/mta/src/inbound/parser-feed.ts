@@ -9,6 +9,7 @@ import type { DataParser } from "./data-parser.ts";
 export class ParserFeed {
   readonly #socket: Socket;
   readonly #parser: DataParser;
+  readonly #came: (() => void) | undefined;
   readonly #waiting: Buffer[] = [];
   #busy = false;
   #ended = false;
@@ -16,9 +17,11 @@ export class ParserFeed {
   #paused = false;
   #news = false;
 
-  constructor(socket: Socket, parser: DataParser) {
+  /** @param came called for each chunk, before the parser has it */
+  constructor(socket: Socket, parser: DataParser, came?: () => void) {
     this.#socket = socket;
     this.#parser = parser;
+    this.#came = came;
     socket.on("data", this.#take);
     socket.on("end", this.#end);
   }
@@ -41,6 +44,7 @@ export class ParserFeed {
 
   readonly #take = (chunk: Buffer): void => {
     this.#news = true;
+    this.#came?.();
     if (!this.#busy) {
       this.#give(chunk);
       return;

@@ -286,7 +286,9 @@ export class SmtpSession extends SMTPConnection {
   override _setListeners(callback: () => void): void {
     this._socket.on("close", (hadError) => this._onCloseEvent(hadError));
     this._socket.on("error", (error) => this._onError(error));
-    if (this._parser !== false) this.#feed = new ParserFeed(this._socket, this._parser as DataParser);
+    const { stayAwake } = this.listener;
+    const parser = this._parser as DataParser | false;
+    if (parser !== false) this.#feed = new ParserFeed(this._socket, parser, () => stayAwake.came());
     callback();
   }
 
@@ -298,10 +300,7 @@ export class SmtpSession extends SMTPConnection {
 
   override _createParser(): DataParser {
     const parser = new DataParser({ maxCommandLength: LONGEST_AUTH_LINE });
-    parser.onoctets = (octets) => {
-      this.listener.stayAwake.came();
-      this.#deadline?.received(octets);
-    };
+    parser.onoctets = (octets) => this.#deadline?.received(octets);
     parser.oncommand = (command, callback) => this._onCommand(command, callback);
     parser.on("error", (error) => {
       if (this.#lineTaker === undefined) this.send(421, error.message);
