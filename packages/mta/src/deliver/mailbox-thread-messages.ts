@@ -1,8 +1,9 @@
 /**
  * What the process and the thread that writes its mailboxes say to each other.
  *
- * The letters of an order come as one piece of memory that changes hands, not as copies, and goes back with the answer. Larger ones are read from their file by
- * the thread itself; what is neither in memory nor a file, a message with rewritten headers, say, is asked for piece by piece.
+ * The letters of an order come as one piece of memory that changes hands, not as copies, and goes back with the answer. Larger ones
+ * are read from their file by the thread itself; what is neither in memory nor a file, a message with rewritten headers, say, is asked
+ * for piece by piece.
  */
 import type { Level } from "@mailhost/common/log/log";
 import type { MailboxOrder } from "./mailbox-order.ts";

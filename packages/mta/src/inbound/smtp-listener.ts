@@ -29,6 +29,7 @@ export type Certificates = Pick<ServedCertificates, "any" | "contextFor">;
 export class SmtpListener extends SMTPServer {
   readonly kind: PortKind;
   readonly inbound: InboundParts;
+  /** Hears from the sessions what comes and what has been answered. */
   readonly stayAwake = new StayAwake(() => this.connections.size <= 1);
   readonly #certificates: Certificates;
   /** Handshakes under way on a port that begins with one, by address: they have no session yet. */

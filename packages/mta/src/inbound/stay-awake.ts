@@ -9,11 +9,11 @@ import { availableParallelism } from "node:os";
 
 /** How long the loop stays awake after a reply (ms). */
 const LONGEST = 0.1;
-/** So many replies in a row at most are worth a wait, once nothing comes in time any more. */
+/** A wait that was met adds one to the trust that the next will be. More than this is not gathered: eight in vain use it up. */
 const MOST_TRUST = 16;
-/** What it costs to have waited in vain: the last reply of a session is seldom followed by anything. */
+/** What a wait in vain takes from it. Each session may have one: its last reply is seldom followed by anything. */
 const IN_VAIN = 2;
-/** While waiting has not been worth it, so many replies pass until it is tried again. */
+/** Without trust so many replies pass until it is tried again. */
 const PAUSE = 64;
 
 /** What waiting is done with: the real clock and loop, unless a test looks on. */

@@ -47,7 +47,7 @@ test("the loop is awake when the only client goes on at once, and asleep when it
   assert.ok(!isAwake());
 });
 
-test("a reply that follows at once goes on with the same wait", () => {
+test("each reply begins a wait of its own", () => {
   const { stayAwake, pass, isAwake } = loop();
   for (let i = 0; i < 100; i += 1) {
     stayAwake.answered();
