@@ -18,6 +18,7 @@ import type {
   ToThread,
 } from "./mailbox-thread-messages.ts";
 import { createMailboxWriter } from "./mailbox-writer.ts";
+import { OrderTurns } from "./order-turns.ts";
 
 /** Octets of a file that are read at a time. */
 const PIECE = 128 * 1024;
@@ -42,9 +43,11 @@ function serve(port: MessagePort, { stateDir }: ThreadData): void {
   });
   const pieces = new AskedPieces(post);
   const answers = new Answers(post);
+  const turns = new OrderTurns<PostedOrder>((order, givePlaceUp) =>
+    carryOut(order, { writer, pieces, answers, post }, givePlaceUp),
+  );
   port.on("message", (message: ToThread) => {
-    if ("orders" in message)
-      for (const order of message.orders) void carryOut(order, { writer, pieces, answers, post });
+    if ("orders" in message) for (const order of message.orders) turns.take(order);
     else if ("of" in message) pieces.came(message);
     else void writer.close().finally(() => port.close());
   });
@@ -57,10 +60,17 @@ interface Serving {
   readonly post: (message: FromThread) => void;
 }
 
-async function carryOut(order: PostedOrder, { writer, pieces, answers, post }: Serving): Promise<void> {
+async function carryOut(
+  order: PostedOrder,
+  { writer, pieces, answers, post }: Serving,
+  givePlaceUp: () => void,
+): Promise<void> {
   const { id, bytes } = order;
   const letters = order.letters.map((letter): Letter => ({ ...letter, body: bodyOf(letter, bytes, pieces) }));
-  const outcomes = await writer.write({ ...order, letters }, () => post({ waits: id }));
+  const outcomes = await writer.write({ ...order, letters }, () => {
+    post({ waits: id });
+    givePlaceUp();
+  });
   answers.give({ id, outcomes, bytes });
 }
 
