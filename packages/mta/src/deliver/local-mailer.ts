@@ -42,6 +42,7 @@ export function createLocalMailer(parts: LocalMailerParts): Mailer {
   const batches = new MailboxBatches<Letter, Outcome>({
     write: (batch, givePlaceUp) => writeBatch(batch, { ...parts, writer }, givePlaceUp),
     sizeOf: (letter) => letter.body.size,
+    waits: (letter) => letter.body.letGo?.(),
     clock: parts.clock,
   });
   return {

@@ -21,6 +21,8 @@ export interface BatchParts<T, R> {
   write(batch: Batch<T>, givePlaceUp: () => void): Promise<R[]>;
   /** Octets of an item. */
   sizeOf(item: T): number;
+  /** An item waits for others, or for the batch before it. */
+  waits?(item: T): void;
   readonly clock: Clock;
   /** Mailboxes that are written at once, 32; those whose writer gave its place up do not count. */
   readonly parallel?: number;
@@ -78,10 +80,16 @@ export class MailboxBatches<T, R> {
       mailbox.jobs.push({ item, resolve, reject });
       mailbox.letters++;
       mailbox.octets += octets;
-      if (mailbox.state === "gathering") this.#gathering.grew(mailbox, octets);
-      if (mailbox.state !== "quiet") return;
+      if (mailbox.state !== "quiet") {
+        this.#parts.waits?.(item);
+        if (mailbox.state === "gathering") this.#gathering.grew(mailbox, octets);
+        return;
+      }
       this.#busy++;
-      if (this.#gathers(mailbox)) return;
+      if (this.#gathers(mailbox)) {
+        this.#parts.waits?.(item);
+        return;
+      }
       // The batch is taken in the next turn of the loop, so that what arrives in this one is in it.
       setImmediate(() => this.#next());
     });

@@ -51,6 +51,8 @@ interface Asked {
   pieces?: AsyncIterator<Buffer>;
 }
 
+type Source = Required<Pick<MessageBody, "size" | "copyTo">>;
+
 /** Starts the thread. */
 export function startMailboxThread(parts: MailboxThreadParts): MailboxWriter {
   return new MailboxThread(parts);
@@ -118,21 +120,21 @@ class MailboxThread implements MailboxWriter {
     }
   }
 
-  /** All letters that are in memory in one piece, which changes hands. */
+  /** All letters that can be had at once in one piece of memory, which changes hands. */
   #posted(id: number, order: MailboxOrder): PostedOrder {
     const { letters, ...rest } = order;
-    const wholes = letters.map(({ body }) => wholeOf(body));
-    const memory = this.#memory.take(wholes.reduce((sum, whole) => sum + (whole?.length ?? 0), 0));
+    const sources = letters.map(({ body }) => sourceOf(body));
+    const memory = this.#memory.take(sources.reduce((sum, source) => sum + (source?.size ?? 0), 0));
     const bytes = Buffer.from(memory);
     let used = 0;
     const posted = letters.map((given, i): PostedLetter => {
       const { body, sender, receivedAt, note } = given;
-      const whole = wholes[i];
-      if (whole !== undefined) {
+      const source = sources[i];
+      if (source !== undefined && isCopied(source, bytes, used)) {
         const at = used;
-        used += whole.copy(bytes, at);
+        used += source.size;
         // Named one by one: a rest pattern costs more than the copy.
-        return { sender, receivedAt, note, size: whole.length, at };
+        return { sender, receivedAt, note, size: source.size, at };
       }
       const letter = { sender, receivedAt, note };
       if (body.file !== undefined) return { ...letter, size: body.size, file: body.file };
@@ -232,12 +234,24 @@ class MailboxThread implements MailboxWriter {
   }
 }
 
-/** The message where it is in memory. What can not be read is told by its stream. */
-function wholeOf(body: MessageBody): Buffer | undefined {
+/** Where a letter comes from that can be had at once. What can not be read is told by its stream. */
+function sourceOf(body: MessageBody): Source | undefined {
+  if (body.copyTo !== undefined) return { size: body.size, copyTo: body.copyTo };
   try {
-    return body.whole();
+    const whole = body.whole();
+    if (whole === undefined) return undefined;
+    return { size: whole.length, copyTo: (target, at) => whole.copy(target, at) === whole.length };
   } catch {
     return undefined;
+  }
+}
+
+/** Puts a letter into an order's memory. */
+function isCopied({ copyTo }: Source, bytes: Buffer, at: number): boolean {
+  try {
+    return copyTo(bytes, at);
+  } catch {
+    return false;
   }
 }
 

@@ -127,10 +127,12 @@ export class AcceptanceJournal {
   /**
    * The octets of a message.
    *
+   * @param into where they go, as long as they are
    * @throws when they cannot be read
    */
-  read({ segment, at, size = 0 }: JournalPlace): Buffer {
-    return readWhole(segment.fd, segment.path, at, size, this.#fs);
+  read({ segment, at, size = 0 }: JournalPlace, into: Buffer = Buffer.allocUnsafe(size)): Buffer {
+    readWhole(segment.fd, segment.path, at, into, this.#fs);
+    return into;
   }
 
   /**

@@ -61,7 +61,9 @@ export function segmentsIn(dir: string, fs: Pick<JournalFileSystem, "readdirSync
 function readPart(path: string, at: number, length: number, fs: JournalFileSystem): Buffer {
   const fd = fs.openSync(path, "r");
   try {
-    return readWhole(fd, path, at, length, fs);
+    const bytes = Buffer.allocUnsafe(length);
+    readWhole(fd, path, at, bytes, fs);
+    return bytes;
   } finally {
     fs.closeSync(fd);
   }

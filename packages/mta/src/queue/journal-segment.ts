@@ -123,24 +123,23 @@ function rest(pieces: readonly Buffer[], octets: number): readonly Buffer[] {
 }
 
 /**
- * Reads octets of a file.
+ * Reads octets of a file to a place in memory.
  *
+ * @param into as long as what is read
  * @throws when there are fewer
  */
 export function readWhole(
   fd: number,
   path: string,
   at: number,
-  length: number,
+  into: Buffer,
   fs: Pick<JournalFileSystem, "readSync">,
-): Buffer {
-  const bytes = Buffer.allocUnsafe(length);
-  for (let done = 0; done < length; ) {
-    const read = fs.readSync(fd, bytes, done, length - done, at + done);
-    if (read === 0) throw new Error(`${path}: ends at ${at + done}, before ${at + length}`);
+): void {
+  for (let done = 0; done < into.length; ) {
+    const read = fs.readSync(fd, into, done, into.length - done, at + done);
+    if (read === 0) throw new Error(`${path}: ends at ${at + done}, before ${at + into.length}`);
     done += read;
   }
-  return bytes;
 }
 
 /**

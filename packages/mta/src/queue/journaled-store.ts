@@ -67,7 +67,7 @@ export class JournaledStore extends StoreBehind implements QueueStore {
     this.#groups = groups;
     this.#clock = clock;
     this.#log = log;
-    store.findFresh((id) => this.#bodyOf(id));
+    store.findFresh((id, into) => this.#bodyOf(id, into));
     if (journal.isBroken) this.#timer = clock.after(PAUSE, () => this.#look());
   }
 
@@ -131,9 +131,9 @@ export class JournaledStore extends StoreBehind implements QueueStore {
       .finally(() => (this.#relieving = false));
   }
 
-  #bodyOf(id: string): Buffer | undefined {
+  #bodyOf(id: string, into?: Buffer): Buffer | undefined {
     const fresh = this.#fresh.get(id);
-    return fresh?.place.size === undefined ? undefined : this.#journal.read(fresh.place);
+    return fresh?.place.size === undefined ? undefined : this.#journal.read(fresh.place, into);
   }
 
   get(id: string): QueueEntry | undefined {

@@ -87,7 +87,7 @@ export class LmdbStore implements QueueStore {
   }
 
   /** Where messages are that are not in the tables yet. */
-  findFresh(fresh: (id: string) => Buffer | undefined): void {
+  findFresh(fresh: BodyPlaces["fresh"]): void {
     this.#places.fresh = fresh;
   }
 

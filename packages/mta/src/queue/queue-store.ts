@@ -24,6 +24,15 @@ export interface MessageBody {
    * in the queue or has the wrong size.
    */
   whole(): Buffer | undefined;
+  /**
+   * Copies the message to a place in other memory, without memory of its own for what has to be read. Absent, or false, where
+   * {@link whole} gives nothing.
+   *
+   * @throws when the stored bytes cannot be read
+   */
+  readonly copyTo?: (target: Buffer, at: number) => boolean;
+  /** Nobody asks for the message in a moment: what is kept in memory of it may go. */
+  readonly letGo?: () => void;
   /** The file that holds these very octets, for a message over 64 KiB: a thread may read it by itself. */
   readonly file?: string;
 }

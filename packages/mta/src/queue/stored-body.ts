@@ -11,8 +11,8 @@ import type { RecentBodies } from "./recent-bodies.ts";
 /** Where messages are. */
 export interface BodyPlaces {
   readonly recent: RecentBodies;
-  /** Where they are before they are in the table; undefined for one that is not there. */
-  fresh: (id: string) => Buffer | undefined;
+  /** Where they are before they are in the table, read to a place or to memory of its own; undefined for one that is not there. */
+  fresh: (id: string, into?: Buffer) => Buffer | undefined;
   readonly bodies: Database<Buffer, string>;
   /** Folder of those over 64 KiB. */
   readonly large: string;
@@ -29,14 +29,26 @@ export function storedBody({ id, size }: QueueEntry, places: BodyPlaces): Messag
       stream: (start = 0) => readDf(large, id, size, start),
     };
   }
+  /** A copy: the table's pages are used anew once the message is gone. */
+  const inTable = () => {
+    // It may have come there since the reading of this turn of the loop began.
+    bodies.resetReadTxn();
+    return bodies.get(id);
+  };
   const whole = () => {
-    // What the table gives is a copy: its pages are used anew once the message is gone.
-    const bytes = recent.get(id) ?? places.fresh(id) ?? bodies.get(id);
+    const bytes = recent.get(id) ?? places.fresh(id) ?? inTable();
     return bytes?.length === size ? bytes : undefined;
   };
   return {
     size,
     whole,
+    copyTo(target, at) {
+      const kept = recent.get(id);
+      if (kept === undefined && places.fresh(id, target.subarray(at, at + size)) !== undefined) return true;
+      const bytes = kept ?? inTable();
+      return bytes?.length === size && bytes.copy(target, at) === size;
+    },
+    letGo: () => recent.drop(id),
     async *stream(start = 0) {
       if (start >= size) return;
       const bytes = whole();

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { systemClock } from "@mailhost/common/clock";
+import { ManualClock } from "@mailhost/common/testing/manual-clock";
 import { type Batch, MailboxBatches } from "../../src/deliver/mailbox-batches.ts";
+import { FORGOTTEN, LONGEST } from "../../src/deliver/mailbox-gathering.ts";
 
 const turn = () => new Promise(setImmediate);
 
@@ -31,6 +33,41 @@ test("what arrives while a batch is written makes the next batch", async () => {
   assert.deepEqual(await Promise.all(second), ["C", "D", "E"]);
   assert.deepEqual(written, ["bob: ab", "eve: x", "bob: cde"]);
   await batches.idle();
+});
+
+test("an item that waits for others, or for the batch before it, is told of; one whose turn it is, is not", async () => {
+  const clock = new ManualClock();
+  const waiting: string[] = [];
+  const held: (() => void)[] = [];
+  const batches = new MailboxBatches<string, string>({
+    clock,
+    sizeOf: () => 1,
+    waits: (item) => void waiting.push(item),
+    async write({ items }) {
+      await new Promise<void>((done) => held.push(done));
+      return [...items];
+    },
+  });
+  const first = batches.add("bob", "first");
+  await turn();
+  assert.deepEqual(waiting, []);
+  const more = [batches.add("bob", "second"), batches.add("bob", "third")];
+  assert.deepEqual(waiting.splice(0), ["second", "third"]);
+  for (const done of held.splice(0)) done();
+  await first;
+  await turn();
+  more.push(batches.add("bob", "fourth"));
+  assert.deepEqual(waiting.splice(0), ["fourth"], "its mailbox gathers");
+  await clock.advance(LONGEST);
+  await turn();
+  for (const done of held.splice(0)) done();
+  assert.deepEqual(await Promise.all(more), ["second", "third", "fourth"]);
+  await clock.advance(FORGOTTEN + 1);
+  const seldom = batches.add("bob", "fifth");
+  await turn();
+  assert.deepEqual(waiting, []);
+  for (const done of held.splice(0)) done();
+  assert.equal(await seldom, "fifth");
 });
 
 test("a batch has bounds in number and in octets, and so have mailboxes at once", async () => {

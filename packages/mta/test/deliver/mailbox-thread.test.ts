@@ -74,6 +74,47 @@ test("letters in memory, in a file and from a stream come into their mailboxes i
   assert.deepEqual(log.lines, []);
 });
 
+test("a letter is copied from where it is; one that can not be is streamed, and leaves no gap", async (t) => {
+  const { site, log, order, mbox } = await rig(t);
+  const thread = startMailboxThread({ site, clock: systemClock, log });
+  t.after(() => thread.close());
+  const asked: string[] = [];
+  /** A letter whose memory was let go of. */
+  const letter = (
+    subject: string,
+    copy: (text: Buffer, target: Buffer, at: number) => boolean,
+  ): MessageBody => {
+    const text = Buffer.from(`Subject: ${subject}\r\n\r\n${`${subject} `.repeat(100)}\r\n`);
+    return {
+      ...bodyOf(text),
+      whole: () => assert.fail("it would be in memory twice"),
+      copyTo: (target, at) => copy(text, target, at),
+      async *stream() {
+        asked.push(subject);
+        yield text;
+      },
+    };
+  };
+  const bodies = [
+    letter("one", (text, target, at) => text.copy(target, at) === text.length),
+    letter("missing", () => false),
+    letter("half read", (text, target, at) => {
+      text.copy(target, at, 0, 20);
+      throw new Error("disk read error");
+    }),
+    letter("four", (text, target, at) => text.copy(target, at) === text.length),
+    bodyOf("Subject: five\r\n\r\nin memory\r\n"),
+  ];
+  const outcomes = await thread.write(order("bob", bodies), nothing);
+  assert.ok(outcomes.every(({ kind }) => kind === "delivered"));
+  assert.deepEqual(asked, ["missing", "half read"]);
+  const texts = (await mbox("bob")).split(/^From a@far.*\nReturn-Path: .*\n/m).slice(1);
+  assert.deepEqual(texts, [
+    ...["one", "missing", "half read", "four"].map((s) => `Subject: ${s}\n\n${`${s} `.repeat(100)}\n\n`),
+    "Subject: five\n\nin memory\n\n",
+  ]);
+});
+
 test("a letter that can not be read is deferred, and the others of its batch come", async (t) => {
   const { site, log, order, mbox } = await rig(t);
   const thread = startMailboxThread({ site, clock: systemClock, log });

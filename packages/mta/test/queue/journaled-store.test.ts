@@ -60,6 +60,36 @@ test("what is accepted is in no table until it is settled, or has stayed for 3 s
   assert.deepEqual(idsOf((await afterKill()).store), [first.id]);
 });
 
+test("a message whose memory is let go of is read where it is durable: in the journal, then in the tables", async (t) => {
+  const fs = { ...nodeFs };
+  const { store, settle, passing } = await daemonQueue(t, fs);
+  const text = `${HEADER}a few words\r\n`;
+  const entry = await passing(accept(store, text));
+  const body = store.body(entry);
+  const copied = () => {
+    const target = Buffer.alloc(text.length + 4, ".");
+    return body.copyTo!(target, 2) && target.toString();
+  };
+  const whole = `..${text}..`;
+  const read = t.mock.method(fs, "readSync");
+  assert.equal(copied(), whole);
+  assert.equal(read.mock.callCount(), 0, "it is in memory");
+  body.letGo!();
+  assert.equal(copied(), whole);
+  assert.equal(read.mock.callCount(), 1, "it is in the journal");
+  assert.equal(body.whole()!.toString(), text);
+  assert.equal(await store.bodyFault(entry), undefined);
+  read.mock.mockImplementation(() => {
+    throw new Error("disk read error");
+  });
+  assert.throws(copied, /disk read error/);
+  read.mock.restore();
+  await passing(settle());
+  assert.equal(copied(), whole);
+  await passing(store.change({ remove: [entry.id] }));
+  assert.equal(copied(), false);
+});
+
 test("what is deferred, held or forced goes on in the tables", async (t) => {
   const { store, clock, passing, afterKill } = await daemonQueue(t);
   const [deferred, held, discarded, forced] = [
