@@ -1,8 +1,8 @@
 /** The program of the mta child process. */
 import { runDaemon } from "@mailhost/common/daemon/child";
 import { start } from "./daemon.ts";
-import { setUsualGrowth } from "./heap-growth.ts";
+import { limitHeapGrowth } from "./heap-growth.ts";
 
-setUsualGrowth();
+limitHeapGrowth();
 
 await runDaemon("mta", "sendmail", start);

@@ -25,7 +25,6 @@ import { type ServedCertificates, serveCertificates } from "@mailhost/common/tls
 import { deliveredBefore } from "./deliver/without-repeats.ts";
 import { type DeliveryEngine, engineDiffers, startEngine } from "./delivery-engine.ts";
 import { startDrac } from "./drac/drac-rpc.ts";
-import { HeapGrowth } from "./heap-growth.ts";
 import { openClientNames } from "./inbound/client-names.ts";
 import { openConnectionLimits } from "./inbound/connection-limits.ts";
 import { type InboundParts, recipientParts } from "./inbound/inbound-parts.ts";
@@ -137,7 +136,6 @@ export async function start(parts: DaemonParts): Promise<Daemon> {
   const exemption = banExemption({ settings: () => settings, tables, gateways });
   const guard = openLoginGuard(site, { settings: () => settings, exemption, clock, log });
 
-  const heap = new HeapGrowth(clock);
   const inbound: InboundParts = {
     settings: () => settings,
     tables,
@@ -146,7 +144,6 @@ export async function start(parts: DaemonParts): Promise<Daemon> {
     popauth: openPopauthSecrets(site, { onFault: (fault) => log.write("error", fault.message), watch }),
     drac: () => drac,
     store: overload.watchStore(queue.store),
-    largeMessage: () => heap.largeMessage(),
     submitted: (entry) => engine.runner.submitted(entry),
     runQueue: (selection) => engine.runner.runAll(selection),
     etrnTimes: new Map(),

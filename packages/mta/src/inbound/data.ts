@@ -77,7 +77,7 @@ const KEPT: ReadonlySet<string> = new Set(["message-id", "precedence"]);
 const RULES: HeaderRules = { keep: KEPT };
 
 function intakeOf(session: SmtpSession, transaction: Transaction): Draft<Intake> {
-  const { settings, store, clock, largeMessage } = session.inbound;
+  const { settings, store, clock } = session.inbound;
   const { hostname, smtp } = settings();
   const given = (id: string) => ({
     hostname,
@@ -97,7 +97,6 @@ function intakeOf(session: SmtpSession, transaction: Transaction): Draft<Intake>
         ? { keep: KEPT, drop: BLIND_FIELDS, missing: (seen) => missingFields(seen, given(id)) }
         : RULES,
   };
-  if (largeMessage !== undefined) intake.large = largeMessage;
   if (session.queueId !== undefined) intake.id = session.queueId;
   return intake;
 }

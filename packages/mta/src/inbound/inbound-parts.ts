@@ -48,8 +48,6 @@ export interface InboundParts {
   readonly overload?: Overload;
   /** When ETRN last ran the queue, by node. */
   readonly etrnTimes?: EtrnTimes;
-  /** Told of each message that turns out to be a large one, while it comes in. */
-  readonly largeMessage?: () => void;
   /** Told of each message that has just become durable. */
   submitted(entry: QueueEntry): void;
   readonly names: ClientNames;

@@ -12,8 +12,6 @@ import { HeaderFilter, type HeaderRules, type HeaderSummary } from "./header-fil
 import { exceedsSize } from "./mail-parameters.ts";
 
 const LF = 0x0a;
-/** Octets from which a message is a large one. */
-const LARGE = 512 * 1024;
 
 /** How a message is taken in. */
 export interface Intake {
@@ -29,8 +27,6 @@ export interface Intake {
   readonly header: (id: string) => HeaderRules;
   /** Line ends of the content, when who gives it has counted them by its end; absent: they are counted here. */
   readonly lines?: () => number;
-  /** Told when the message turns out to be a large one. */
-  readonly large?: () => void;
   /** `from <a@b> via host [ip], to <c@d>`, for the refusal of a message that loops. */
   readonly route?: string;
 }
@@ -88,7 +84,6 @@ export async function takeMessage(content: AsyncIterable<Buffer>, intake: Intake
   await store([Buffer.from(intake.trace(id))]);
   try {
     for await (const chunk of content) {
-      if (size < LARGE && size + chunk.length >= LARGE) intake.large?.();
       size += chunk.length;
       if (intake.lines === undefined) lines += linesOf(chunk);
       if (size > intake.maxSize) refusal ??= { reply: exceedsSize(intake.maxSize) };

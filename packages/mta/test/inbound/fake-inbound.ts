@@ -74,8 +74,6 @@ export interface InboundFixture {
   open(): number;
   /** Octets of the longest piece written. */
   longestPiece(): number;
-  /** Messages that turned out to be large ones. */
-  large(): number;
   client(localAddress?: string): Promise<SmtpClient>;
   stop(): Promise<void>;
 }
@@ -89,7 +87,7 @@ export async function startInbound(host: InboundHost = {}): Promise<InboundFixtu
   const submitted: QueueEntry[] = [];
   const recorded: string[] = [];
   const runs: QueueSelection[] = [];
-  const state = { open: 0, longest: 0, ids: 0, large: 0 };
+  const state = { open: 0, longest: 0, ids: 0 };
   const logger: Log = { write: (_level, line) => void log.push(line), close: () => Promise.resolve() };
   const names = new Set(["linuxaid.com.cn"]);
   const accounts = new Set(host.accounts ?? ["joe", "root"]);
@@ -165,7 +163,6 @@ export async function startInbound(host: InboundHost = {}): Promise<InboundFixtu
       close: () => Promise.resolve(),
     } as unknown as InboundParts["store"],
     submitted: (entry) => void submitted.push(entry),
-    largeMessage: () => void (state.large += 1),
     runQueue: (selection) => void runs.push(selection),
     etrnTimes: new Map(),
     load: openMachineLoad({
@@ -207,7 +204,6 @@ export async function startInbound(host: InboundHost = {}): Promise<InboundFixtu
     runs,
     open: () => state.open,
     longestPiece: () => state.longest,
-    large: () => state.large,
     client: (localAddress) => SmtpClient.connect(port, localAddress),
     stop: () => listener.stop(30_000),
   };

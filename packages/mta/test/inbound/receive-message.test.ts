@@ -40,14 +40,3 @@ test("a header of very short lines costs one write a chunk, not one a line", asy
     ),
   );
 });
-
-test("a message that turns out to be large is told of once", async () => {
-  const chunk = Buffer.from(`${"x".repeat(998)}\r\n`.repeat(60));
-  let told = 0;
-  const large = () => void told++;
-  await takeMessage(times(8, chunk), { ...intake(), large });
-  assert.equal(told, 0, "480,000 octets");
-  await takeMessage(times(9, chunk), { ...intake(), large });
-  await takeMessage(times(100, chunk), { ...intake(), large });
-  assert.equal(told, 2);
-});

@@ -1,26 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { type SmtpClient, startInbound } from "./fake-inbound.ts";
-
-/** A message of so many octets, about; the client has said EHLO. */
-async function send(client: SmtpClient, octets: number): Promise<void> {
-  for (const line of ["MAIL FROM:<a@b.example>", "RCPT TO:<joe@linuxaid.com.cn>", "DATA"])
-    assert.match(await client.say(line), /^[23]50|^354/);
-  client.write(`\r\n${`${"x".repeat(98)}\r\n`.repeat(Math.ceil(octets / 100))}.\r\n`);
-  assert.match(await client.reply(), /^250 /);
-}
-
-test("the daemon hears of a message that turns out to be a large one, and of no other", async (t) => {
-  const fixture = await startInbound();
-  t.after(() => fixture.stop());
-  const client = await fixture.client();
-  await client.say("EHLO pc9.example");
-  await send(client, 400_000);
-  assert.equal(fixture.large(), 0);
-  await send(client, 1_500_000);
-  assert.equal(fixture.large(), 1);
-  assert.match(await client.say("QUIT"), /^221 /);
-});
+import { startInbound } from "./fake-inbound.ts";
 
 test("whoever keeps the loop awake hears of each reply and of all that comes", async (t) => {
   const fixture = await startInbound();
