@@ -80,7 +80,7 @@ async function lettersInQueue(root: string): Promise<Set<string>> {
   const { store } = await openQueue(siteAt(root), { clock: systemClock, log: silentLog });
   try {
     for (const entry of store.list()) {
-      if ((await store.bodyFault(entry)) !== undefined) continue;
+      if (store.bodyFault(entry) !== undefined) continue;
       const pieces: Buffer[] = [];
       for await (const piece of store.body(entry).stream()) pieces.push(Buffer.from(piece));
       const message = Buffer.concat(pieces);

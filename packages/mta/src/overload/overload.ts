@@ -91,16 +91,18 @@ class Watch implements Overload {
   watchMailer(mailer: Mailer): Mailer {
     return {
       name: mailer.name,
-      deliver: async (attempt) => {
+      deliver: (attempt) => {
         const { entry, recipients } = attempt;
+        const delivery = mailer.deliver(attempt);
         // Those that waited for a time of their own, or for a program, say nothing of how busy we are.
-        const counts = entry.attempts === 0 && entry.nextAttemptAt === entry.receivedAt;
-        const outcomes = await mailer.deliver(attempt);
-        if (counts && recipients.every(({ target }, i) => isInMailbox(target.kind, outcomes[i]?.kind))) {
-          const now = this.#clock.now();
-          this.#deliveries.note(now, now - entry.receivedAt);
-        }
-        return outcomes;
+        if (entry.attempts > 0 || entry.nextAttemptAt !== entry.receivedAt) return delivery;
+        return delivery.then((outcomes) => {
+          if (recipients.every(({ target }, i) => isInMailbox(target.kind, outcomes[i]?.kind))) {
+            const now = this.#clock.now();
+            this.#deliveries.note(now, now - entry.receivedAt);
+          }
+          return outcomes;
+        });
       },
       ...(mailer.hurry === undefined ? {} : { hurry: () => mailer.hurry?.() }),
       close: () => mailer.close(),

@@ -9,7 +9,8 @@ const VERSION = 1;
 
 /** Entries are written as they are at the moment of the call; later changes to the object do not matter. */
 export function encodeEntry(entry: QueueEntry): Buffer {
-  return Buffer.from(JSON.stringify({ v: VERSION, ...entry }));
+  // Put in front as text: a copy of the entry with one field more costs as much as all the rest.
+  return Buffer.from(`{"v":${VERSION},${JSON.stringify(entry).slice(1)}`);
 }
 
 /**

@@ -165,7 +165,7 @@ export class LmdbStore implements QueueStore {
     return storedBody(entry, this.#places);
   }
 
-  bodyFault(entry: QueueEntry): Promise<string | undefined> {
+  bodyFault(entry: QueueEntry): string | undefined {
     return bodyFault(entry, this.#places);
   }
 

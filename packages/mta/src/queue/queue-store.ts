@@ -136,7 +136,7 @@ export interface QueueStore {
   /** The message of an entry. */
   body(entry: QueueEntry): MessageBody;
   /** Why the message of an entry cannot be delivered (it is missing, or of the wrong size), or undefined. */
-  bodyFault(entry: QueueEntry): Promise<string | undefined>;
+  bodyFault(entry: QueueEntry): string | undefined;
   /** All entries in the order of their arrival. */
   list(): Iterable<QueueEntry>;
   /** Entries that cannot be read, and why: they are left alone until they are {@link discard}ed. */

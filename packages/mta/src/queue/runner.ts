@@ -245,7 +245,7 @@ class QueueRunner implements Runner {
     const round = this.#rounds.get(id) ?? this.#open(id, given);
     if (round === undefined || !round.begin(part)) return "none";
     try {
-      const fault = await this.#parts.store.bodyFault(round.entry);
+      const fault = this.#parts.store.bodyFault(round.entry);
       if (fault === undefined) return await round.attempt(part, lane.failing);
       round.leave();
       logHeld(this.#parts.log, id, fault);

@@ -28,7 +28,7 @@ export class StoreBehind {
     return this.#behind.body(entry);
   }
 
-  bodyFault(entry: QueueEntry): Promise<string | undefined> {
+  bodyFault(entry: QueueEntry): string | undefined {
     return this.#behind.bodyFault(entry);
   }
 

@@ -59,7 +59,7 @@ export function storedBody({ id, size }: QueueEntry, places: BodyPlaces): Messag
 }
 
 /** Why the message of an entry cannot be delivered, or undefined. */
-export async function bodyFault(entry: QueueEntry, places: BodyPlaces): Promise<string | undefined> {
+export function bodyFault(entry: QueueEntry, places: BodyPlaces): string | undefined {
   if (entry.size > SMALL_MESSAGE) return dfFault(places.large, entry.id, entry.size);
   const { id } = entry;
   if (places.recent.get(id) !== undefined || places.bodies.doesExist(id)) return undefined;

@@ -161,7 +161,7 @@ test("an import that is cut short at any place is finished by the next one, each
       [0, 1, 2].map((i) => `6AR2KQ${i}S017893`).filter((id) => !delivered.includes(id)),
     );
     assert.deepEqual(store.queuedDrops(), []);
-    for (const entry of store.list()) assert.equal(await store.bodyFault(entry), undefined);
+    for (const entry of store.list()) assert.equal(store.bodyFault(entry), undefined);
     assert.deepEqual(
       readdirSync(dir).filter((name) => !name.startsWith("imported-")),
       [],
