@@ -24,6 +24,8 @@ import { OrderTurns } from "./order-turns.ts";
 const PIECE = 128 * 1024;
 /** After so many octets of one letter others have their turn. */
 const TURN = 1024 * 1024;
+/** One that is longer keeps no other order waiting. */
+const LONG = 16 * 1024 * 1024;
 
 const { O_RDONLY, O_NOFOLLOW } = constants;
 
@@ -66,7 +68,9 @@ async function carryOut(
   givePlaceUp: () => void,
 ): Promise<void> {
   const { id, bytes } = order;
-  const letters = order.letters.map((letter): Letter => ({ ...letter, body: bodyOf(letter, bytes, pieces) }));
+  const letters = order.letters.map(
+    (letter): Letter => ({ ...letter, body: bodyOf(letter, bytes, pieces, givePlaceUp) }),
+  );
   const outcomes = await writer.write({ ...order, letters }, () => {
     post({ waits: id });
     givePlaceUp();
@@ -100,6 +104,7 @@ function bodyOf(
   { size, at, file, asked }: PostedLetter,
   bytes: ArrayBuffer,
   pieces: AskedPieces,
+  givePlaceUp: () => void,
 ): MessageBody {
   const whole = at === undefined ? undefined : Buffer.from(bytes, at, size);
   return {
@@ -107,15 +112,18 @@ function bodyOf(
     whole: () => whole,
     async *stream() {
       if (whole !== undefined) yield whole;
-      else if (file !== undefined) yield* readFile(file, size);
-      else if (asked !== undefined) yield* pieces.of(asked);
-      else throw new Error("the message is missing");
+      else if (file !== undefined) yield* readFile(file, size, givePlaceUp);
+      else if (asked !== undefined) {
+        // Each of its pieces is waited for.
+        givePlaceUp();
+        yield* pieces.of(asked);
+      } else throw new Error("the message is missing");
     },
   };
 }
 
 /** A file's pieces; each stays as it is until the next is asked for. */
-async function* readFile(path: string, size: number): AsyncGenerator<Buffer> {
+async function* readFile(path: string, size: number, givePlaceUp: () => void): AsyncGenerator<Buffer> {
   const file = await syncFileSystem.open(path, O_RDONLY | O_NOFOLLOW);
   try {
     // One for all pieces: memory that is new for each costs more than reading into it.
@@ -126,6 +134,7 @@ async function* readFile(path: string, size: number): AsyncGenerator<Buffer> {
         throw new Error(`${path}: is shorter than ${size} octets`);
       yield piece;
       done += piece.length;
+      if (done === LONG) givePlaceUp();
       if (done % TURN === 0) await new Promise(setImmediate);
     }
   } finally {

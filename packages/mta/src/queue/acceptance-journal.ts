@@ -124,6 +124,11 @@ export class AcceptanceJournal {
     segment.live--;
   }
 
+  /** False once its file is removed, or about to be: its messages are in the tables by then. */
+  has({ segment }: JournalPlace): boolean {
+    return segment.fd >= 0;
+  }
+
   /**
    * The octets of a message.
    *

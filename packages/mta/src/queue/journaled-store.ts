@@ -133,7 +133,8 @@ export class JournaledStore extends StoreBehind implements QueueStore {
 
   #bodyOf(id: string, into?: Buffer): Buffer | undefined {
     const fresh = this.#fresh.get(id);
-    return fresh?.place.size === undefined ? undefined : this.#journal.read(fresh.place, into);
+    if (fresh?.place.size === undefined || !this.#journal.has(fresh.place)) return undefined;
+    return this.#journal.read(fresh.place, into);
   }
 
   get(id: string): QueueEntry | undefined {

@@ -146,6 +146,52 @@ test("an end in the very moment in which a journal that failed has been emptied:
   }
 });
 
+test("a letter that was let go of can be read at any moment in which a journal that failed is emptied", async (t) => {
+  const text = Buffer.from(`${HEADER}a few words\r\n`);
+  const failing = () => Object.assign(new Error("EIO: i/o error"), { code: "EIO" });
+  let fails = false;
+  const reads: boolean[] = [];
+  let read = () => true;
+  const look =
+    <A extends unknown[], R>(call: (...given: A) => R) =>
+    (...given: A): R => {
+      if (fails) reads.push(read());
+      const result = call(...given);
+      if (fails) reads.push(read());
+      return result;
+    };
+  const fs = {
+    ...nodeFs,
+    writevSync(fd: number, pieces: NodeJS.ArrayBufferView[], at?: number) {
+      if (fails) throw failing();
+      return nodeFs.writevSync(fd, pieces, at);
+    },
+    writev(fd: number, pieces: Buffer[], at: number, done: (error: Error | null, n: number) => void) {
+      if (fails) process.nextTick(() => done(failing(), 0));
+      else nodeFs.writev(fd, pieces, at, done);
+    },
+    closeSync: look(nodeFs.closeSync),
+    unlinkSync: look(nodeFs.unlinkSync),
+    fsync: (fd: number, done: (error: Error | null) => void) =>
+      nodeFs.fsync(fd, (error) => {
+        if (fails) reads.push(read());
+        done(error);
+      }),
+  } as unknown as JournalFileSystem;
+  const { store, passing } = await daemonQueue(t, fs);
+  const body = store.body(await passing(accept(store, text)));
+  body.letGo!();
+  read = () => {
+    const target = Buffer.alloc(text.length);
+    return body.copyTo!(target, 0) && target.equals(text);
+  };
+  fails = true;
+  await passing(accept(store));
+  assert.ok(reads.length >= 5, "while files are closed and removed");
+  assert.ok(reads.every(Boolean), reads.join());
+  assert.ok(read());
+});
+
 test("a look at a long queue: what went into the tables and ended before it came to that is not put there again", async (t) => {
   const { store, settle, passing } = await daemonQueue(t);
   // All at once: what has been there for 3 s goes into the tables by itself.
