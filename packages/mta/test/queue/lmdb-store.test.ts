@@ -150,6 +150,29 @@ test("a message that names its first attempt is not due before", async (t) => {
   assert.deepEqual(store.due(clock.now(), 10), [entry.id]);
 });
 
+test("an entry has all that its message has, now and when it is read again", async (t) => {
+  const { store, clock } = await temporaryQueue(t);
+  const optional = {
+    senderUser: "<joe@linuxaid.com.cn> (1000/1000)",
+    dsnReturn: "HDRS",
+    envelopeId: "QQ314159",
+    authSender: "",
+    messageId: "<1@far.example>",
+    isReport: false,
+    countedSize: 7,
+    expanded: [],
+    isDoubleBounce: true,
+    bodyTypeGiven: true,
+    precedence: -30,
+    quarantine: "looks odd",
+  } as const;
+  const entry = await enqueue(store, optional);
+  const times = { receivedAt: clock.now(), attempts: 0, lastAttemptAt: 0, warnedAt: 0 };
+  const sizes = { id: entry.id, size: HEADER.length, nextAttemptAt: clock.now() };
+  assert.deepEqual(entry, { ...message(optional), ...times, ...sizes });
+  assert.deepEqual(store.get(entry.id), entry);
+});
+
 test("forceAll makes everything due but what is held", async (t) => {
   const { store, clock } = await temporaryQueue(t);
   const entries: QueueEntry[] = [];
