@@ -24,8 +24,11 @@ const NO_PAGE = 0xffff_ffff_ffff_ffffn;
 /** Octets of a meta page that matter. */
 const META_SIZE = 168;
 
-interface Meta {
+/** What a meta page says. */
+export interface LmdbMeta {
+  /** Octets. */
   readonly pageSize: number;
+  /** Roots of the tree of free pages and of the main tree; 2^64 - 1 for none. */
   readonly roots: readonly bigint[];
   readonly lastPage: bigint;
   readonly transaction: bigint;
@@ -57,7 +60,19 @@ export function checkLmdbFile(path: string): LmdbFileState {
   }
 }
 
-function judge(meta: Meta, length: number): LmdbFileState {
+/**
+ * The meta page that counts; undefined when there is none.
+ *
+ * @throws when the file cannot be read
+ */
+export function readNewestMeta(fd: number): LmdbMeta | undefined {
+  const first = readMeta(fd, 0);
+  const second = first && readMeta(fd, first.pageSize);
+  if (first === undefined || second === undefined) return undefined;
+  return first.transaction >= second.transaction ? first : second;
+}
+
+function judge(meta: LmdbMeta, length: number): LmdbFileState {
   const pages = BigInt(Math.floor(length / meta.pageSize));
   if (meta.roots.some((root) => root !== NO_PAGE && root >= pages)) {
     return { kind: "damaged", reason: `its tables lie beyond its end at ${length} octets` };
@@ -70,7 +85,7 @@ function judge(meta: Meta, length: number): LmdbFileState {
 }
 
 /** The meta page at an offset, or undefined when there is none. */
-function readMeta(fd: number, at: number): Meta | undefined {
+function readMeta(fd: number, at: number): LmdbMeta | undefined {
   const page = Buffer.alloc(META_SIZE);
   if (readSync(fd, page, 0, META_SIZE, at) < META_SIZE) return undefined;
   const meta = page.subarray(PAGE_HEADER);

@@ -9,6 +9,8 @@ export type ReadingDepth = "tables" | "all";
 
 /** How long a reading may take (ms); a queue that is read so long without a fault passes. */
 const TIME_LIMIT: Readonly<Record<ReadingDepth, number>> = { tables: 4000, all: 60_000 };
+/** How long a copy may take (ms). */
+const COPY_LIMIT = 600_000;
 
 /**
  * True when a child process read the environment and lived. One that did not is followed by another before the queue is given up: damage
@@ -21,7 +23,19 @@ export async function readsWhole(path: string, depth: ReadingDepth, read = readO
   return (await read(path, depth)) || read(path, depth);
 }
 
-function readOnce(path: string, depth: ReadingDepth): Promise<boolean> {
+/** Has a child process copy what is in the environment into a new one. @returns false when that cannot be done */
+export async function isCopied(path: string, target: string): Promise<boolean> {
+  return (await run([path, "copy", target], COPY_LIMIT)) === 0;
+}
+
+async function readOnce(path: string, depth: ReadingDepth): Promise<boolean> {
+  const ended = await run([path, depth], TIME_LIMIT[depth]);
+  // A process that cannot be started says nothing about the queue.
+  return ended === 0 || ended === "late" || ended === "not started";
+}
+
+/** Runs the child process. @returns its exit code, -1 when it died of a signal */
+function run(args: readonly string[], limit: number): Promise<number | "late" | "not started"> {
   const script = fileURLToPath(
     new URL(
       import.meta.url.endsWith(".ts") ? "./environment-reader.ts" : "./environment-reader.js",
@@ -29,18 +43,17 @@ function readOnce(path: string, depth: ReadingDepth): Promise<boolean> {
     ),
   );
   return new Promise((done) => {
-    const child = fork(script, [path, depth], { stdio: "ignore" });
+    const child = fork(script, args, { stdio: "ignore" });
     let late = false;
     const timer = setTimeout(() => {
       late = true;
       child.kill("SIGKILL");
-    }, TIME_LIMIT[depth]);
-    const settle = (sound: boolean) => {
+    }, limit);
+    const settle = (how: number | "late" | "not started") => {
       clearTimeout(timer);
-      done(sound);
+      done(how);
     };
-    // A process that cannot be started says nothing about the queue.
-    child.once("error", () => settle(true));
-    child.once("exit", (code) => settle(late || code === 0));
+    child.once("error", () => settle("not started"));
+    child.once("exit", (code) => settle(late ? "late" : (code ?? -1)));
   });
 }

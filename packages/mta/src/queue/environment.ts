@@ -9,6 +9,7 @@ import {
   closeSync,
   existsSync,
   fsyncSync,
+  linkSync,
   mkdirSync,
   openSync,
   readdirSync,
@@ -21,11 +22,12 @@ import { dirname, join } from "node:path";
 import type { Clock } from "@mailhost/common/clock";
 import { errnoOf, messageOf, UserError } from "@mailhost/common/errors";
 import { checkLmdbFile, type LmdbFileState } from "@mailhost/common/lmdb-file";
+import { lmdbPageFault } from "@mailhost/common/lmdb-pages";
 import type { Log } from "@mailhost/common/log/log";
 import type { Site } from "@mailhost/common/site";
 import { EX_IOERR, EX_NOPERM } from "@mailhost/common/sysexits";
 import { type Database, type Key, open, type RootDatabase } from "lmdb";
-import { readsWhole } from "./environment-reading.ts";
+import { isCopied, readsWhole } from "./environment-reading.ts";
 import { isAlive } from "./living-process.ts";
 import { committed } from "./queue-error.ts";
 
@@ -78,11 +80,19 @@ export interface EnvironmentOptions {
 /** Address space set aside for the file; it grows beyond by itself. Nothing of it is disk or memory until used. */
 const MAP_SIZE = 4 * 1024 ** 3;
 
-/**
- * What is asked for in one turn of the event loop is one commit, however much it is (see commit-groups.ts): by default a commit
- * begins with the fifth change, and the others make another. The option is described, but not in lmdb's types.
- */
-const ONE_COMMIT_A_TURN = { txnStartThreshold: Number.MAX_SAFE_INTEGER };
+/** Options that are described, but not in lmdb's types. */
+const MORE_OPTIONS = {
+  /**
+   * What is asked for in one turn of the event loop is one commit, however much it is (see commit-groups.ts): by default a commit
+   * begins with the fifth change, and the others make another.
+   */
+  txnStartThreshold: Number.MAX_SAFE_INTEGER,
+  /**
+   * Each commit reads the list of free pages anew, as in plain LMDB. By default it is kept from one commit to the next, and written in
+   * parts; beside other processes that write, one of which was killed, that has left a page in it that was in use.
+   */
+  maxFreeSpaceToRetain: 0,
+};
 
 /**
  * Opens the environment, making it when it is missing. A damaged one is moved to `queue.mdb.damaged-TIME`, and its large
@@ -186,6 +196,52 @@ function takeMarker(paths: QueuePaths): Marker {
 }
 
 /**
+ * Copies the tables into a new file when a page of the old one is in two places. What is there can be read as yet; to go on writing would
+ * end the process again and again, or spoil it. The old file is kept.
+ *
+ * @returns why it is to be moved aside, when the tables cannot be copied
+ */
+async function pagesInTwoPlaces(paths: QueuePaths, options: EnvironmentOptions): Promise<string | undefined> {
+  const fault = lmdbPageFault(paths.environment);
+  if (fault === undefined) return undefined;
+  const copy = `${paths.environment}.new`;
+  const forget = () => {
+    for (const path of [copy, `${copy}-lock`]) rmSync(path, { force: true });
+  };
+  forget();
+  if (!(await isCopied(paths.environment, copy))) {
+    forget();
+    return fault;
+  }
+  syncFile(copy);
+  // At each moment there is a queue under its name.
+  const aside = asideName(paths, options);
+  linkSync(paths.environment, aside);
+  if (existsSync(paths.lock)) renameSync(paths.lock, `${aside}-lock`);
+  renameSync(copy, paths.environment);
+  forget();
+  syncFile(paths.dir);
+  options.log.write(
+    "error",
+    `SYSERR(queue): ${paths.environment} is damaged: ${fault}; its messages are in a new file, the old one is kept as ${aside}`,
+  );
+  return undefined;
+}
+
+function asideName({ environment }: QueuePaths, { clock }: EnvironmentOptions): string {
+  return unusedName(`${environment}.damaged-${timeName(clock)}`);
+}
+
+function syncFile(path: string): void {
+  const fd = openSync(path, "r");
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/**
  * Checks the file by its first pages and, where these leave doubt or the last process died with the queue open, by having
  * another process read it: if that one dies of it, we do not.
  */
@@ -200,8 +256,10 @@ async function moveAsideIfDamaged(
   if (state.kind === "sound" && unclean && !(await readsWhole(paths.environment, "tables"))) {
     reason = "its tables cannot be read";
   }
+  if (reason === undefined && state.kind !== "absent" && unclean)
+    reason = await pagesInTwoPlaces(paths, options);
   if (reason === undefined) return;
-  const aside = unusedName(`${paths.environment}.damaged-${timeName(options.clock)}`);
+  const aside = asideName(paths, options);
   renameSync(paths.environment, aside);
   if (existsSync(paths.lock)) renameSync(paths.lock, `${aside}-lock`);
   if (readdirSync(paths.large).length > 0) {
@@ -260,7 +318,7 @@ function openTables(paths: QueuePaths, how: { readOnly: boolean; alone: boolean 
       overlappingSync: false,
       // With batching by event turn a failed commit rejects a promise that nobody can reach.
       eventTurnBatching: false,
-      ...ONE_COMMIT_A_TURN,
+      ...MORE_OPTIONS,
     });
   } catch (error) {
     throw new UserError(`${paths.environment}: cannot be opened: ${messageOf(error)}`, EX_IOERR, {

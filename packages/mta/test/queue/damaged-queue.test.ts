@@ -4,9 +4,10 @@ import { open, readFile, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import test from "node:test";
 import { checkLmdbFile } from "@mailhost/common/lmdb-file";
+import { lmdbPageFault } from "@mailhost/common/lmdb-pages";
 import { queuePaths } from "../../src/queue/environment.ts";
 import { openQueue } from "../../src/queue/open-queue.ts";
-import { enqueue, temporaryQueue } from "./queue-samples.ts";
+import { enqueue, readBody, temporaryQueue } from "./queue-samples.ts";
 
 const LARGE = Buffer.alloc(300_000, "0123456789abcdef\r\n");
 
@@ -44,6 +45,81 @@ for (const [how, damage] of Object.entries(DAMAGE)) {
     assert.equal(aside.length, 1);
     assert.ok((await readFile(join(site.queueDir, `${aside[0]}-large`, large.id))).equals(LARGE));
     assert.match(log.lines.join("\n"), /queue\.mdb is damaged: .*; moved to .*queue\.mdb\.damaged-/);
+  });
+}
+
+/** Where the meta page that counts begins. */
+function metaAt(bytes: Buffer): number {
+  const [first, second] = [24 + 128, 4096 + 24 + 128].map((at) => bytes.readBigUInt64LE(at));
+  return first! >= second! ? 24 : 4096 + 24;
+}
+
+const IN_TWO_PLACES: Readonly<Record<string, (bytes: Buffer) => void>> = {
+  "free twice": (bytes) => {
+    const [one, another] = singlePages(bytes);
+    bytes.writeBigInt64LE(BigInt(one!.page), another!.at);
+  },
+  "used and free": (bytes) =>
+    bytes.writeBigInt64LE(bytes.readBigInt64LE(metaAt(bytes) + 112), singlePages(bytes)[0]!.at),
+};
+
+/** Free pages that are listed one by one: a block is told as minus its length and its first page. */
+function singlePages(bytes: Buffer): { at: number; page: number }[] {
+  const leaf = Number(bytes.readBigUInt64LE(metaAt(bytes) + 64)) * 4096;
+  const nodes = bytes.readUInt16LE(leaf + 20) >> 1;
+  return Array.from({ length: nodes }, (_, n) => {
+    const node = leaf + 24 + bytes.readUInt16LE(leaf + 24 + 2 * n);
+    const list = node + 8 + bytes.readUInt16LE(node + 6);
+    const entries = Array.from({ length: Number(bytes.readBigUInt64LE(list)) }, (_, i) => {
+      const at = list + 8 * (i + 1);
+      return { at, page: Number(bytes.readBigInt64LE(at)) };
+    });
+    return entries.filter(({ page }, i) => page > 0 && (entries[i - 1]?.page ?? 0) >= 0);
+  }).flat();
+}
+
+for (const [how, damage] of Object.entries(IN_TWO_PLACES)) {
+  test(`a queue with a page that is ${how}: its messages are copied into a new file, and nothing is missing`, async (t) => {
+    const { store, site, clock, log } = await temporaryQueue(t);
+    const texts = new Map<string, Buffer>();
+    for (let i = 0; i < 40; i++) {
+      const text = i === 7 ? LARGE : Buffer.alloc(500 * i, `${i} `);
+      const entry = await enqueue(store, {}, text);
+      texts.set(entry.id, text);
+      if (i % 4 !== 0) continue;
+      await store.change({ remove: [entry.id] });
+      texts.delete(entry.id);
+    }
+    const entries = [...store.list()];
+    const due = store.dueRows(clock.now(), 100);
+    await store.close();
+    const paths = queuePaths(site);
+    assert.equal(lmdbPageFault(paths.environment), undefined);
+    const bytes = await readFile(paths.environment);
+    damage(bytes);
+    await writeFile(paths.environment, bytes);
+    assert.match(lmdbPageFault(paths.environment)!, new RegExp(`^page \\d+ is ${how}$`));
+    await writeFile(paths.marker, "999999999");
+    const again = await openQueue(site, { clock, log });
+    t.after(() => again.store.close());
+    assert.deepEqual([...again.store.list()], entries);
+    assert.deepEqual(again.store.dueRows(clock.now(), 100), due);
+    for (const entry of entries) {
+      assert.equal(again.store.bodyFault(entry), undefined);
+      assert.ok((await readBody(again.store.body(entry))).equals(texts.get(entry.id)!));
+    }
+    await again.store.change({ remove: entries.slice(0, 20).map(({ id }) => id) });
+    await enqueue(again.store);
+    assert.equal(lmdbPageFault(paths.environment), undefined);
+    const names = readdirSync(site.queueDir);
+    const [aside] = names.filter((name) => /^queue\.mdb\.damaged-\d{8}T\d{6}Z$/.test(name));
+    assert.ok((await readFile(join(site.queueDir, aside!))).equals(bytes), "the old file is kept");
+    assert.ok(!names.some((name) => name.includes(".new")), names.join());
+    const said = log.lines.join("\n");
+    assert.match(
+      said,
+      new RegExp(`is damaged: page \\d+ is ${how}; its messages are in a new file, .*${aside}`),
+    );
   });
 }
 
