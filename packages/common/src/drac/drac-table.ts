@@ -13,6 +13,7 @@ import { ConfigError, messageOf } from "../errors.ts";
 import { normalizeIp } from "../ip-address.ts";
 import { committed } from "../lmdb-commit.ts";
 import { checkLmdbFile } from "../lmdb-file.ts";
+import { SHARED_ENVIRONMENT } from "../lmdb-options.ts";
 import type { Log } from "../log/log.ts";
 import type { Site } from "../site.ts";
 import type { DracExclusion } from "./drac-exclusion.ts";
@@ -147,6 +148,7 @@ function openFile(file: string, options: DracOptions): RootDatabase<Stored, stri
       noSubdir: true,
       readOnly: options.readOnly === true,
       eventTurnBatching: false,
+      ...SHARED_ENVIRONMENT,
     });
   } catch (error) {
     throw new ConfigError(file, 0, `cannot be opened: ${messageOf(error)}`);

@@ -22,6 +22,7 @@ import { dirname, join } from "node:path";
 import type { Clock } from "@mailhost/common/clock";
 import { errnoOf, messageOf, UserError } from "@mailhost/common/errors";
 import { checkLmdbFile, type LmdbFileState } from "@mailhost/common/lmdb-file";
+import { SHARED_ENVIRONMENT } from "@mailhost/common/lmdb-options";
 import { lmdbPageFault } from "@mailhost/common/lmdb-pages";
 import type { Log } from "@mailhost/common/log/log";
 import type { Site } from "@mailhost/common/site";
@@ -80,19 +81,11 @@ export interface EnvironmentOptions {
 /** Address space set aside for the file; it grows beyond by itself. Nothing of it is disk or memory until used. */
 const MAP_SIZE = 4 * 1024 ** 3;
 
-/** Options that are described, but not in lmdb's types. */
-const MORE_OPTIONS = {
-  /**
-   * What is asked for in one turn of the event loop is one commit, however much it is (see commit-groups.ts): by default a commit
-   * begins with the fifth change, and the others make another.
-   */
-  txnStartThreshold: Number.MAX_SAFE_INTEGER,
-  /**
-   * Each commit reads the list of free pages anew, as in plain LMDB. By default it is kept from one commit to the next, and written in
-   * parts; beside other processes that write, one of which was killed, that has left a page in it that was in use.
-   */
-  maxFreeSpaceToRetain: 0,
-};
+/**
+ * What is asked for in one turn of the event loop is one commit, however much it is (see commit-groups.ts): by default a commit
+ * begins with the fifth change, and the others make another. The option is described, but not in lmdb's types.
+ */
+const ONE_COMMIT_A_TURN = { txnStartThreshold: Number.MAX_SAFE_INTEGER };
 
 /**
  * Opens the environment, making it when it is missing. A damaged one is moved to `queue.mdb.damaged-TIME`, and its large
@@ -318,7 +311,8 @@ function openTables(paths: QueuePaths, how: { readOnly: boolean; alone: boolean 
       overlappingSync: false,
       // With batching by event turn a failed commit rejects a promise that nobody can reach.
       eventTurnBatching: false,
-      ...MORE_OPTIONS,
+      ...ONE_COMMIT_A_TURN,
+      ...SHARED_ENVIRONMENT,
     });
   } catch (error) {
     throw new UserError(`${paths.environment}: cannot be opened: ${messageOf(error)}`, EX_IOERR, {

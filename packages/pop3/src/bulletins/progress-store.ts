@@ -8,6 +8,7 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { committed } from "@mailhost/common/lmdb-commit";
 import { checkLmdbFile } from "@mailhost/common/lmdb-file";
+import { SHARED_ENVIRONMENT } from "@mailhost/common/lmdb-options";
 import type { Site } from "@mailhost/common/site";
 import { open, type RootDatabase } from "lmdb";
 import { INDEX_READERS } from "../maildrop/index-store.ts";
@@ -56,6 +57,7 @@ export function openProgressStore(site: Site): ProgressStore {
       eventTurnBatching: false,
       // As in the index: each popper of inetd's is a reader.
       maxReaders: INDEX_READERS,
+      ...SHARED_ENVIRONMENT,
     });
     return opened;
   };

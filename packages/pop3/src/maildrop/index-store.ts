@@ -12,6 +12,7 @@ import type { Clock } from "@mailhost/common/clock";
 import { messageOf } from "@mailhost/common/errors";
 import { committed } from "@mailhost/common/lmdb-commit";
 import { checkLmdbFile } from "@mailhost/common/lmdb-file";
+import { SHARED_ENVIRONMENT } from "@mailhost/common/lmdb-options";
 import type { Log } from "@mailhost/common/log/log";
 import type { Site } from "@mailhost/common/site";
 import { open, type RootDatabase } from "lmdb";
@@ -71,6 +72,7 @@ export function openIndexStore(site: Site, { log, clock }: { log: Log; clock: Cl
     encoding: "binary",
     eventTurnBatching: false,
     maxReaders: INDEX_READERS,
+    ...SHARED_ENVIRONMENT,
   });
   const held = new HeldIndexes(HELD);
   /** What is being written, by mailbox. */
