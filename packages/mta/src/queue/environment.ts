@@ -9,7 +9,6 @@ import {
   closeSync,
   existsSync,
   fsyncSync,
-  linkSync,
   mkdirSync,
   openSync,
   readdirSync,
@@ -23,12 +22,12 @@ import type { Clock } from "@mailhost/common/clock";
 import { errnoOf, messageOf, UserError } from "@mailhost/common/errors";
 import { checkLmdbFile, type LmdbFileState } from "@mailhost/common/lmdb-file";
 import { SHARED_ENVIRONMENT } from "@mailhost/common/lmdb-options";
-import { lmdbPageFault } from "@mailhost/common/lmdb-pages";
 import type { Log } from "@mailhost/common/log/log";
 import type { Site } from "@mailhost/common/site";
 import { EX_IOERR, EX_NOPERM } from "@mailhost/common/sysexits";
 import { type Database, type Key, open, type RootDatabase } from "lmdb";
-import { isCopied, readsWhole } from "./environment-reading.ts";
+import { mendEnvironment, mendingIsOver } from "./environment-mending.ts";
+import { readsWhole } from "./environment-reading.ts";
 import { isAlive } from "./living-process.ts";
 import { committed } from "./queue-error.ts";
 
@@ -76,6 +75,8 @@ export interface EnvironmentOptions {
   readonly log: Log;
   /** For commands that only look: makes nothing, moves nothing. */
   readonly readOnly?: boolean;
+  /** The daemon opens it: it may be mended (environment-mending.ts). */
+  readonly daemon?: boolean;
 }
 
 /** Address space set aside for the file; it grows beyond by itself. Nothing of it is disk or memory until used. */
@@ -113,6 +114,7 @@ export async function openEnvironment(
   takeOverOldFolder(paths);
   makeFolders(paths);
   const marker = takeMarker(paths);
+  if (!marker.alone) await mendingIsOver(paths.environment);
   await moveAsideIfDamaged(paths, marker.unclean, options);
   try {
     return openTables(paths, { readOnly: false, alone: marker.alone });
@@ -189,52 +191,6 @@ function takeMarker(paths: QueuePaths): Marker {
 }
 
 /**
- * Copies the tables into a new file when a page of the old one is in two places. What is there can be read as yet; to go on writing would
- * end the process again and again, or spoil it. The old file is kept.
- *
- * @returns why it is to be moved aside, when the tables cannot be copied
- */
-async function pagesInTwoPlaces(paths: QueuePaths, options: EnvironmentOptions): Promise<string | undefined> {
-  const fault = lmdbPageFault(paths.environment);
-  if (fault === undefined) return undefined;
-  const copy = `${paths.environment}.new`;
-  const forget = () => {
-    for (const path of [copy, `${copy}-lock`]) rmSync(path, { force: true });
-  };
-  forget();
-  if (!(await isCopied(paths.environment, copy))) {
-    forget();
-    return fault;
-  }
-  syncFile(copy);
-  // At each moment there is a queue under its name.
-  const aside = asideName(paths, options);
-  linkSync(paths.environment, aside);
-  if (existsSync(paths.lock)) renameSync(paths.lock, `${aside}-lock`);
-  renameSync(copy, paths.environment);
-  forget();
-  syncFile(paths.dir);
-  options.log.write(
-    "error",
-    `SYSERR(queue): ${paths.environment} is damaged: ${fault}; its messages are in a new file, the old one is kept as ${aside}`,
-  );
-  return undefined;
-}
-
-function asideName({ environment }: QueuePaths, { clock }: EnvironmentOptions): string {
-  return unusedName(`${environment}.damaged-${timeName(clock)}`);
-}
-
-function syncFile(path: string): void {
-  const fd = openSync(path, "r");
-  try {
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
-  }
-}
-
-/**
  * Checks the file by its first pages and, where these leave doubt or the last process died with the queue open, by having
  * another process read it: if that one dies of it, we do not.
  */
@@ -249,10 +205,17 @@ async function moveAsideIfDamaged(
   if (state.kind === "sound" && unclean && !(await readsWhole(paths.environment, "tables"))) {
     reason = "its tables cannot be read";
   }
-  if (reason === undefined && state.kind !== "absent" && unclean)
-    reason = await pagesInTwoPlaces(paths, options);
+  const aside = unusedName(`${paths.environment}.damaged-${timeName(options.clock)}`);
+  if (reason === undefined && state.kind !== "absent" && unclean && options.daemon === true) {
+    const mending = await mendEnvironment(paths.environment, aside);
+    if (mending.kind === "mended") {
+      options.log.write(
+        "error",
+        `SYSERR(queue): ${paths.environment} is damaged: ${mending.fault}; its messages are in a new file, the old one is kept as ${aside}`,
+      );
+    } else if (mending.kind === "unreadable") reason = mending.fault;
+  }
   if (reason === undefined) return;
-  const aside = asideName(paths, options);
   renameSync(paths.environment, aside);
   if (existsSync(paths.lock)) renameSync(paths.lock, `${aside}-lock`);
   if (readdirSync(paths.large).length > 0) {

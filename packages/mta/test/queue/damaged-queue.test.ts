@@ -1,11 +1,16 @@
 import assert from "node:assert/strict";
-import { readdirSync, renameSync, statSync } from "node:fs";
+import { fork } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, readdirSync, renameSync, statSync } from "node:fs";
 import { open, readFile, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import test from "node:test";
+import { fileURLToPath } from "node:url";
 import { checkLmdbFile } from "@mailhost/common/lmdb-file";
 import { lmdbPageFault } from "@mailhost/common/lmdb-pages";
+import { eventually } from "../../../../test/harness/eventually.ts";
 import { queuePaths } from "../../src/queue/environment.ts";
+import { mendEnvironment } from "../../src/queue/environment-mending.ts";
 import { openQueue } from "../../src/queue/open-queue.ts";
 import { enqueue, readBody, temporaryQueue } from "./queue-samples.ts";
 
@@ -100,16 +105,18 @@ for (const [how, damage] of Object.entries(IN_TWO_PLACES)) {
     await writeFile(paths.environment, bytes);
     assert.match(lmdbPageFault(paths.environment)!, new RegExp(`^page \\d+ is ${how}$`));
     await writeFile(paths.marker, "999999999");
-    const again = await openQueue(site, { clock, log });
-    t.after(() => again.store.close());
+    const again = await openQueue(site, { clock, log, daemon: true });
     assert.deepEqual([...again.store.list()], entries);
     assert.deepEqual(again.store.dueRows(clock.now(), 100), due);
     for (const entry of entries) {
       assert.equal(again.store.bodyFault(entry), undefined);
       assert.ok((await readBody(again.store.body(entry))).equals(texts.get(entry.id)!));
     }
-    await again.store.change({ remove: entries.slice(0, 20).map(({ id }) => id) });
-    await enqueue(again.store);
+    await again.store.close();
+    const plain = await openQueue(site, { clock, log });
+    t.after(() => plain.store.close());
+    await plain.store.change({ remove: entries.slice(0, 20).map(({ id }) => id) });
+    await enqueue(plain.store);
     assert.equal(lmdbPageFault(paths.environment), undefined);
     const names = readdirSync(site.queueDir);
     const [aside] = names.filter((name) => /^queue\.mdb\.damaged-\d{8}T\d{6}Z$/.test(name));
@@ -122,6 +129,34 @@ for (const [how, damage] of Object.entries(IN_TWO_PLACES)) {
     );
   });
 }
+
+test("what a command writes into the old file while it is mended is in the new one", async (t) => {
+  const { store, site, clock, log } = await temporaryQueue(t);
+  for (let i = 0; i < 20; i++) {
+    const entry = await enqueue(store, {}, Buffer.alloc(500 * i, `${i} `));
+    if (i % 4 === 0) await store.change({ remove: [entry.id] });
+  }
+  await store.close();
+  const paths = queuePaths(site);
+  const bytes = await readFile(paths.environment);
+  IN_TWO_PLACES["free twice"]!(bytes);
+  await writeFile(paths.environment, bytes);
+  const command = fork(fileURLToPath(new URL("./late-writer.ts", import.meta.url)), [paths.environment]);
+  t.after(() => command.kill("SIGKILL"));
+  await once(command, "message");
+  const mending = mendEnvironment(paths.environment, `${paths.environment}.aside`);
+  // The old file has its second name as soon as the new one is in its place.
+  await eventually(() => existsSync(`${paths.environment}.aside-lock`), {
+    within: 30_000,
+    what: "the new file",
+  });
+  command.send("write");
+  assert.equal((await mending).kind, "mended");
+  const plain = await openQueue(site, { clock, log });
+  t.after(() => plain.store.close());
+  assert.deepEqual(plain.store.queuedDrops(), ["late"]);
+  assert.equal(plain.store.count(), 15);
+});
 
 test("a sound queue after a crash is kept", async (t) => {
   const { store, site, clock, log } = await temporaryQueue(t);
