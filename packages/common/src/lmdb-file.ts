@@ -18,9 +18,9 @@ const MAGIC = 0xbeefc0de;
 const DATA_VERSION = 2;
 const META_FLAG = 0x08;
 /** Octets of a page's header. */
-const PAGE_HEADER = 24;
+export const PAGE_HEADER = 24;
 /** No root: the tree is empty. */
-const NO_PAGE = 0xffff_ffff_ffff_ffffn;
+export const NO_PAGE = 0xffff_ffff_ffff_ffffn;
 /** Octets of a meta page that matter. */
 const META_SIZE = 168;
 

@@ -3,19 +3,17 @@
  * nowhere. A page that is in two places is going to be written over, or ends the process with an assertion as soon as it is taken twice.
  */
 import { closeSync, openSync, readSync } from "node:fs";
-import { type LmdbMeta, readNewestMeta } from "./lmdb-file.ts";
+import { type LmdbMeta, NO_PAGE, PAGE_HEADER, readNewestMeta } from "./lmdb-file.ts";
 
 /** With more pages than this the trees are not gone through, which takes too long (800 MiB with pages of 4 KiB). */
 const MOST_PAGES = 200_000;
 
-const HEADER = 24;
 const NODE_HEADER = 8;
 const BRANCH = 0x01;
 const OVERFLOW_NODE = 0x01;
 const TABLE_NODE = 0x02;
 /** Where the root is in what is stored of a table. */
 const TABLE_ROOT = 40;
-const NO_PAGE = 0xffff_ffff_ffff_ffffn;
 
 const IN_TREE = 1;
 const FREE = 2;
@@ -33,6 +31,8 @@ export function lmdbPageFault(path: string, most = MOST_PAGES): string | undefin
     return meta === undefined ? undefined : new Pages(fd, meta).fault(most);
   } catch (error) {
     if (error instanceof PageFault) return error.message;
+    // A length or a place that leads out of its page.
+    if (error instanceof RangeError) return "a page of it makes no sense";
     throw error;
   } finally {
     closeSync(fd);
@@ -93,7 +93,7 @@ class Pages {
     const isBranch = (page.readUInt16LE(18) & BRANCH) !== 0;
     const nodes = page.readUInt16LE(20) >> 1;
     for (let i = 0; i < nodes; i++) {
-      const at = HEADER + page.readUInt16LE(HEADER + 2 * i);
+      const at = PAGE_HEADER + page.readUInt16LE(PAGE_HEADER + 2 * i);
       const low = page.readUInt16LE(at) + page.readUInt16LE(at + 2) * 0x1_0000;
       const flags = page.readUInt16LE(at + 4);
       if (isBranch) {
@@ -104,9 +104,9 @@ class Pages {
       if ((flags & OVERFLOW_NODE) === 0) visit(flags, () => page.subarray(value, value + low));
       else {
         const first = Number(page.readBigUInt64LE(value));
-        const count = Math.ceil((HEADER + low) / this.#meta.pageSize);
+        const count = Math.ceil((PAGE_HEADER + low) / this.#meta.pageSize);
         this.#note(first, count, IN_TREE);
-        visit(flags, () => this.#read(first, count).subarray(HEADER));
+        visit(flags, () => this.#read(first, count).subarray(PAGE_HEADER));
       }
     }
   }

@@ -55,6 +55,41 @@ test("in whatever lmdb writes each page is in one place", async (t) => {
   );
 });
 
+test("whatever is in a file that has been spoilt is a fault or none, and never thrown", async (t) => {
+  const dir = mkdtempSync(join(tmpdir(), "mailhost-lmdb-pages-"));
+  t.after(() => rmSync(dir, { recursive: true }));
+  const path = join(dir, "data.mdb");
+  const root = open<Buffer, number>({ path, noSubdir: true, encoding: "binary" });
+  for (let key = 0; key < 100; key++) await root.put(key, Buffer.alloc(key * 60, key));
+  for (let key = 0; key < 100; key += 3) await root.remove(key);
+  await root.close();
+  const whole = readFileSync(path);
+  const spoilt = fc.array(fc.tuple(fc.nat(whole.length - 1), fc.nat(255)), { minLength: 1, maxLength: 40 });
+  fc.assert(
+    fc.property(spoilt, (octets) => {
+      const bytes = Buffer.from(whole);
+      for (const [at, octet] of octets) bytes[at] = octet;
+      writeFileSync(path, bytes);
+      lmdbPageFault(path);
+    }),
+    { numRuns: 300 },
+  );
+  // Headers of pages alone, which lead elsewhere.
+  fc.assert(
+    fc.property(
+      fc.nat(whole.length / 4096 - 1),
+      fc.uint8Array({ minLength: 48, maxLength: 48 }),
+      (page, head) => {
+        const bytes = Buffer.from(whole);
+        Buffer.from(head).copy(bytes, page * 4096 + 16);
+        writeFileSync(path, bytes);
+        lmdbPageFault(path);
+      },
+    ),
+    { numRuns: 300 },
+  );
+});
+
 test("what is no data file, and one that is cut off, has no fault of this kind, or is told of", async (t) => {
   const dir = mkdtempSync(join(tmpdir(), "mailhost-lmdb-pages-"));
   t.after(() => rmSync(dir, { recursive: true }));

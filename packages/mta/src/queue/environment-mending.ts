@@ -34,9 +34,9 @@ export async function mendEnvironment(path: string, aside: string): Promise<Mend
   const fault = lmdbPageFault(path);
   if (fault === undefined) return { kind: "sound" };
   const copy = copyName(path);
-  forget(copy);
   let copied: bigint | undefined;
   do {
+    forget(copy);
     copied = lastTransaction(path);
     if (await isCopied(path, copy)) continue;
     forget(copy);

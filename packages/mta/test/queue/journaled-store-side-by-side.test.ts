@@ -102,22 +102,29 @@ test("what became of a message and a look at the queue in the same moment: it is
   assert.equal(store.get(entry.id)?.attempts, 1);
 });
 
+/** The calls that write a journal, which fail while they are told to. */
+function writesThat(fail: () => boolean) {
+  const failing = () => Object.assign(new Error("EIO: i/o error"), { code: "EIO" });
+  return {
+    writevSync(fd: number, pieces: NodeJS.ArrayBufferView[], at?: number) {
+      if (fail()) throw failing();
+      return nodeFs.writevSync(fd, pieces, at);
+    },
+    writev(fd: number, pieces: Buffer[], at: number, done: (error: Error | null, n: number) => void) {
+      if (fail()) process.nextTick(() => done(failing(), 0));
+      else nodeFs.writev(fd, pieces, at, done);
+    },
+  };
+}
+
 test("an end in the very moment in which a journal that failed has been emptied: it does not come back", async (t) => {
   // So many microtasks after the last call of the emptying: that is where the store goes on.
   for (let after = 0; after < 8; after++) {
     let [fails, ended] = [false, Promise.resolve<unknown>(undefined)];
     let end: (() => Promise<unknown>) | undefined;
-    const failing = () => Object.assign(new Error("EIO: i/o error"), { code: "EIO" });
     const fs = {
       ...nodeFs,
-      writevSync(fd: number, pieces: NodeJS.ArrayBufferView[], at?: number) {
-        if (fails) throw failing();
-        return nodeFs.writevSync(fd, pieces, at);
-      },
-      writev(fd: number, pieces: Buffer[], at: number, done: (error: Error | null, n: number) => void) {
-        if (fails) process.nextTick(() => done(failing(), 0));
-        else nodeFs.writev(fd, pieces, at, done);
-      },
+      ...writesThat(() => fails),
       fsync(fd: number, done: (error: Error | null) => void) {
         nodeFs.fsync(fd, (error) => {
           done(error);
@@ -148,7 +155,6 @@ test("an end in the very moment in which a journal that failed has been emptied:
 
 test("a letter that was let go of can be read at any moment in which a journal that failed is emptied", async (t) => {
   const text = Buffer.from(`${HEADER}a few words\r\n`);
-  const failing = () => Object.assign(new Error("EIO: i/o error"), { code: "EIO" });
   let fails = false;
   const reads: boolean[] = [];
   let read = () => true;
@@ -162,14 +168,7 @@ test("a letter that was let go of can be read at any moment in which a journal t
     };
   const fs = {
     ...nodeFs,
-    writevSync(fd: number, pieces: NodeJS.ArrayBufferView[], at?: number) {
-      if (fails) throw failing();
-      return nodeFs.writevSync(fd, pieces, at);
-    },
-    writev(fd: number, pieces: Buffer[], at: number, done: (error: Error | null, n: number) => void) {
-      if (fails) process.nextTick(() => done(failing(), 0));
-      else nodeFs.writev(fd, pieces, at, done);
-    },
+    ...writesThat(() => fails),
     closeSync: look(nodeFs.closeSync),
     unlinkSync: look(nodeFs.unlinkSync),
     fsync: (fd: number, done: (error: Error | null) => void) =>
