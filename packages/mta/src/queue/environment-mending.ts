@@ -2,8 +2,8 @@
  * Mends an environment in which a page is in two places: used and listed as free, or listed twice. What is there can be read as yet; to go
  * on writing would end the process again and again, or spoil it. So the tables are copied into a new file, and the old one is kept.
  *
- * Only the daemon does it, which others do not hold open for long. A command that has the old file open meanwhile is waited for; what it
- * wrote there is copied as well.
+ * Only the daemon does it: whoever else has the file open is a command, which ends soon. One that has the old file open meanwhile is
+ * waited for; what it wrote there is copied as well.
  */
 import { closeSync, existsSync, fsyncSync, linkSync, openSync, renameSync, rmSync, statSync } from "node:fs";
 import { dirname } from "node:path";

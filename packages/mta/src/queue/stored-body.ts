@@ -62,6 +62,9 @@ export function storedBody({ id, size }: QueueEntry, places: BodyPlaces): Messag
 export function bodyFault(entry: QueueEntry, places: BodyPlaces): string | undefined {
   if (entry.size > SMALL_MESSAGE) return dfFault(places.large, entry.id, entry.size);
   const { id } = entry;
-  if (places.recent.get(id) !== undefined || places.bodies.doesExist(id)) return undefined;
+  if (places.recent.get(id) !== undefined) return undefined;
+  // As when it is read: a message that has just come there must not be taken for missing, and held.
+  places.bodies.resetReadTxn();
+  if (places.bodies.doesExist(id)) return undefined;
   return places.fresh(id) === undefined ? "the message is missing in the queue" : undefined;
 }
