@@ -13,6 +13,8 @@ import type { SourceMark } from "./table-file.ts";
 
 /** A text up to this size is digested at once, octets. */
 const AT_ONCE = 1 << 20;
+/** A file's time is that of the kernel's last tick, so far behind the clock (ms) at most. */
+const TICK = 10;
 
 /**
  * Compares a text with what a table was made from.
@@ -26,7 +28,7 @@ export function isNewerText(
   source: SourceMark,
   later: (newer: boolean) => void,
 ): boolean | undefined {
-  if (mark.changedAt < source.readAt) return false;
+  if (mark.changedAt < source.readAt - TICK) return false;
   if (source.size !== undefined && source.size !== mark.size) return true;
   if (mark.size <= AT_ONCE) {
     try {
