@@ -3,6 +3,7 @@
  * (RFC 2920 section 3.2); nothing waits longer than that.
  */
 import type { Socket } from "node:net";
+import type { ReplyTurn } from "./reply-turn.ts";
 
 /** What nearly all replies are made of. */
 const PLAIN = /^[ -~]*$/;
@@ -12,23 +13,23 @@ const EACH_CONTROL = /[\x00-\x1f\x7f-\x9f]/g;
 /** The replies of a connection. */
 export class ReplyWriter {
   readonly #socket: () => Socket;
-  readonly #written: (() => void) | undefined;
+  readonly #turn: () => ReplyTurn;
   #text = "";
   /** Nothing in it is beyond ASCII, and it needs no encoding. */
   #isPlain = true;
 
   /**
    * @param socket where they go at the moment: TLS changes that
-   * @param written called after each write
+   * @param turn says when they are written, and hears of each write
    */
-  constructor(socket: () => Socket, written?: () => void) {
+  constructor(socket: () => Socket, turn: () => ReplyTurn) {
     this.#socket = socket;
-    this.#written = written;
+    this.#turn = turn;
   }
 
   /** A reply of one line or several; control characters in it become blanks. */
   add(code: number, lines: string | readonly string[]): void {
-    if (this.#text === "") process.nextTick(this.flush);
+    if (this.#text === "") this.#turn().join(this.flush);
     if (typeof lines === "string") {
       // The blank belongs to it also where nothing follows (RFC 4954 section 4).
       this.#text += `${lines === "" && code !== 334 ? code : `${code} ${this.#clean(lines)}`}\r\n`;
@@ -49,7 +50,7 @@ export class ReplyWriter {
     const socket = this.#socket();
     if (socket.destroyed || !socket.writable) return;
     socket.write(text, encoding);
-    this.#written?.();
+    this.#turn().written();
   };
 
   #clean(text: string): string {

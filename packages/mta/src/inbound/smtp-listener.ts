@@ -15,6 +15,7 @@ import { TurnedAway } from "../overload/turn-away.ts";
 import { clientIsTrustedNetwork } from "../policy/relay-decision.ts";
 import { formatReply } from "../policy/reply.ts";
 import { type InboundParts, policyFacts } from "./inbound-parts.ts";
+import { ReplyTurn } from "./reply-turn.ts";
 import { SmtpSession } from "./smtp-session.ts";
 import { StayAwake } from "./stay-awake.ts";
 import { logEncrypted, logFailedHandshake } from "./tls-log.ts";
@@ -29,8 +30,11 @@ export type Certificates = Pick<ServedCertificates, "any" | "contextFor">;
 export class SmtpListener extends SMTPServer {
   readonly kind: PortKind;
   readonly inbound: InboundParts;
-  /** Hears from the sessions what comes and what has been answered. */
-  readonly stayAwake = new StayAwake(() => this.connections.size <= 1);
+  readonly #isForOne = () => this.connections.size <= 1;
+  /** Hears what comes and what has been answered. */
+  readonly stayAwake = new StayAwake(this.#isForOne);
+  /** When the sessions write their replies. */
+  readonly replyTurn = new ReplyTurn(this.#isForOne, () => this.stayAwake.answered());
   readonly #certificates: Certificates;
   /** Handshakes under way on a port that begins with one, by address: they have no session yet. */
   readonly #handshakes = new Map<string, number>();

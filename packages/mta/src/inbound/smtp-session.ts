@@ -77,7 +77,7 @@ export class SmtpSession extends SMTPConnection {
   readonly #client = new KnownClient(this);
   readonly #replies = new ReplyWriter(
     () => this._socket,
-    () => this.listener.stayAwake.answered(),
+    () => this.listener.replyTurn,
   );
 
   constructor(listener: SmtpListener, socket: Socket, options: SMTPConnectionOptions | null | undefined) {

@@ -1,15 +1,23 @@
 import assert from "node:assert/strict";
 import type { Socket } from "node:net";
 import test from "node:test";
+import { ReplyTurn } from "../../src/inbound/reply-turn.ts";
 import { ReplyWriter } from "../../src/inbound/reply-writer.ts";
 
-function recorded() {
+function recorded(turn = new ReplyTurn(() => true)) {
   const written: string[] = [];
   const socket = { destroyed: false, writable: true, write: (text: string) => void written.push(text) };
-  return { written, socket, replies: new ReplyWriter(() => socket as unknown as Socket) };
+  return {
+    written,
+    socket,
+    replies: new ReplyWriter(
+      () => socket as unknown as Socket,
+      () => turn,
+    ),
+  };
 }
 
-const turn = () => new Promise((done) => void setImmediate(done));
+const turnOver = () => new Promise((done) => void setImmediate(done));
 
 test("replies to commands that came together are one write, in their order", async () => {
   const { written, replies } = recorded();
@@ -17,14 +25,14 @@ test("replies to commands that came together are one write, in their order", asy
   replies.add(250, "2.1.5 <c@d>... Recipient ok");
   replies.add(354, "go on");
   assert.deepEqual(written, []);
-  await turn();
+  await turnOver();
   assert.deepEqual(written, [
     "250 2.1.0 <a@b>... Sender ok\r\n250 2.1.5 <c@d>... Recipient ok\r\n354 go on\r\n",
   ]);
   replies.add(221, "bye");
   replies.flush();
   assert.equal(written[1], "221 bye\r\n");
-  await turn();
+  await turnOver();
   assert.equal(written.length, 2);
 });
 
@@ -50,24 +58,24 @@ test("nothing is written to a socket that is gone", async () => {
   const { written, replies, socket } = recorded();
   replies.add(250, "late");
   socket.destroyed = true;
-  await turn();
+  await turnOver();
   assert.deepEqual(written, []);
 });
 
 test("whoever wants to know is told of each write, and of none to a socket that is gone", async () => {
-  const { socket, written } = recorded();
   let writes = 0;
-  const replies = new ReplyWriter(
-    () => socket as unknown as Socket,
+  const counting = new ReplyTurn(
+    () => true,
     () => void (writes += 1),
   );
+  const { socket, written, replies } = recorded(counting);
   replies.add(250, "2.1.0 <a@b>... Sender ok");
   replies.add(250, "2.1.5 <c@d>... Recipient ok");
-  await turn();
+  await turnOver();
   assert.equal(writes, 1);
   socket.destroyed = true;
   replies.add(221, "bye");
-  await turn();
+  await turnOver();
   assert.equal(writes, 1);
   assert.equal(written.length, 1);
 });
