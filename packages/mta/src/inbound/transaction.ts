@@ -45,6 +45,8 @@ export function targetsOf(accepted: Iterable<Pick<AcceptedRecipient, "resolved">
   return count;
 }
 
+type Changeable = { -readonly [K in keyof QueueRecipient]: QueueRecipient[K] };
+
 /** The queue's view of the recipients: after aliases, each destination once. */
 export function queueRecipients(
   accepted: Iterable<AcceptedRecipient>,
@@ -59,10 +61,9 @@ export function queueRecipients(
       const key = recipientKey(found);
       if (keys.has(key)) continue;
       keys.add(key);
-      const recipient: { -readonly [K in keyof QueueRecipient]: QueueRecipient[K] } = {
-        ...recipientFor(found, messageSender),
-        state: "pending",
-      };
+      // A copy, and then its fields: those behind the copy in one literal cost more than all of it.
+      const recipient = { ...recipientFor(found, messageSender) } as Changeable;
+      recipient.state = "pending";
       if (found.address !== address) recipient.givenAs = address;
       if (originalRecipient !== undefined) recipient.originalRecipient = originalRecipient;
       if (notify !== undefined) recipient.notify = notify;

@@ -109,8 +109,9 @@ export class AcceptanceJournal {
    */
   append(records: readonly JournalRecord[]): Promise<JournalPlace[]> {
     if (this.#state === "broken") return Promise.reject(new QueueError(`${this.#dir}: not in use`, "EIO"));
-    const pieces = records.flatMap(recordPieces);
-    const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
+    const pieces = recordPieces(records);
+    let length = 0;
+    for (const piece of pieces) length += piece.length;
     if (FRAME_HEAD + length > SEGMENT_SIZE)
       return Promise.reject(new QueueError("too large for the journal", "EFBIG"));
     return new Promise((resolve, reject) => {
@@ -171,8 +172,12 @@ export class AcceptanceJournal {
   #write(): void {
     this.#state = "writing";
     const batch = this.#nextBatch();
-    const pieces = batch.flatMap((one) => one.pieces);
-    const length = batch.reduce((sum, one) => sum + one.length, FRAME_HEAD);
+    const pieces: Buffer[] = [];
+    let length = FRAME_HEAD;
+    for (const one of batch) {
+      pieces.push(...one.pieces);
+      length += one.length;
+    }
     const segment = this.#current(length);
     if (segment !== undefined) {
       this.#writeFrame(segment, batch, pieces, length);

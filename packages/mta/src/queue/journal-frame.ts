@@ -1,14 +1,16 @@
 /**
  * The stored form of the acceptance journal: frames, each a few records that count together or not at all.
  *
- *     frame:   magic, generation, number, length (32 bits each, little endian), SHA-1 of all else, records
+ *     frame:   magic, generation, number, length, CRC-32 of all else (32 bits each, little endian), records
  *     record:  1, length of id (8 bits), lengths of entry and message (32 bits), id, entry, message: it was accepted
  *              2, length of id (8 bits), id: it is done with, or in the queue's tables
  *
  * The generation is that of the segment as it is written at present, the number counts its frames: what an earlier use of the
- * file left behind, and a frame that was cut short, end the segment.
+ * file left behind, and a frame that was cut short, end the segment. An earlier form had the SHA-1 there, which took a fiftieth of the
+ * time of a message; its frames are read.
  */
 import { createHash } from "node:crypto";
+import { crc32 } from "node:zlib";
 
 /** What one record says. */
 export type JournalRecord =
@@ -36,10 +38,15 @@ export type ReadRecord =
   | { readonly kind: "done"; readonly id: string };
 
 /** Octets before the records of a frame. */
-export const FRAME_HEAD = 36;
+export const FRAME_HEAD = 20;
 
-const MAGIC = 0x314a_484d;
-const DIGEST_AT = 16;
+/** `MHJ2`. */
+const MAGIC = 0x324a_484d;
+/** `MHJ1`, with a SHA-1. */
+const EARLIER_MAGIC = 0x314a_484d;
+/** Where the check is in the head. */
+const CHECK_AT = 16;
+const SHA1_LENGTH = 20;
 const ACCEPTED = 1;
 const DONE = 2;
 /** Octets before the id of an accepted message, and of one that is done with. */
@@ -48,15 +55,22 @@ const DONE_HEAD = 2;
 /** In place of a length: the message is in a file of its own. */
 const NO_BODY = 0xffff_ffff;
 
-/** A record's bytes: its head, and the message as it is, which is not copied. */
-export function recordPieces(record: JournalRecord): Buffer[] {
+/** Records' bytes: their heads, and the messages as they are, which are not copied. */
+export function recordPieces(records: readonly JournalRecord[]): Buffer[] {
+  const pieces: Buffer[] = [];
+  for (const record of records) addPieces(record, pieces);
+  return pieces;
+}
+
+function addPieces(record: JournalRecord, pieces: Buffer[]): void {
   const { id } = record;
   if (record.kind === "done") {
     const piece = Buffer.allocUnsafe(DONE_HEAD + id.length);
     piece[0] = DONE;
     piece[1] = id.length;
     piece.write(id, DONE_HEAD, "latin1");
-    return [piece];
+    pieces.push(piece);
+    return;
   }
   const { entry, body } = record;
   const head = Buffer.allocUnsafe(ACCEPTED_HEAD + id.length + entry.length);
@@ -66,7 +80,8 @@ export function recordPieces(record: JournalRecord): Buffer[] {
   head.writeUInt32LE(body === undefined ? NO_BODY : body.length, 6);
   head.write(id, ACCEPTED_HEAD, "latin1");
   entry.copy(head, ACCEPTED_HEAD + id.length);
-  return body === undefined || body.length === 0 ? [head] : [head, body];
+  pieces.push(head);
+  if (body !== undefined && body.length > 0) pieces.push(body);
 }
 
 /** The head of a frame of records. */
@@ -78,9 +93,9 @@ export function frameHead(generation: number, number: number, pieces: readonly B
   head.writeUInt32LE(generation, 4);
   head.writeUInt32LE(number, 8);
   head.writeUInt32LE(length, 12);
-  const hash = createHash("sha1").update(head.subarray(0, DIGEST_AT));
-  for (const piece of pieces) hash.update(piece);
-  hash.digest().copy(head, DIGEST_AT);
+  let check = crc32(head.subarray(0, CHECK_AT));
+  for (const piece of pieces) check = crc32(piece, check);
+  head.writeUInt32LE(check, CHECK_AT);
   return head;
 }
 
@@ -97,26 +112,37 @@ export function readSegment(bytes: Buffer): ReadSegment {
   let generation = 0;
   let at = 0;
   for (let number = 0; ; number++) {
-    const end = frameEnd(bytes, at, generation, number);
-    if (end === undefined) return { generation, records };
+    const frame = frameAt(bytes, at, generation, number);
+    if (frame === undefined) return { generation, records };
     generation = bytes.readUInt32LE(at + 4);
-    readRecords(bytes, at + FRAME_HEAD, end, records);
-    at = end;
+    readRecords(bytes, frame.from, frame.end, records);
+    at = frame.end;
   }
 }
 
-/** Where the frame at a place ends; undefined when there is none of this generation and number. */
-function frameEnd(bytes: Buffer, at: number, generation: number, number: number): number | undefined {
-  if (at + FRAME_HEAD > bytes.length || bytes.readUInt32LE(at) !== MAGIC) return undefined;
+/** The records of the frame at a place; undefined when there is none of this generation and number. */
+function frameAt(
+  bytes: Buffer,
+  at: number,
+  generation: number,
+  number: number,
+): { readonly from: number; readonly end: number } | undefined {
+  if (at + FRAME_HEAD > bytes.length) return undefined;
+  const magic = bytes.readUInt32LE(at);
+  if (magic !== MAGIC && magic !== EARLIER_MAGIC) return undefined;
   const [found, place] = [bytes.readUInt32LE(at + 4), bytes.readUInt32LE(at + 8)];
   if (found === 0 || (number > 0 && found !== generation) || place !== number) return undefined;
-  const end = at + FRAME_HEAD + bytes.readUInt32LE(at + 12);
+  const from = at + (magic === MAGIC ? FRAME_HEAD : CHECK_AT + SHA1_LENGTH);
+  const end = from + bytes.readUInt32LE(at + 12);
   if (end > bytes.length) return undefined;
-  const digest = createHash("sha1")
-    .update(bytes.subarray(at, at + DIGEST_AT))
-    .update(bytes.subarray(at + FRAME_HEAD, end))
-    .digest();
-  return digest.equals(bytes.subarray(at + DIGEST_AT, at + FRAME_HEAD)) ? end : undefined;
+  const head = bytes.subarray(at, at + CHECK_AT);
+  const check = bytes.subarray(at + CHECK_AT, from);
+  const records = bytes.subarray(from, end);
+  const isWhole =
+    magic === MAGIC
+      ? crc32(records, crc32(head)) === check.readUInt32LE()
+      : createHash("sha1").update(head).update(records).digest().equals(check);
+  return isWhole ? { from, end } : undefined;
 }
 
 /** @throws when the records of a whole frame are none: another version wrote them */

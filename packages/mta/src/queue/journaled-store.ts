@@ -78,11 +78,8 @@ export class JournaledStore extends StoreBehind implements QueueStore {
   }
 
   receive(id: string = this.newId()): MessageWriter {
-    return createMessageWriter({
-      ...this.#store.writerParts(id),
-      groups: this.#groups,
-      commit: (entry, body) => this.#accept(entry, body),
-    });
+    const commit = (entry: QueueEntry, body: Buffer | undefined) => this.#accept(entry, body);
+    return createMessageWriter(this.#store.writerParts(id, commit, this.#groups));
   }
 
   async #accept(entry: QueueEntry, body: Buffer | undefined): Promise<void> {

@@ -75,15 +75,12 @@ export class LmdbStore implements QueueStore {
   }
 
   receive(id: string = this.newId()): MessageWriter {
-    return createMessageWriter({
-      ...this.writerParts(id),
-      commit: (entry, body) => this.insert(entry, body),
-    });
+    return createMessageWriter(this.writerParts(id, (entry, body) => this.insert(entry, body)));
   }
 
-  /** What a writer needs, but for how its message is committed. */
-  writerParts(id: string): Omit<WriterParts, "commit"> {
-    return { id, dfDir: this.#env.paths.large, fs: this.#fs, clock: this.#clock, groups: this.#groups };
+  /** What a writer needs. */
+  writerParts(id: string, commit: WriterParts["commit"], groups: CommitGroups = this.#groups): WriterParts {
+    return { id, dfDir: this.#env.paths.large, fs: this.#fs, clock: this.#clock, groups, commit };
   }
 
   /** Where messages are that are not in the tables yet. */
@@ -195,10 +192,9 @@ export class LmdbStore implements QueueStore {
     if (entries.doesExist(entry.id)) return false;
     // An earlier try that was cut short may have left its file.
     await removeDf(paths.large, entry.id, this.#fs);
-    const writer = createMessageWriter({
-      ...this.writerParts(entry.id),
-      commit: (fresh, bytes) => this.insert({ ...copyOf(entry), size: fresh.size }, bytes, note),
-    });
+    const commit: WriterParts["commit"] = (fresh, bytes) =>
+      this.insert({ ...copyOf(entry), size: fresh.size }, bytes, note);
+    const writer = createMessageWriter(this.writerParts(entry.id, commit));
     try {
       for await (const piece of body) await writer.write(piece);
       await writer.commit(entry);

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import test from "node:test";
 import fc from "fast-check";
 import {
@@ -29,9 +30,17 @@ const frames = fc.array(fc.array(record, { minLength: 1, maxLength: 4 }), { maxL
 
 function written(generation: number, all: readonly (readonly JournalRecord[])[]): Buffer[] {
   return all.map((records, number) => {
-    const pieces = records.flatMap(recordPieces);
+    const pieces = recordPieces(records);
     return Buffer.concat([frameHead(generation, number, pieces), ...pieces]);
   });
+}
+
+/** A frame as versions before wrote it: another magic, and a SHA-1 in place of the CRC-32. */
+function earlierForm(frame: Buffer): Buffer {
+  const head = Buffer.from(frame.subarray(0, 16));
+  head.write("MHJ1", 0, "latin1");
+  const records = frame.subarray(20);
+  return Buffer.concat([head, createHash("sha1").update(head).update(records).digest(), records]);
 }
 
 /** What was read, with the messages themselves. */
@@ -61,8 +70,8 @@ test("what is written is read, whatever stands behind it", () => {
 
 test("cut short or damaged at any octet, whole frames count and nothing of the one that is hit", () => {
   fc.assert(
-    fc.property(frames, fc.nat(), fc.boolean(), (all, where, damaged) => {
-      const parts = written(7, all);
+    fc.property(frames, fc.nat(), fc.boolean(), fc.boolean(), (all, where, damaged, earlier) => {
+      const parts = written(7, all).map((frame) => (earlier ? earlierForm(frame) : frame));
       const whole = Buffer.concat(parts);
       if (whole.length === 0) return;
       const at = where % whole.length;
@@ -74,6 +83,16 @@ test("cut short or damaged at any octet, whole frames count and nothing of the o
         if (end > at) break;
       }
       assert.deepEqual(contents(bytes, readSegment(bytes)), all.slice(0, sound).flat());
+    }),
+  );
+});
+
+test("a segment in which an earlier version was followed by this one is read to its end", () => {
+  fc.assert(
+    fc.property(frames, fc.nat({ max: 5 }), (all, before) => {
+      const parts = written(3, all).map((frame, number) => (number < before ? earlierForm(frame) : frame));
+      const bytes = Buffer.concat(parts);
+      assert.deepEqual(contents(bytes, readSegment(bytes)), all.flat());
     }),
   );
 });
