@@ -76,6 +76,7 @@ export function startEngine(parts: EngineParts): DeliveryEngine {
       hostname: settings.hostname,
     },
     openWriter: () => startMailboxThread({ site, clock, log }),
+    ...(queue.isReceiving === undefined ? {} : { isComing: queue.isReceiving }),
     clock,
     log,
   });

@@ -34,6 +34,8 @@ export interface LocalMailerParts {
   readonly quota?: MailboxQuota;
   /** Who writes mailboxes; absent: this thread does. */
   readonly openWriter?: () => MailboxWriter;
+  /** Whether mail is on its way into the queue. Absent: nobody knows. */
+  readonly isComing?: () => boolean;
 }
 
 /** Makes the mailer. */
@@ -44,6 +46,7 @@ export function createLocalMailer(parts: LocalMailerParts): Mailer {
     sizeOf: (letter) => letter.body.size,
     waits: (letter) => letter.body.letGo?.(),
     clock: parts.clock,
+    ...(parts.isComing === undefined ? {} : { isComing: parts.isComing }),
   });
   return {
     name: LOCAL,

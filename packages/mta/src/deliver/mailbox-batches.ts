@@ -24,6 +24,8 @@ export interface BatchParts<T, R> {
   /** An item waits for others, or for the batch before it. */
   waits?(item: T): void;
   readonly clock: Clock;
+  /** Whether more mail is on its way. Absent: nobody knows. */
+  readonly isComing?: () => boolean;
   /** Mailboxes that are written at once, 32; those whose writer gave its place up do not count. */
   readonly parallel?: number;
 }
@@ -65,10 +67,11 @@ export class MailboxBatches<T, R> {
   constructor(parts: BatchParts<T, R>) {
     this.#parts = parts;
     this.#parallel = parts.parallel ?? 32;
-    this.#gathering = new Gathering(parts.clock, (mailbox) => {
+    const release = (mailbox: Mailbox<T, R>) => {
       this.#ready(mailbox);
       this.#next();
-    });
+    };
+    this.#gathering = new Gathering(parts.clock, release, parts.isComing);
   }
 
   /** Adds an item to the next batch of a mailbox; resolves with its result. */

@@ -4,7 +4,8 @@
  *
  * - the first letter of a quiet mailbox goes at once, and so does all mail of one that gets it seldom
  * - a mailbox that gets mail in bursts waits for {@link WORTH_IT} letters, at most {@link LONGEST}
- * - nobody waits longer than {@link QUIET} when no mail comes in anywhere, and nobody once the host stops
+ * - nobody waits longer than {@link QUIET} when no mail comes in anywhere, or {@link NOTHING_COMES} when none is on its way either, and
+ *   nobody once the host stops
  * - beyond {@link MOST_OCTETS} waiting everything goes at once
  */
 import type { Clock, Timer } from "@mailhost/common/clock";
@@ -18,14 +19,19 @@ export const LONGEST = 500;
  * than a commit takes, since letters come from there in bursts.
  */
 export const QUIET = 60;
+/**
+ * The same where no message is on its way in either (ms). One program that sends message after message takes less from the end of one to
+ * the beginning of the next.
+ */
+export const NOTHING_COMES = 15;
 /** Octets that may wait, all mailboxes together. */
 export const MOST_OCTETS = 16 * 1024 * 1024;
 /** Letters that come farther apart than this have nobody to wait for (ms). */
 const SELDOM = LONGEST / 2;
 /** A mailbox that has got nothing for so long is a quiet one (ms). */
 export const FORGOTTEN = 2 * LONGEST;
-/** Whoever has waited for so long is released: the next look may be as far away as the host's becoming quiet. */
-const LATEST = LONGEST - QUIET;
+/** Whoever has waited for so long is released: the next look may be so far away. */
+const LATEST = LONGEST - NOTHING_COMES;
 /** Any long time (ms). */
 const ALIVE = 3_600_000;
 /** How much the last interval counts in the average. */
@@ -48,6 +54,7 @@ export interface Gathered {
 export class Gathering<T extends Gathered> {
   readonly #clock: Clock;
   readonly #release: (mailbox: T) => void;
+  readonly #isComing: () => boolean;
   readonly #waiting = new Set<T>();
   #octets = 0;
   #lastAt = Number.NEGATIVE_INFINITY;
@@ -56,10 +63,14 @@ export class Gathering<T extends Gathered> {
   #alive: NodeJS.Timeout | undefined;
   #hurried = false;
 
-  /** @param release is given each mailbox once its letters are to be written */
-  constructor(clock: Clock, release: (mailbox: T) => void) {
+  /**
+   * @param release is given each mailbox once its letters are to be written
+   * @param isComing whether more mail is on its way; by default it may always be
+   */
+  constructor(clock: Clock, release: (mailbox: T) => void, isComing: () => boolean = () => true) {
     this.#clock = clock;
     this.#release = release;
+    this.#isComing = isComing;
   }
 
   /** Notes a letter. The caller counts it in the mailbox. */
@@ -77,7 +88,7 @@ export class Gathering<T extends Gathered> {
   /** Whether a mailbox with letters to be written, which does not wait yet, is to wait for more. If so, it is released later. */
   waits(mailbox: T): boolean {
     if (this.#hurried || mailbox.letters >= WORTH_IT || mailbox.apart > SELDOM) return false;
-    if (this.#ago(mailbox.since) >= LATEST || this.#ago(this.#lastAt) >= QUIET) return false;
+    if (this.#ago(mailbox.since) >= LATEST || this.#isQuiet()) return false;
     if (this.#octets + mailbox.octets > MOST_OCTETS) {
       this.#releaseAll();
       return false;
@@ -108,7 +119,7 @@ export class Gathering<T extends Gathered> {
 
   #look(): void {
     this.#timer = undefined;
-    if (this.#ago(this.#lastAt) >= QUIET) {
+    if (this.#isQuiet()) {
       this.#releaseAll();
       return;
     }
@@ -116,10 +127,16 @@ export class Gathering<T extends Gathered> {
     if (this.#waiting.size > 0) this.#lookLater();
   }
 
-  /** When the host may have become quiet. */
+  #isQuiet(): boolean {
+    const ago = this.#ago(this.#lastAt);
+    return ago >= QUIET || (ago >= NOTHING_COMES && !this.#isComing());
+  }
+
+  /** When the host may have become quiet. What is on its way now may turn out to be none: it is looked at again. */
   #lookLater(): void {
-    const quietIn = Math.max(1, QUIET - this.#ago(this.#lastAt));
-    this.#timer = this.#clock.after(quietIn, () => this.#look());
+    const ago = this.#ago(this.#lastAt);
+    const mayBeIn = ago < NOTHING_COMES ? NOTHING_COMES - ago : Math.min(NOTHING_COMES, QUIET - ago);
+    this.#timer = this.#clock.after(Math.max(1, mayBeIn), () => this.#look());
   }
 
   /** A clock that was set back makes nobody wait. */

@@ -64,6 +64,11 @@ export class CommitGroups {
     return this.#siblings < 2;
   }
 
+  /** Messages are on their way in, or wait for their commit. */
+  get isReceiving(): boolean {
+    return this.#receiving > 0 || this.#accepting > 0;
+  }
+
   /** A message begins to come in. */
   begin(): void {
     this.#receiving++;

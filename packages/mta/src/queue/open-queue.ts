@@ -31,6 +31,8 @@ export interface OpenQueue {
   readonly hosts: Database;
   /** Has all that was accepted so far be where other processes see it. */
   readonly settle: () => Promise<void>;
+  /** Whether messages are on their way in. Absent: nobody knows. */
+  readonly isReceiving?: () => boolean;
 }
 
 /** How a queue is opened. */
@@ -133,7 +135,7 @@ export async function openQueue(site: Site, options: QueueOptions): Promise<Open
     log,
     closed: leave,
   });
-  return { ...base, store, settle: () => store.settle() };
+  return { ...base, store, settle: () => store.settle(), isReceiving: () => journalGroups.isReceiving };
 }
 
 /**

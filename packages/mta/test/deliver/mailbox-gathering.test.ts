@@ -3,16 +3,17 @@ import test, { type TestContext } from "node:test";
 import { ManualClock } from "@mailhost/common/testing/manual-clock";
 import fc from "fast-check";
 import { MailboxBatches } from "../../src/deliver/mailbox-batches.ts";
-import { LONGEST, MOST_OCTETS, QUIET, WORTH_IT } from "../../src/deliver/mailbox-gathering.ts";
+import { LONGEST, MOST_OCTETS, NOTHING_COMES, QUIET, WORTH_IT } from "../../src/deliver/mailbox-gathering.ts";
 
 /** Batches that are written at once, and what was written when. */
-function rig(t: TestContext, sizeOf: (item: number) => number = () => 1) {
+function rig(t: TestContext, sizeOf: (item: number) => number = () => 1, isComing?: () => boolean) {
   const clock = new ManualClock();
   const start = clock.now();
   const written: { readonly name: string; readonly items: readonly number[]; readonly at: number }[] = [];
   const batches = new MailboxBatches<number, number>({
     clock,
     sizeOf,
+    ...(isComing === undefined ? {} : { isComing }),
     write({ name, items }) {
       written.push({ name, items, at: clock.now() - start });
       return Promise.resolve([...items]);
@@ -85,6 +86,40 @@ test("all goes when the host has become quiet", async (t) => {
   await r.clock.advance(1);
   assert.deepEqual(r.sizes(), [1, 1, 2, 2]);
   assert.equal(r.clock.waiting, 0);
+});
+
+test("all goes a moment after the last message when none is on its way, and not while one is", async (t) => {
+  let onTheirWay = 1;
+  const r = rig(
+    t,
+    () => 1,
+    () => onTheirWay > 0,
+  );
+  for (const name of ["bob", "eve"]) for (let i = 0; i < 3; i++) await r.comes(name, 1, 1);
+  await r.clock.advance(2 * NOTHING_COMES);
+  assert.deepEqual(r.sizes(), [1, 1]);
+  onTheirWay = 0;
+  await r.clock.advance(NOTHING_COMES);
+  assert.deepEqual(r.sizes(), [1, 1, 2, 2]);
+  assert.equal(r.clock.waiting, 0);
+  await r.comes("bob", 3, NOTHING_COMES - 1);
+  assert.deepEqual(r.sizes(), [1, 1, 2, 2]);
+  await r.clock.advance(1);
+  assert.deepEqual(r.sizes(), [1, 1, 2, 2, 3]);
+  assert.equal(r.clock.waiting, 0);
+});
+
+test("a message that is long on its way keeps nobody waiting longer than a quiet host does", async (t) => {
+  const r = rig(
+    t,
+    () => 1,
+    () => true,
+  );
+  await r.comes("bob", 3, 1);
+  await r.clock.advance(QUIET - 2);
+  assert.deepEqual(r.sizes(), [1]);
+  await r.clock.advance(1);
+  assert.deepEqual(r.sizes(), [1, 2]);
 });
 
 test("what waits is bounded in octets, for all mailboxes together", async (t) => {

@@ -39,6 +39,20 @@ test("a message that was accepted is there after a kill, small, large or empty, 
   }
 });
 
+test("a message is on its way from its first octet to its commit, or until it is given up", async (t) => {
+  const { store, passing, isReceiving } = await daemonQueue(t);
+  assert.equal(isReceiving?.(), false);
+  const [first, second] = [store.receive(), store.receive()];
+  await first.write(Buffer.from(HEADER));
+  assert.equal(isReceiving?.(), true);
+  await second.abort();
+  assert.equal(isReceiving?.(), true);
+  const committed = first.commit(message());
+  assert.equal(isReceiving?.(), true);
+  await passing(committed);
+  assert.equal(isReceiving?.(), false);
+});
+
 test("what is accepted is in no table until it is settled, or has stayed for 3 s", async (t) => {
   const { store, settle, clock, passing, afterKill } = await daemonQueue(t);
   const first = await passing(accept(store));
