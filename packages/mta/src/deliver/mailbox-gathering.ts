@@ -20,8 +20,8 @@ export const LONGEST = 500;
  */
 export const QUIET = 60;
 /**
- * The same where no message is on its way in either (ms). One program that sends message after message takes less from the end of one to
- * the beginning of the next.
+ * The same where no message is on its way in either (ms). A program on this machine or next to it that sends message after message takes
+ * less from the end of one to the octets of the next. Whoever is further away sends so seldom that each letter may have a batch.
  */
 export const NOTHING_COMES = 15;
 /** Octets that may wait, all mailboxes together. */

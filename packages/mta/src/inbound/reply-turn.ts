@@ -1,8 +1,9 @@
 /**
- * When the replies of a listener's connections are written: at the end of a turn of the event loop, those of all clients in a row.
+ * When the replies to commands are written that nobody has to hurry with: at the end of a turn of the event loop, those of all clients
+ * of a listener in a row.
  *
  * Whoever waits for a reply sleeps, and to wake a sleeping processor costs more than the write does. Of several replies in a row the
- * first one wakes it and the others find it awake: with 20 clients on the same machine a message takes 7 per cent less time. A client
+ * first one wakes it and the others find it awake: with 20 clients on the same machine a message takes 4 per cent less time. A client
  * that is alone gets its replies at once; nobody else's would go with them.
  */
 

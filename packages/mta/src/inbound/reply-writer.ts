@@ -29,7 +29,7 @@ export class ReplyWriter {
 
   /** A reply of one line or several; control characters in it become blanks. */
   add(code: number, lines: string | readonly string[]): void {
-    if (this.#text === "") this.#turn().join(this.flush);
+    if (this.#text === "") this.#join();
     if (typeof lines === "string") {
       // The blank belongs to it also where nothing follows (RFC 4954 section 4).
       this.#text += `${lines === "" && code !== 334 ? code : `${code} ${this.#clean(lines)}`}\r\n`;
@@ -38,6 +38,12 @@ export class ReplyWriter {
     const last = lines.length - 1;
     for (let i = 0; i <= last; i += 1)
       this.#text += `${code}${i < last ? "-" : " "}${this.#clean(lines[i]!)}\r\n`;
+  }
+
+  /** Who has sent its last octet finds the connection closed at the end of the turn. */
+  #join(): void {
+    if (this.#socket().readableEnded) process.nextTick(this.flush);
+    else this.#turn().join(this.flush);
   }
 
   /** Writes what has been gathered. */
