@@ -14,6 +14,8 @@ const EACH_CONTROL = /[\x00-\x1f\x7f-\x9f]/g;
 export class ReplyWriter {
   readonly #socket: () => Socket;
   readonly #turn: () => ReplyTurn;
+  /** The one whose end is listened to. */
+  #watched: Socket | undefined;
   #text = "";
   /** Nothing in it is beyond ASCII, and it needs no encoding. */
   #isPlain = true;
@@ -40,10 +42,14 @@ export class ReplyWriter {
       this.#text += `${code}${i < last ? "-" : " "}${this.#clean(lines[i]!)}\r\n`;
   }
 
-  /** Who has sent its last octet finds the connection closed at the end of the turn. */
   #join(): void {
-    if (this.#socket().readableEnded) process.nextTick(this.flush);
-    else this.#turn().join(this.flush);
+    const socket = this.#socket();
+    if (socket !== this.#watched) {
+      // Whoever closes its side hears what it was told before: behind the socket's own look at the end nothing can be written.
+      socket.prependListener("end", this.flush);
+      this.#watched = socket;
+    }
+    this.#turn().join(this.flush);
   }
 
   /** Writes what has been gathered. */

@@ -123,8 +123,6 @@ export class SmtpListener extends SMTPServer {
     }
     const session = new SmtpSession(this, socket, socketOptions);
     this.connections.add(session);
-    // Before the socket's own end, behind which nothing can be written.
-    socket.prependListener("end", () => session.flushReplies());
     session.on("error", (error: Error) => {
       // What becomes of a handshake is said by whoever watches it.
       if (session._upgrading) return;

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { EventEmitter } from "node:events";
 import type { Socket } from "node:net";
 import test from "node:test";
 import { ReplyTurn } from "../../src/inbound/reply-turn.ts";
@@ -10,9 +11,9 @@ function clients(number: number) {
   const written: string[] = [];
   const writers = Array.from({ length: number }, (_, n) => {
     const write = (text: string) => void written.push(`${n}: ${text}`);
-    const socket = { destroyed: false, writable: true, write } as unknown as Socket;
+    const socket = Object.assign(new EventEmitter(), { destroyed: false, writable: true, write }) as unknown;
     return new ReplyWriter(
-      () => socket,
+      () => socket as Socket,
       () => turn,
     );
   });

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { EventEmitter } from "node:events";
 import type { Socket } from "node:net";
 import test from "node:test";
 import { ReplyTurn } from "../../src/inbound/reply-turn.ts";
@@ -6,7 +7,11 @@ import { ReplyWriter } from "../../src/inbound/reply-writer.ts";
 
 function recorded(turn = new ReplyTurn(() => true)) {
   const written: string[] = [];
-  const socket = { destroyed: false, writable: true, write: (text: string) => void written.push(text) };
+  const socket = Object.assign(new EventEmitter(), {
+    destroyed: false,
+    writable: true,
+    write: (text: string) => void written.push(text),
+  });
   return {
     written,
     socket,
@@ -78,4 +83,32 @@ test("whoever wants to know is told of each write, and of none to a socket that 
   await turnOver();
   assert.equal(writes, 1);
   assert.equal(written.length, 1);
+});
+
+test("what waits is written when the client closes its side, and on the socket that TLS puts in the place of the first", async () => {
+  const written: string[] = [];
+  const socketNamed = (name: string) => {
+    const socket = Object.assign(new EventEmitter(), {
+      destroyed: false,
+      writable: true,
+      write: (text: string) => void written.push(`${name}: ${text}`),
+    });
+    // As a socket's own look at the end, which was there before.
+    socket.on("end", () => (socket.writable = false));
+    return socket;
+  };
+  const [plain, encrypted] = [socketNamed("plain"), socketNamed("encrypted")];
+  let present = plain;
+  const turn = new ReplyTurn(() => false);
+  const replies = new ReplyWriter(
+    () => present as unknown as Socket,
+    () => turn,
+  );
+  replies.add(220, "go on");
+  replies.flush();
+  present = encrypted;
+  replies.add(250, "ok");
+  encrypted.emit("end");
+  await turnOver();
+  assert.deepEqual(written, ["plain: 220 go on\r\n", "encrypted: 250 ok\r\n"]);
 });
