@@ -1,6 +1,6 @@
 /** A list in a file with an owner, users' `.forward` files, virtual users and a relay for unknown names, as a whole host has them. */
 import assert from "node:assert/strict";
-import { chmodSync, existsSync, readFileSync } from "node:fs";
+import { chmodSync, existsSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { type TestContext, test } from "node:test";
 import { eventually } from "../harness/eventually.ts";
 import {
@@ -115,6 +115,41 @@ test(".forward: a copy stays, the detail chooses another file, an unsafe one is 
   await host.logged(/User box@mail\.linuxaid\.com\.cn doesn't have a valid shell for mailing to programs/);
   assert.equal(existsSync(host.path("users/box/taken")), false);
   assert.equal(host.mailbox("wang").length, 1);
+});
+
+test("a .forward counts for the very next message once it is written, and no longer once it is removed", async (t) => {
+  const { host } = await hostWith(t, "127.0.0.44", () => ({
+    "users/li/.profile": "",
+    "users/wang/.profile": "",
+  }));
+  const file = host.path("users/wang/.forward");
+  let [stayed, went] = [0, 0];
+  const mails = async (count: number, isForwarded: boolean) => {
+    for (let i = 0; i < count; i++) {
+      assert.equal((await send(host, "wang@linuxaid.com.cn")).code, 250);
+      if (isForwarded) went++;
+      else stayed++;
+    }
+    await host.arrived("wang", stayed);
+    await host.arrived("li", went);
+    assert.deepEqual([host.mailbox("wang").length, host.mailbox("li").length], [stayed, went]);
+  };
+  for (const way of ["written", "moved", "linked", "written"] as const) {
+    await mails(3, false);
+    if (way === "written") writeFileSync(file, "li\n", { mode: 0o644 });
+    else writeFileSync(host.path("users/elsewhere"), "li\n", { mode: 0o644 });
+    if (way === "moved") renameSync(host.path("users/elsewhere"), file);
+    if (way === "linked") symlinkSync(host.path("users/elsewhere"), file);
+    await mails(2, true);
+    rmSync(file);
+  }
+  // The whole home goes, and comes back with one.
+  await mails(2, false);
+  renameSync(host.path("users/wang"), host.path("users/away"));
+  await mails(2, false);
+  writeFileSync(host.path("users/away/.forward"), "li\n", { mode: 0o644 });
+  renameSync(host.path("users/away"), host.path("users/wang"));
+  await mails(2, true);
 });
 
 test("virtual users, refusals, moved users and a relay for names that nobody has; trace tells the way", async (t) => {

@@ -39,6 +39,7 @@ import { policyWarnings } from "./policy/warnings.ts";
 import { openQueue } from "./queue/open-queue.ts";
 import { watchForPanic } from "./queue/panic-watch.ts";
 import { readSelection } from "./queue/selection.ts";
+import { KnownAbsences, nodeAbsenceFiles } from "./recipients/known-absences.ts";
 import { openListFiles } from "./recipients/list-files.ts";
 import { recipientFor } from "./recipients/list-owner.ts";
 import { resolveRecipient } from "./recipients/resolve.ts";
@@ -60,6 +61,7 @@ export async function start(parts: DaemonParts): Promise<Daemon> {
   const statistics = statisticsOf(parts);
   const log = statistics === undefined ? parts.log : countingLog(parts.log, statistics);
   const watch = openFileWatch({ clock, log });
+  const absences = new KnownAbsences({ clock, fs: nodeAbsenceFiles });
   const tables = openSiteTables(site, { log, settings, watch });
   const accountsOf = (from: Settings) =>
     openAccounts(site, from, {
@@ -165,7 +167,7 @@ export async function start(parts: DaemonParts): Promise<Daemon> {
       () => clock.now(),
     ),
     ownAddresses,
-    lists: openListFiles({ clock }),
+    lists: openListFiles({ clock, absences }),
     gateways,
     guard,
     log,
@@ -262,6 +264,7 @@ export async function start(parts: DaemonParts): Promise<Daemon> {
       guard.close();
       await tables.close();
       watch.close();
+      absences.close();
       await statistics?.close();
       served.close();
       overload.close();

@@ -6,6 +6,7 @@
  */
 import type { Account } from "@mailhost/common/accounts/accounts";
 import { type Expansion, MAX_USER_FILE_BYTES, type Way } from "./expansion.ts";
+import type { ListFiles } from "./list-files.ts";
 import { readListLines } from "./list-lines.ts";
 import { shellFault } from "./login-shells.ts";
 import { expandLines } from "./target-step.ts";
@@ -17,40 +18,58 @@ export function expandForward(
   detail: string | undefined,
   way: Way,
 ): void | Promise<void> {
-  const isCycle = way.path.length > 0 && way.path.includes(`forward ${account.name}`);
+  const isCycle = way.path.length > 0 && way.path.includes(stepOf(account));
   if (isCycle) {
     expansion.addSelf(account, way, detail);
     return undefined;
   }
+  const { parts } = expansion;
   // Whoever has no home here has nothing to be read.
-  if (expansion.parts.lists !== undefined && (account.home ?? "") !== "" && account.uid !== undefined) {
-    return readForward(expansion, account, detail, way).then((found) => {
-      if (found === "none") expansion.addMailbox(account, way, detail);
-    });
+  const { home, uid } = account;
+  if (parts.lists === undefined || home === undefined || home === "" || uid === undefined) {
+    expansion.addMailbox(account, way, detail);
+    return undefined;
   }
-  expansion.addMailbox(account, way, detail);
-  return undefined;
+  const paths = forwardPaths(parts.local?.forwardPath ?? [], {
+    account,
+    home,
+    detail,
+    hostname: parts.hostname,
+  });
+  if (parts.lists.areAbsent(paths) && !expansion.seen.has(stepOf(account))) {
+    expansion.addMailbox(account, way, detail);
+    return undefined;
+  }
+  return readForward(expansion, { account, uid, lists: parts.lists, paths }, way).then((found) => {
+    if (found === "none") expansion.addMailbox(account, way, detail);
+  });
+}
+
+function stepOf(account: Account): string {
+  return `forward ${account.name}`;
+}
+
+/** Where an account's `.forward` may be. */
+interface ForwardFiles {
+  readonly account: Account;
+  readonly uid: number;
+  readonly lists: ListFiles;
+  readonly paths: readonly string[];
 }
 
 /** @returns "none" when no file says where the mail goes */
 async function readForward(
   expansion: Expansion,
-  account: Account,
-  detail: string | undefined,
+  { account, uid, lists, paths }: ForwardFiles,
   way: Way,
 ): Promise<"none" | "done"> {
   const { parts } = expansion;
-  const { lists } = parts;
-  const step = `forward ${account.name}`;
-  const { home, uid } = account;
-  if (lists === undefined || home === undefined || home === "" || uid === undefined) return "none";
+  const step = stepOf(account);
   if (expansion.seen.has(step)) return "done";
-  for (const path of forwardPaths(parts.local?.forwardPath ?? [], {
-    account,
-    home,
-    detail,
-    hostname: parts.hostname,
-  })) {
+  const expected = await lists.expectAbsent(paths);
+  if (expected?.isKnown === true) return "none";
+  let isAbsent = true;
+  for (const path of paths) {
     const read = await lists.read(path, {
       who: { uid, ...(account.gid === undefined ? {} : { gid: account.gid }) },
       owned: true,
@@ -65,6 +84,7 @@ async function readForward(
     if (read.kind === "refused") {
       parts.log?.write(read.bySystem === true ? "debug" : "warn", `forward ${path}: ${read.reason}`);
       expansion.step("forward", `${path}: not used: ${read.reason}`);
+      isAbsent &&= read.bySystem === true;
       continue;
     }
     if (!expansion.countBytes(read.bytes)) return "done";
@@ -74,6 +94,7 @@ async function readForward(
     expansion.step("forward", `${account.name}: ${path}`);
     return follow(expansion, lines, account, way);
   }
+  if (isAbsent) await expected?.confirm();
   return "none";
 }
 
@@ -89,7 +110,7 @@ async function follow(
   const unsafe = await shellFault(expansion.parts, account);
   await expandLines(expansion, lines, {
     ...rest,
-    path: [...way.path, `forward ${account.name}`],
+    path: [...way.path, stepOf(account)],
     owner: account,
     controlling: given === undefined ? way.written : `<${given}>`,
     ...(unsafe === undefined ? {} : { unsafe }),

@@ -18,6 +18,7 @@ import {
   mayReach,
   type Reader,
 } from "./file-safety.ts";
+import type { ExpectedAbsence, KnownAbsences } from "./known-absences.ts";
 import { DEFAULT_SHELLS, isLoginShell, readShells } from "./login-shells.ts";
 
 /** What reading gave. */
@@ -50,6 +51,10 @@ export interface ListFiles {
   read(path: string, request: ListRequest): Promise<ListRead>;
   /** Whether whoever has this shell may run programs (/etc/shells). */
   isLoginShell(shell: string): Promise<boolean>;
+  /** Whether it is known, without a look, that nothing can be read at any of the paths. */
+  areAbsent(paths: readonly string[]): boolean;
+  /** What is read after this and is not there need not be looked for again. Never rejects. */
+  expectAbsent(paths: readonly string[]): Promise<ExpectedAbsence | undefined>;
 }
 
 /** Sendmail's Timeout.fileopen, ms. */
@@ -90,35 +95,52 @@ export function openListFiles(options: {
   /** ms; Sendmail's 60 s when absent. */
   readonly timeout?: number;
   readonly shellsFile?: string;
+  /** Of a server; a command looks each time. */
+  readonly absences?: KnownAbsences;
 }): ListFiles {
   const {
     clock,
     fs = listFileSystem(nodeFileSystem),
     timeout = OPEN_TIMEOUT,
     shellsFile = "/etc/shells",
+    absences,
   } = options;
   const gate = new HangingReads();
-  const guarded = async (path: string, work: () => Promise<ListRead>): Promise<ListRead> => {
-    if (gate.isShut(path)) return { kind: "later", reason: "an earlier read there has not come back" };
+  const guarded = async <T>(
+    path: string,
+    work: () => Promise<T>,
+    otherwise: (error: unknown) => T,
+  ): Promise<T> => {
+    if (gate.isShut(path)) return otherwise(new Delay("an earlier read there has not come back"));
     const done = gate.enter(path, clock);
     return new Promise((resolve) => {
-      const timer = clock.after(timeout, () => resolve({ kind: "later", reason: "open timeout" }));
+      const timer = clock.after(timeout, () => resolve(otherwise(new Delay("open timeout"))));
       void work()
-        .catch((error: unknown) => failed(error))
-        .then((read) => {
+        .catch(otherwise)
+        .then((result) => {
           timer.cancel();
           done();
-          resolve(read);
+          resolve(result);
         });
     });
   };
+  const read = (path: string, request: ListRequest) =>
+    guarded(path, () => readSafely(path, request, fs), failed);
   return {
-    read: (path, request) => guarded(path, () => readSafely(path, request, fs)),
+    read,
     async isLoginShell(shell) {
-      const read = await guarded(shellsFile, () =>
-        readSafely(shellsFile, { owned: false, limit: 1 << 16 }, fs),
+      const shells = await read(shellsFile, { owned: false, limit: 1 << 16 });
+      return isLoginShell(shell, shells.kind === "text" ? readShells(shells.text) : DEFAULT_SHELLS);
+    },
+    areAbsent: (paths) => absences?.has(paths) === true,
+    async expectAbsent(paths) {
+      const [first] = paths;
+      if (absences === undefined || first === undefined) return undefined;
+      const nothing = () => undefined;
+      const expected = await guarded(first, () => absences.expect(paths), nothing);
+      return (
+        expected && { ...expected, confirm: () => guarded<void>(first, () => expected.confirm(), nothing) }
       );
-      return isLoginShell(shell, read.kind === "text" ? readShells(read.text) : DEFAULT_SHELLS);
     },
   };
 }
@@ -153,6 +175,9 @@ async function readSafely(path: string, request: ListRequest, fs: ListFileSystem
     await handle.close();
   }
 }
+
+/** Nothing was heard in time. */
+class Delay extends Error {}
 
 function failed(error: unknown): ListRead {
   const code = errnoOf(error) ?? "";

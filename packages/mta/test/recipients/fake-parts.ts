@@ -96,6 +96,8 @@ function filesOf(files: Readonly<Record<string, string | ListRead>>): ListFiles 
       return Promise.resolve({ kind: "text", text: file, bytes: Buffer.byteLength(file), uid });
     },
     isLoginShell: (shell) => Promise.resolve(shell !== "/usr/sbin/nologin"),
+    areAbsent: () => false,
+    expectAbsent: async () => undefined,
   };
 }
 
