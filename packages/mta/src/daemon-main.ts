@@ -1,8 +1,11 @@
 /** The program of the mta child process. */
+import { systemClock } from "@mailhost/common/clock";
 import { runDaemon } from "@mailhost/common/daemon/child";
 import { start } from "./daemon.ts";
 import { limitHeapGrowth } from "./heap-growth.ts";
+import { collectGarbage, collectWhenIdle, loopBusiness } from "./idle-collection.ts";
 
 limitHeapGrowth();
+collectWhenIdle({ clock: systemClock, busy: loopBusiness(), collect: collectGarbage });
 
 await runDaemon("mta", "sendmail", start);
