@@ -2,10 +2,10 @@
  * mailhost as the bench runs it: default settings, on loopback ports, below a temporary root.
  */
 import { spawnSync } from "node:child_process";
-import { chmodSync, chownSync, copyFileSync, statSync } from "node:fs";
+import { chmodSync, chownSync, copyFileSync, mkdirSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import { type HostOptions, PASSWORD, prepareSite, startOn } from "../test/harness/host.ts";
+import { type HostOptions, PASSWORD, prepareSite, type Site, startOn } from "../test/harness/host.ts";
 import { addAccounts } from "../test/harness/many-accounts.ts";
 import { DOMAIN, MAILBOXES, type Pop3Peer, type SmtpPeer } from "./peer.ts";
 import { letItBeOld } from "./pop3-mailboxes.ts";
@@ -16,6 +16,9 @@ const OPTIONS: HostOptions = {
   files: { "etc/mail/local-host-names": `${DOMAIN}\n` },
   zone: { "client.test": { a: ["127.0.0.1"] } },
 };
+
+/** Of the first user; nobody on a machine has these. */
+const FIRST_UID = 61_200;
 
 /** The commit of a checkout, with a plus when files were changed since. */
 function commitOf(folder: string): string {
@@ -59,10 +62,22 @@ function smtpPeer(name: string, version: string, load: () => Promise<Harness>): 
       const settings = { ...OPTIONS.settings, relay };
       const prepared = await harness.prepareSite(scope, { ...OPTIONS, settings });
       await harness.addAccounts(prepared, MAILBOXES);
+      addHomes(prepared, MAILBOXES);
       const host = await harness.startOn(scope, prepared, prefix);
       return { port: host.smtp.port, mailboxes: host.path("var/spool/mail") };
     },
   };
+}
+
+/** Makes accounts those of Unix users with homes, as the peers' are: a `.forward` may be there. */
+function addHomes(site: Site, users: readonly string[]): void {
+  const passwd = users.map((user, i) => {
+    const home = site.path(`home/${user}`);
+    mkdirSync(home, { recursive: true });
+    chownSync(home, FIRST_UID + i, FIRST_UID + i);
+    return `${user}:x:${FIRST_UID + i}:${FIRST_UID + i}::${home}:/usr/sbin/nologin\n`;
+  });
+  site.write("etc/passwd", site.read("etc/passwd") + passwd.join(""));
 }
 
 /** Its POP3 side. */
