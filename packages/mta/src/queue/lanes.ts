@@ -52,6 +52,10 @@ const WAITING: readonly (readonly [below: number, perLane: number])[] = [
   [100_000, 1],
 ];
 
+/** Ids of messages accepted just now that one lane keeps waiting, while so many wait in all: a burst of some seconds. */
+const NEW_PER_LANE = 5000;
+const MOST_NEW = 20_000;
+
 /** Lanes without anything to do whose limit is remembered: a burst to a destination that takes mail begins where the last one ended. */
 const REMEMBERED = 200;
 
@@ -82,9 +86,21 @@ export class Lanes {
 
   /** Takes an id in. Returns false when there is no room: it stays in the due index after the row `before`. */
   offer(name: string, id: string, before: DueRow): boolean {
+    return this.#offer(name, id, before, this.#room());
+  }
+
+  /**
+   * As {@link offer}, for a message that was accepted just now: it is in memory all the same, and not in the due index before some
+   * seconds have passed.
+   */
+  offerNew(name: string, id: string, before: DueRow): boolean {
+    return this.#offer(name, id, before, this.#waiting < MOST_NEW ? NEW_PER_LANE : this.#room());
+  }
+
+  #offer(name: string, id: string, before: DueRow, room: number): boolean {
     const lane = this.#lane(name);
     if (lane.waiting.has(id)) return true;
-    if (lane.waiting.size >= this.#room()) {
+    if (lane.waiting.size >= room) {
       if (lane.skipped === undefined || compareRows(before, lane.skipped) < 0) lane.skipped = before;
       return false;
     }

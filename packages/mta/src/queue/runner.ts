@@ -140,7 +140,7 @@ class QueueRunner implements Runner {
       const lanes = isLocal(name) ? this.#local : this.#remote;
       const lane = this.#rounds.get(entry.id)?.isActive(partOf(name)) ? undefined : lanes.startAtOnce(name);
       if (lane !== undefined) this.#start(lane, entry.id, { entry, rows });
-      else if (!this.#isBusy(row)) lanes.offer(name, entry.id, { at: row.at, id: "", lane: "" });
+      else if (!this.#isBusy(row)) lanes.offerNew(name, entry.id, { at: row.at, id: "", lane: "" });
     }
     this.#pump();
   }

@@ -86,6 +86,17 @@ test("the room of a lane shrinks when many wait, down to none", () => {
   assert.equal(lanes.offer("another", "x", START), false);
 });
 
+test("messages that are in memory anyway wait for their turn in far larger numbers, to a bound", () => {
+  const lanes = new Lanes(LIMITS);
+  const offered = (name: string, count: number) =>
+    Array.from({ length: count }, (_, i) => lanes.offerNew(name, `${name}${i}`, START)).filter(Boolean)
+      .length;
+  assert.equal(offered("a", 6000), 5000);
+  for (const name of ["b", "c", "d"]) assert.equal(offered(name, 5000), 5000);
+  assert.equal(lanes.waiting, 20_000);
+  assert.equal(offered("e", 100), 10, "as many as any other");
+});
+
 test("an id waits once; startAtOnce passes nobody who waits", () => {
   const lanes = new Lanes(LIMITS);
   assert.ok(lanes.offer("a", "x", START));
