@@ -7,6 +7,7 @@
 import { createServer, type Server, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { TLSSocket } from "node:tls";
+import { StayAwake } from "@mailhost/common/daemon/stay-awake";
 import { messageOf } from "@mailhost/common/errors";
 import { changesTakenIn } from "@mailhost/common/fs/file-watch";
 import { normalizeIp } from "@mailhost/common/ip-address";
@@ -18,7 +19,8 @@ import { readProxyHeader } from "./connection/proxy-header.ts";
 import { ReadAheadMemory } from "./maildrop/read-ahead.ts";
 import { err } from "./protocol/reply.ts";
 import type { Services } from "./services.ts";
-import { type Certificates, Session } from "./session.ts";
+import { Session } from "./session.ts";
+import type { Certificates } from "./session-parts.ts";
 import { ENGLISH } from "./texts/english.ts";
 import { logHandshake } from "./verbs/session-log.ts";
 
@@ -48,6 +50,8 @@ export class Listener {
   readonly #limits = new SessionLimits();
   readonly #servers: Server[] = [];
   readonly #connections = new Map<Socket, Connection>();
+  /** For a single client, which may send its next command before the loop would have fallen asleep. */
+  readonly stayAwake = new StayAwake(() => this.#connections.size <= 1);
   #stopping = false;
 
   constructor(services: Services, certificates: Certificates) {
@@ -129,6 +133,7 @@ export class Listener {
     const place = this.#limits.enter(this.#services.settings().pop3.maxConnections);
     const connection: Connection = { leaving: false, done: Promise.resolve() };
     this.#connections.set(socket, connection);
+    this.stayAwake.came();
     connection.done = this.#serve(socket, kind, place, connection)
       .catch((error: unknown) => {
         socket.destroy();
@@ -197,6 +202,7 @@ export class Listener {
       client,
       memory: this.#memory,
       certificates: this.#certificates,
+      awake: this.stayAwake,
     });
     connection.session = session;
     await session.run();

@@ -9,7 +9,7 @@ import { setImmediate } from "node:timers/promises";
 import { messageOf } from "@mailhost/common/errors";
 import { changesTakenIn } from "@mailhost/common/fs/file-watch";
 import { newChallenge } from "@mailhost/common/sasl/challenge";
-import { NO_CERTIFICATES, type ServedCertificates } from "@mailhost/common/tls/served-certificates";
+import { NO_CERTIFICATES } from "@mailhost/common/tls/served-certificates";
 import { beginHandshake } from "@mailhost/common/tls/server-handshake";
 import type { Client } from "./connection/client.ts";
 import { IdleTimer } from "./connection/idle-timer.ts";
@@ -26,6 +26,7 @@ import type { ClientLine } from "./protocol/command.ts";
 import { err, ok } from "./protocol/reply.ts";
 import { maildropContext, type Services } from "./services.ts";
 import { firstModes } from "./session-modes.ts";
+import type { Certificates, SessionParts } from "./session-parts.ts";
 import type { SessionState, Transaction } from "./session-state.ts";
 import type { Texts } from "./texts/texts.ts";
 import { wordsFault, wordsOf } from "./verbs/command-words.ts";
@@ -44,21 +45,6 @@ import type { SessionOptions, Turn } from "./verbs/turn.ts";
 /** Commands of a pipelined batch that are carried out before others get their turn. */
 const COMMANDS_A_TURN = 100;
 
-/** What a session needs of the certificates. */
-export type Certificates = Pick<ServedCertificates, "any" | "contextFor">;
-
-/** What a session is made of. */
-export interface SessionParts {
-  /** The connection: a socket, or any other stream with both directions. Half-open ones must be allowed. */
-  readonly stream: Duplex;
-  readonly services: Services;
-  readonly client: Client;
-  /** The memory that all sessions of the process share for messages read ahead. */
-  readonly memory?: ReadAheadMemory;
-  /** The certificates for STLS. */
-  readonly certificates?: Certificates;
-}
-
 /** One client's session; it is also what its verbs work with ({@link Turn}). */
 export class Session implements Turn {
   readonly services: Services;
@@ -67,6 +53,7 @@ export class Session implements Turn {
   readonly challenge: string | undefined;
   words: readonly string[] = [];
   readonly #certificates: Certificates;
+  readonly #awake: SessionParts["awake"];
   readonly #idle: IdleTimer;
   readonly #input: Input;
   #stream: Duplex;
@@ -84,7 +71,8 @@ export class Session implements Turn {
   readonly #memory: ReadAheadMemory;
   #ahead: ReadAhead | undefined;
 
-  constructor({ stream, services, client, memory, certificates = NO_CERTIFICATES }: SessionParts) {
+  constructor({ stream, services, client, memory, certificates = NO_CERTIFICATES, awake }: SessionParts) {
+    this.#awake = awake;
     this.#memory = memory ?? new ReadAheadMemory(services.clock);
     this.#stream = stream;
     this.services = services;
@@ -193,13 +181,20 @@ export class Session implements Turn {
         if (++carriedOut % COMMANDS_A_TURN === 0) await setImmediate();
         const waiting = this.#carryOut(line);
         if (waiting !== undefined) await waiting;
-        if (this.#state.kind === "over") return await this.output.flush();
+        if (this.#state.kind === "over") {
+          await this.output.flush();
+          // A client that fetches for many comes again at once.
+          this.#awake?.answered();
+          return;
+        }
         this.#idle.touch();
         continue;
       }
       await this.output.flush();
       if (this.#ahead !== undefined) prepareNext(this, this.#ahead);
+      this.#awake?.answered();
       if (!(await this.#input.more())) return;
+      this.#awake?.came();
     }
   }
 

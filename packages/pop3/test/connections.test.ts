@@ -49,6 +49,27 @@ test("a client that pipelines and never reads is not read any further, and fills
   socket.destroy();
 });
 
+test("the loop is kept awake after each reply, until the client's next command, and for the next client", async (t) => {
+  const server = await startServer(t);
+  writeMbox(server.mbox("wang"), MESSAGES);
+  const { stayAwake } = server.listener;
+  const heard: string[] = [];
+  for (const what of ["came", "answered"] as const) {
+    const real = stayAwake[what].bind(stayAwake);
+    t.mock.method(stayAwake, what, () => {
+      heard.push(what);
+      real();
+    });
+  }
+  const client = await loggedIn(server.port);
+  assert.match(await client.command("STAT"), /^\+OK 3 /);
+  await until(() => heard.length === 8, "the wait after STAT");
+  await client.quit();
+  await until(() => heard.length === 10, "the wait after QUIT");
+  // The connection, USER, PASS, STAT and QUIT.
+  assert.deepEqual(heard, Array.from({ length: 5 }, () => ["came", "answered"]).flat());
+});
+
 test("garbage is answered and ends nothing", async (t) => {
   const server = await startServer(t);
   const client = await connected(server.port);

@@ -3,6 +3,7 @@
  */
 import type { Socket } from "node:net";
 import type { SecureContext, TLSSocket } from "node:tls";
+import { StayAwake } from "@mailhost/common/daemon/stay-awake";
 import { messageOf, type SmtpReply } from "@mailhost/common/errors";
 import { normalizeIp, writtenIp } from "@mailhost/common/ip-address";
 import type { Settings } from "@mailhost/common/settings/settings";
@@ -17,7 +18,6 @@ import { formatReply } from "../policy/reply.ts";
 import { type InboundParts, policyFacts } from "./inbound-parts.ts";
 import { ReplyTurn } from "./reply-turn.ts";
 import { SmtpSession } from "./smtp-session.ts";
-import { StayAwake } from "./stay-awake.ts";
 import { logEncrypted, logFailedHandshake } from "./tls-log.ts";
 
 /** Port 25, 587 or 465. */

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { StayAwake } from "../../src/inbound/stay-awake.ts";
+import { StayAwake } from "../../src/daemon/stay-awake.ts";
 
 /** A loop whose time and turns the test decides: a turn takes so long, and is counted. */
 function loop({ processors = 2, clients = 1 } = {}) {
