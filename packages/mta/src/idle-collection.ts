@@ -4,7 +4,8 @@
  * The engine would collect all garbage as soon as nothing has happened for a few seconds. With no session left, the hidden classes of
  * sessions and messages are garbage too, and compiled code that relies on them is thrown away: the next burst of mail,
  * a minute later, took a third longer. So the mta runs without the engine's own collection of an idle program
- * (`--no-memory-reducer`), and this one comes when little has happened for minutes.
+ * (`--no-memory-reducer`, which holds for all threads of a process), and this one comes when little has happened for minutes, in the main thread and
+ * in the one that writes mailboxes. Those that check passwords end when they are idle.
  */
 import { performance } from "node:perf_hooks";
 import { setFlagsFromString } from "node:v8";
@@ -59,9 +60,9 @@ export function loopBusiness(): () => number {
 
 /** Collects all garbage of this thread: some 20 ms. Twice, for what the first time only lets go of. */
 export function collectGarbage(): void {
+  // It stays exposed, to contexts that are made from now on: another thread may be in need of it.
   setFlagsFromString("--expose-gc");
-  const collect = runInNewContext("gc") as () => void;
-  setFlagsFromString("--no-expose-gc");
-  collect();
-  collect();
+  const collect = runInNewContext("globalThis.gc") as (() => void) | undefined;
+  collect?.();
+  collect?.();
 }

@@ -7,6 +7,7 @@ import { type MessagePort, parentPort, workerData } from "node:worker_threads";
 import { systemClock } from "@mailhost/common/clock";
 import { syncFileSystem } from "@mailhost/common/fs/sync-file-system";
 import { readWhole } from "@mailhost/common/fs/whole-io";
+import { collectGarbage, collectWhenIdle, loopBusiness } from "../idle-collection.ts";
 import type { MessageBody } from "../queue/queue-store.ts";
 import type { Letter, MailboxWriter } from "./mailbox-order.ts";
 import type {
@@ -177,4 +178,7 @@ class AskedPieces {
   }
 }
 
-if (parentPort !== null) serve(parentPort, workerData as ThreadData);
+if (parentPort !== null) {
+  collectWhenIdle({ clock: systemClock, busy: loopBusiness(), collect: collectGarbage });
+  serve(parentPort, workerData as ThreadData);
+}

@@ -41,8 +41,11 @@ interface State extends Lane {
   active: number;
   failing: boolean;
   limit: number;
-  /** Ids in the order in which they came. */
+  /** Ids in the order in which they came: those of the due index, and those of messages accepted just now. They take turns. */
   readonly waiting: Set<string>;
+  readonly fresh: Set<string>;
+  /** The next is of the due index. */
+  dueNext: boolean;
 }
 
 /** Ids that one lane keeps waiting, by how many wait in all. */
@@ -52,7 +55,7 @@ const WAITING: readonly (readonly [below: number, perLane: number])[] = [
   [100_000, 1],
 ];
 
-/** Ids of messages accepted just now that one lane keeps waiting, while so many wait in all: a burst of some seconds. */
+/** Ids of messages accepted just now that one lane keeps waiting, and all lanes: bursts of some seconds. */
 const NEW_PER_LANE = 5000;
 const MOST_NEW = 20_000;
 
@@ -68,6 +71,7 @@ export class Lanes {
   /** Lanes with something waiting; the first is next. */
   readonly #ready = new Set<State>();
   #waiting = 0;
+  #fresh = 0;
   #active = 0;
 
   constructor(limits: LaneLimits) {
@@ -76,7 +80,7 @@ export class Lanes {
 
   /** Ids waiting for their turn; one that waits in two lanes counts twice. */
   get waiting(): number {
-    return this.#waiting;
+    return this.#waiting + this.#fresh;
   }
 
   /** No more ids can be taken in. */
@@ -86,26 +90,30 @@ export class Lanes {
 
   /** Takes an id in. Returns false when there is no room: it stays in the due index after the row `before`. */
   offer(name: string, id: string, before: DueRow): boolean {
-    return this.#offer(name, id, before, this.#room());
-  }
-
-  /**
-   * As {@link offer}, for a message that was accepted just now: it is in memory all the same, and not in the due index before some
-   * seconds have passed.
-   */
-  offerNew(name: string, id: string, before: DueRow): boolean {
-    return this.#offer(name, id, before, this.#waiting < MOST_NEW ? NEW_PER_LANE : this.#room());
-  }
-
-  #offer(name: string, id: string, before: DueRow, room: number): boolean {
     const lane = this.#lane(name);
-    if (lane.waiting.has(id)) return true;
-    if (lane.waiting.size >= room) {
+    if (lane.waiting.has(id) || lane.fresh.has(id)) return true;
+    if (lane.waiting.size >= this.#room()) {
       if (lane.skipped === undefined || compareRows(before, lane.skipped) < 0) lane.skipped = before;
       return false;
     }
     lane.waiting.add(id);
     this.#waiting++;
+    this.#ready.add(lane);
+    return true;
+  }
+
+  /**
+   * As {@link offer}, for a message that was accepted just now: it is in memory all the same, and not in the due index before some
+   * seconds have passed. While a destination fails it has time.
+   */
+  offerNew(name: string, id: string, before: DueRow): boolean {
+    const lane = this.#lane(name);
+    if (lane.failing || lane.fresh.size >= NEW_PER_LANE || this.#fresh >= MOST_NEW) {
+      return this.offer(name, id, before);
+    }
+    if (lane.waiting.has(id) || lane.fresh.has(id)) return true;
+    lane.fresh.add(id);
+    this.#fresh++;
     this.#ready.add(lane);
     return true;
   }
@@ -117,13 +125,11 @@ export class Lanes {
   take(): { readonly id: string; readonly lane: Lane } | undefined {
     for (const lane of this.#ready) {
       if (!this.#mayStart(lane)) continue;
-      const [id] = lane.waiting;
-      lane.waiting.delete(id!);
-      this.#waiting--;
+      const id = this.#next(lane);
       this.#ready.delete(lane);
-      if (lane.waiting.size > 0) this.#ready.add(lane);
+      if (isWaitedFor(lane)) this.#ready.add(lane);
       this.#start(lane);
-      return { id: id!, lane };
+      return { id, lane };
     }
     return undefined;
   }
@@ -131,7 +137,7 @@ export class Lanes {
   /** Starts at once, past the waiting list, when nothing of the lane waits and it has a turn free. */
   startAtOnce(name: string): Lane | undefined {
     const lane = this.#lane(name);
-    if (lane.waiting.size > 0 || lane.skipped !== undefined || !this.#mayStart(lane)) {
+    if (isWaitedFor(lane) || lane.skipped !== undefined || !this.#mayStart(lane)) {
       this.#forget(lane);
       return undefined;
     }
@@ -176,11 +182,13 @@ export class Lanes {
   clear(): void {
     for (const lane of this.#lanes.values()) {
       lane.waiting.clear();
+      lane.fresh.clear();
       delete lane.skipped;
       this.#forget(lane);
     }
     this.#ready.clear();
     this.#waiting = 0;
+    this.#fresh = 0;
   }
 
   /** Nothing of the lane is left in the due index. */
@@ -189,6 +197,18 @@ export class Lanes {
     if (lane === undefined) return;
     delete lane.skipped;
     this.#forget(lane);
+  }
+
+  /** Takes out the id whose turn it is. */
+  #next(lane: State): string {
+    const isDue = lane.fresh.size === 0 || (lane.dueNext && lane.waiting.size > 0);
+    const ids = isDue ? lane.waiting : lane.fresh;
+    const [id] = ids;
+    ids.delete(id!);
+    if (isDue) this.#waiting--;
+    else this.#fresh--;
+    lane.dueNext = !isDue;
+    return id!;
   }
 
   #mayStart(lane: State): boolean {
@@ -210,14 +230,14 @@ export class Lanes {
     if (lane === undefined) {
       const limit = this.#reached.get(name) ?? this.#limits.first;
       this.#reached.delete(name);
-      lane = { name, active: 0, failing: false, limit, waiting: new Set() };
+      lane = { name, active: 0, failing: false, limit, waiting: new Set(), fresh: new Set(), dueNext: true };
       this.#lanes.set(name, lane);
     }
     return lane;
   }
 
   #forget(lane: State): void {
-    if (lane.active === 0 && lane.waiting.size === 0 && lane.skipped === undefined) {
+    if (lane.active === 0 && !isWaitedFor(lane) && lane.skipped === undefined) {
       this.#lanes.delete(lane.name);
       if (!lane.failing && lane.limit > this.#limits.first) this.#remember(lane);
     }
@@ -229,6 +249,10 @@ export class Lanes {
     const [oldest] = this.#reached.keys();
     this.#reached.delete(oldest!);
   }
+}
+
+function isWaitedFor({ waiting, fresh }: State): boolean {
+  return waiting.size > 0 || fresh.size > 0;
 }
 
 /** Order of the due index. */

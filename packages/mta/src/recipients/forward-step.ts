@@ -66,9 +66,6 @@ async function readForward(
   const { parts } = expansion;
   const step = stepOf(account);
   if (expansion.seen.has(step)) return "done";
-  const expected = await lists.expectAbsent(paths);
-  if (expected?.isKnown === true) return "none";
-  let isAbsent = true;
   for (const path of paths) {
     const read = await lists.read(path, {
       who: { uid, ...(account.gid === undefined ? {} : { gid: account.gid }) },
@@ -84,7 +81,6 @@ async function readForward(
     if (read.kind === "refused") {
       parts.log?.write(read.bySystem === true ? "debug" : "warn", `forward ${path}: ${read.reason}`);
       expansion.step("forward", `${path}: not used: ${read.reason}`);
-      isAbsent &&= read.bySystem === true;
       continue;
     }
     if (!expansion.countBytes(read.bytes)) return "done";
@@ -94,7 +90,6 @@ async function readForward(
     expansion.step("forward", `${account.name}: ${path}`);
     return follow(expansion, lines, account, way);
   }
-  if (isAbsent) await expected?.confirm();
   return "none";
 }
 

@@ -29,11 +29,11 @@ export const nodeAbsenceFiles: AbsenceFileSystem = {
   statfs: (path) => statfs(path),
 };
 
-/** A look at files that are likely to be absent. */
+/** A look for a file that is likely to be absent. */
 export interface ExpectedAbsence {
-  /** They are known to be absent: there is nothing to be read. */
+  /** It is known to be absent: there is nothing to be read. */
   readonly isKnown: boolean;
-  /** To be called when they have been read and none could be used because it was not there, or is closed to us. */
+  /** To be called when it has been looked for, and was not there or is closed to us. */
   confirm(): Promise<void>;
 }
 
@@ -125,7 +125,7 @@ export class KnownAbsences {
     this.#watchFolder = watchFolder ?? ((path) => watch(path, { persistent: false }));
   }
 
-  /** Whether none of the files can be there. Makes no system call. */
+  /** Whether none of the files can be there, or be read. Makes no system call. */
   has(paths: readonly string[]): boolean {
     const now = this.#clock.now();
     for (const path of paths) {
@@ -137,38 +137,21 @@ export class KnownAbsences {
   }
 
   /**
-   * Begins to watch where files would appear; they are to be read after that.
+   * Begins to watch where a file would appear; it is to be read after that.
    *
    * @returns undefined when it cannot be known
+   * @throws errors of the system
    */
-  async expect(paths: readonly string[]): Promise<ExpectedAbsence | undefined> {
-    const expected: Absence[] = [];
-    const origins = new Map<string, Promise<Origin | undefined>>();
-    for (const path of paths) {
-      const way = dirname(path);
-      if ((this.#leftAlone.get(way) ?? 0) > this.#clock.now() || this.#isDoubted(path)) return undefined;
-      let absence = await this.#stillKnown(path);
-      if (absence === undefined) {
-        let origin = origins.get(way);
-        if (origin === undefined) {
-          origin = this.#originOf(way);
-          origins.set(way, origin);
-        }
-        absence = await this.#begin(path, await origin);
-      }
-      if (absence === undefined) {
-        this.#leave(way);
-        return undefined;
-      }
-      expected.push(absence);
+  async expect(path: string): Promise<ExpectedAbsence | undefined> {
+    const way = dirname(path);
+    if (this.#isLeftAlone(way) || this.#isDoubted(path)) return undefined;
+    const absence = (await this.#stillKnown(path)) ?? (await this.#begin(path, await this.#originOf(way)));
+    if (absence === undefined) {
+      this.#leave(way);
+      return undefined;
     }
-    const now = this.#clock.now();
-    return {
-      isKnown: expected.every((each) => isBelieved(each, now) && this.#absences.get(each.path) === each),
-      confirm: async () => {
-        for (const each of expected) await this.#confirm(each);
-      },
-    };
+    const isKnown = isBelieved(absence, this.#clock.now()) && this.#absences.get(path) === absence;
+    return { isKnown, confirm: () => this.#confirm(absence) };
   }
 
   close(): void {
@@ -258,6 +241,7 @@ export class KnownAbsences {
   async #follow(path: string): Promise<Folder | undefined> {
     let folder = this.#folders.get(path);
     if (folder === undefined) {
+      if (this.#isLeftAlone(path)) return undefined;
       const { type } = await this.#fs.statfs(path);
       if (!LOCAL.has(type >>> 0)) return undefined;
       // Another may have been here meanwhile.
@@ -295,6 +279,11 @@ export class KnownAbsences {
     return folder;
   }
 
+  #isLeftAlone(folder: string): boolean {
+    const until = this.#leftAlone.get(folder);
+    return until !== undefined && until > this.#clock.now();
+  }
+
   #leave(path: string): void {
     if (this.#leftAlone.size >= MOST_FOLDERS) this.#leftAlone.clear();
     this.#leftAlone.set(path, this.#clock.now() + LEFT_ALONE);
@@ -324,8 +313,13 @@ export class KnownAbsences {
   }
 
   async #confirm(absence: Absence): Promise<void> {
-    if (await this.#mayBeLink(absence.path)) this.#forget(absence);
-    if (this.#absences.get(absence.path) !== absence || absence.isSure) return;
+    const { path, folder, name } = absence;
+    if (absence.isSure || this.#absences.get(path) !== absence) return;
+    // The way may have become longer before it was watched: then another folder decides.
+    const origin = await this.#originOf(dirname(path));
+    const isSame = origin?.folder === folder.path && (origin.name ?? basename(path)) === name;
+    if (!isSame || (await this.#mayBeLink(path))) this.#forget(absence);
+    if (this.#absences.get(path) !== absence) return;
     absence.isSure = true;
     absence.since = this.#clock.now();
   }

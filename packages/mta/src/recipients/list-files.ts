@@ -18,7 +18,7 @@ import {
   mayReach,
   type Reader,
 } from "./file-safety.ts";
-import type { ExpectedAbsence, KnownAbsences } from "./known-absences.ts";
+import type { KnownAbsences } from "./known-absences.ts";
 import { DEFAULT_SHELLS, isLoginShell, readShells } from "./login-shells.ts";
 
 /** What reading gave. */
@@ -53,8 +53,6 @@ export interface ListFiles {
   isLoginShell(shell: string): Promise<boolean>;
   /** Whether it is known, without a look, that nothing can be read at any of the paths. */
   areAbsent(paths: readonly string[]): boolean;
-  /** What is read after this and is not there need not be looked for again. Never rejects. */
-  expectAbsent(paths: readonly string[]): Promise<ExpectedAbsence | undefined>;
 }
 
 /** Sendmail's Timeout.fileopen, ms. */
@@ -124,8 +122,22 @@ export function openListFiles(options: {
         });
     });
   };
-  const read = (path: string, request: ListRequest) =>
-    guarded(path, () => readSafely(path, request, fs), failed);
+  const readPlainly = (path: string, request: ListRequest) => readSafely(path, request, fs);
+  const readOrRemember = async (path: string, request: ListRequest): Promise<ListRead> => {
+    const expected = await absences?.expect(path).catch(() => undefined);
+    if (expected?.isKnown === true) return { kind: "absent" };
+    const read = await readPlainly(path, request).catch(failed);
+    const isAbsent = read.kind === "absent" || (read.kind === "refused" && read.bySystem === true);
+    if (isAbsent) await expected?.confirm().catch(() => undefined);
+    return read;
+  };
+  const read = (path: string, request: ListRequest) => {
+    // Hardly anybody has a list of his own; lists that others name are there.
+    if (!request.owned || absences === undefined)
+      return guarded(path, () => readPlainly(path, request), failed);
+    if (absences.has([path])) return Promise.resolve<ListRead>({ kind: "absent" });
+    return guarded(path, () => readOrRemember(path, request), failed);
+  };
   return {
     read,
     async isLoginShell(shell) {
@@ -133,15 +145,6 @@ export function openListFiles(options: {
       return isLoginShell(shell, shells.kind === "text" ? readShells(shells.text) : DEFAULT_SHELLS);
     },
     areAbsent: (paths) => absences?.has(paths) === true,
-    async expectAbsent(paths) {
-      const [first] = paths;
-      if (absences === undefined || first === undefined) return undefined;
-      const nothing = () => undefined;
-      const expected = await guarded(first, () => absences.expect(paths), nothing);
-      return (
-        expected && { ...expected, confirm: () => guarded<void>(first, () => expected.confirm(), nothing) }
-      );
-    },
   };
 }
 

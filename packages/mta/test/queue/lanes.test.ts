@@ -91,10 +91,36 @@ test("messages that are in memory anyway wait for their turn in far larger numbe
   const offered = (name: string, count: number) =>
     Array.from({ length: count }, (_, i) => lanes.offerNew(name, `${name}${i}`, START)).filter(Boolean)
       .length;
-  assert.equal(offered("a", 6000), 5000);
+  assert.equal(offered("a", 6000), 5100, "beyond it as many as any other");
   for (const name of ["b", "c", "d"]) assert.equal(offered(name, 5000), 5000);
-  assert.equal(lanes.waiting, 20_000);
-  assert.equal(offered("e", 100), 10, "as many as any other");
+  assert.equal(offered("e", 200), 100);
+  assert.equal(lanes.waiting, 20_200);
+});
+
+test("new messages and those of the due index take turns, and leave each other their room", () => {
+  const lanes = new Lanes(LIMITS);
+  for (let i = 0; i < 5000; i++) assert.ok(lanes.offerNew("a", `new${i}`, START));
+  assert.ok(lanes.offerNew("a", "new0", START), "once is enough");
+  fill(lanes, "a", 100);
+  assert.equal(lanes.waiting, 5100);
+  const order = [];
+  for (let i = 0; i < 4; i++) {
+    const { id, lane } = lanes.take()!;
+    order.push(id);
+    lanes.finished(lane, "delivered");
+  }
+  assert.deepEqual(order, ["a0", "new0", "a1", "new1"]);
+  lanes.clear();
+  assert.equal(lanes.waiting, 0);
+  assert.equal(lanes.take(), undefined);
+});
+
+test("while a destination fails, new messages for it wait in the due index", () => {
+  const lanes = new Lanes(LIMITS);
+  fill(lanes, "a", 20);
+  lanes.finished(lanes.take()!.lane, "deferred");
+  const taken = Array.from({ length: 500 }, (_, i) => lanes.offerNew("a", `new${i}`, START));
+  assert.equal(taken.filter(Boolean).length, 81);
 });
 
 test("an id waits once; startAtOnce passes nobody who waits", () => {

@@ -97,7 +97,6 @@ function filesOf(files: Readonly<Record<string, string | ListRead>>): ListFiles 
     },
     isLoginShell: (shell) => Promise.resolve(shell !== "/usr/sbin/nologin"),
     areAbsent: () => false,
-    expectAbsent: async () => undefined,
   };
 }
 

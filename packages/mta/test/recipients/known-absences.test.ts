@@ -27,6 +27,14 @@ import { openListFiles } from "../../src/recipients/list-files.ts";
 const EXT4 = 0xef53;
 const NFS = 0x6969;
 
+/** As who reads them all and finds nothing; returns what is called then. */
+async function begin(absences: KnownAbsences, paths: readonly string[]): Promise<() => Promise<void>> {
+  const expected = await Promise.all(paths.map((path) => absences.expect(path)));
+  return async () => {
+    for (const each of expected) await each?.confirm();
+  };
+}
+
 /** A real folder, with the watch of the system. */
 function realFolder(t: TestContext) {
   const folder = mkdtempSync(join(tmpdir(), "mailhost-absences-"));
@@ -36,10 +44,8 @@ function realFolder(t: TestContext) {
     rmSync(folder, { recursive: true });
   });
   const paths = (home: string) => [".forward+", ".forward"].map((name) => join(folder, home, name));
-  /** As who reads them all and finds nothing. */
   const look = async (home: string) => {
-    const expected = await absences.expect(paths(home));
-    await expected?.confirm();
+    await (await begin(absences, paths(home)))();
     return absences.has(paths(home));
   };
   return { folder, absences, paths, look };
@@ -108,9 +114,10 @@ test("a file that was found is looked for again, and known to be absent after it
   mkdirSync(join(folder, "joe"));
   writeFileSync(join(folder, "joe/.forward"), "x@y\n");
   // Whoever finds it does not confirm, and watching it again with each message would cost more than it saves.
-  assert.ok(await absences.expect(paths("joe")));
-  assert.equal(absences.has(paths("joe")), false);
-  assert.equal(await absences.expect(paths("joe")), undefined);
+  const [, file = ""] = paths("joe");
+  assert.ok(await absences.expect(file));
+  assert.equal(absences.has([file]), false);
+  assert.equal(await absences.expect(file), undefined);
   rmSync(join(folder, "joe/.forward"));
   await told();
   assert.ok(await look("joe"));
@@ -119,19 +126,39 @@ test("a file that was found is looked for again, and known to be absent after it
 test("many who look at the same time come to know it", async (t) => {
   const { folder, absences, paths } = realFolder(t);
   mkdirSync(join(folder, "joe"));
-  const reads = Array.from({ length: 20 }, async () => (await absences.expect(paths("joe")))?.confirm());
-  await Promise.all(reads);
+  await Promise.all(Array.from({ length: 20 }, async () => (await begin(absences, paths("joe")))()));
   assert.ok(absences.has(paths("joe")));
 });
 
 test("a change between the look and its end is not lost", async (t) => {
   const { folder, absences, paths } = realFolder(t);
   mkdirSync(join(folder, "joe"));
-  const expected = await absences.expect(paths("joe"));
+  const confirm = await begin(absences, paths("joe"));
   writeFileSync(join(folder, "joe/.forward"), "x@y\n");
   await told();
-  await expected?.confirm();
+  await confirm();
   assert.equal(absences.has(paths("joe")), false);
+});
+
+test("a home that is made while it is looked for is not taken for a missing one", async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), "mailhost-absences-"));
+  const home = join(folder, "joe");
+  const late: AbsenceFileSystem = {
+    ...nodeAbsenceFiles,
+    async statfs(path) {
+      const found = await nodeAbsenceFiles.statfs(path);
+      // It was not there when the way to it was looked at, and nothing is watched yet.
+      mkdirSync(home, { recursive: true });
+      return found;
+    },
+  };
+  const absences = new KnownAbsences({ clock: systemClock, fs: late });
+  t.after(() => {
+    absences.close();
+    rmSync(folder, { recursive: true });
+  });
+  await (await begin(absences, [join(home, ".forward")]))();
+  assert.equal(absences.has([join(home, ".forward")]), false);
 });
 
 test("who has no right to go through a home is told of it when that is granted", async (t) => {
@@ -147,7 +174,7 @@ test("who has no right to go through a home is told of it when that is granted",
   };
   const barred = new KnownAbsences({ clock: systemClock, fs: closed });
   t.after(() => barred.close());
-  await (await barred.expect(paths("joe")))?.confirm();
+  await (await begin(barred, paths("joe")))();
   assert.ok(barred.has(paths("joe")));
   chmodSync(home, 0o711);
   await told();
@@ -158,15 +185,16 @@ test("who has no right to go through a home is told of it when that is granted",
 });
 
 /** A file system and a watch of the test's own. */
-function fakeFolder({ type = EXT4, watchable = true } = {}) {
+function fakeFolder({ type = EXT4, watchable = true, missing = "?" } = {}) {
   const clock = new ManualClock();
   const state = { type, mtimeMs: 1, stats: 0, watches: 0 };
   const watchers: FSWatcher[] = [];
   const absences = new KnownAbsences({
     clock,
     fs: {
-      async stat() {
+      async stat(path) {
         state.stats++;
+        if (path.startsWith(missing)) await fail("ENOENT");
         return { dev: 1, ino: 1, mode: 0o40755, mtimeMs: state.mtimeMs } as Stats;
       },
       lstat: () => fail("ENOENT"),
@@ -180,12 +208,12 @@ function fakeFolder({ type = EXT4, watchable = true } = {}) {
       return watcher;
     },
   });
-  const paths = ["/home/joe/.forward"];
-  const look = async (at = paths) => {
-    await (await absences.expect(at))?.confirm();
-    return absences.has(at);
+  const path = "/home/joe/.forward";
+  const look = async (at = path) => {
+    await (await begin(absences, [at]))();
+    return absences.has([at]);
   };
-  return { absences, clock, state, watchers, paths, look };
+  return { absences, clock, state, watchers, path, look };
 }
 
 function fail(code: string): Promise<never> {
@@ -193,26 +221,26 @@ function fail(code: string): Promise<never> {
 }
 
 test("a folder is looked at once a second, and a file for which nothing was told once a minute", async () => {
-  const { absences, clock, state, paths, look } = fakeFolder();
+  const { absences, clock, state, path, look } = fakeFolder();
   assert.ok(await look());
   const before = state.stats;
   await clock.advance(999);
-  assert.ok(absences.has(paths));
+  assert.ok(absences.has([path]));
   await clock.advance(1);
-  assert.equal(absences.has(paths), false);
-  assert.equal((await absences.expect(paths))?.isKnown, true, "one stat is enough");
+  assert.equal(absences.has([path]), false);
+  assert.equal((await absences.expect(path))?.isKnown, true, "one stat is enough");
   assert.equal(state.stats, before + 1);
-  assert.ok(absences.has(paths));
+  assert.ok(absences.has([path]));
   await clock.advance(60_000);
-  assert.equal((await absences.expect(paths))?.isKnown, false);
+  assert.equal((await absences.expect(path))?.isKnown, false);
 });
 
 test("a change that was not told is seen when the folder is looked at", async () => {
-  const { absences, clock, state, paths, look } = fakeFolder();
+  const { absences, clock, state, path, look } = fakeFolder();
   assert.ok(await look());
   await clock.advance(1000);
   state.mtimeMs = 2;
-  assert.notEqual((await absences.expect(paths))?.isKnown, true);
+  assert.notEqual((await absences.expect(path))?.isKnown, true);
 });
 
 test("a file system of another machine, or no more to be watched: each time is looked, without trying anew", async () => {
@@ -229,14 +257,24 @@ test("a file system of another machine, or no more to be watched: each time is l
 });
 
 test("a folder in which too much happens is not watched any longer", async () => {
-  const { absences, watchers, paths, look, state } = fakeFolder();
+  const { absences, watchers, path, look, state } = fakeFolder();
   assert.ok(await look());
   for (let i = 0; i < 500; i++) watchers[0]!.emit("change", "change", "busy.log");
-  assert.ok(absences.has(paths));
+  assert.ok(absences.has([path]));
   watchers[0]!.emit("change", "change", "busy.log");
-  assert.equal(absences.has(paths), false);
+  assert.equal(absences.has([path]), false);
   assert.equal(await look(), false);
   assert.equal(state.watches, 1);
+});
+
+test("a busy folder above a missing home is left alone too", async () => {
+  const { absences, watchers, state, look } = fakeFolder({ missing: "/home/gone" });
+  const path = "/home/gone/.forward";
+  assert.ok(await look(path));
+  for (let i = 0; i <= 500; i++) watchers[0]!.emit("change", "change", "other");
+  for (let i = 0; i < 5; i++) assert.equal(await look(path), false);
+  assert.equal(state.watches, 1);
+  assert.equal(absences.has([path]), false);
 });
 
 test("an event without a name, and an error of the watch, end what was known", async () => {
@@ -244,25 +282,25 @@ test("an event without a name, and an error of the watch, end what was known", a
     ["change", "rename", null],
     ["error", new Error("gone")],
   ] as const) {
-    const { absences, watchers, paths, look } = fakeFolder();
+    const { absences, watchers, path, look } = fakeFolder();
     assert.ok(await look());
     watchers[0]!.emit(event, ...args);
-    assert.equal(absences.has(paths), false);
+    assert.equal(absences.has([path]), false);
   }
 });
 
 test("no more than so many folders are watched; one that was not asked about for a minute makes room", async () => {
   const { clock, look, state } = fakeFolder();
-  for (let i = 0; i < 1024; i++) assert.ok(await look([`/home/u${i}/.forward`]));
-  assert.equal(await look(["/home/one-more/.forward"]), false);
+  for (let i = 0; i < 1024; i++) assert.ok(await look(`/home/u${i}/.forward`));
+  assert.equal(await look("/home/one-more/.forward"), false);
   assert.equal(state.watches, 1024);
   await clock.advance(60_001);
-  assert.ok(await look(["/home/another/.forward"]));
+  assert.ok(await look("/home/another/.forward"));
 });
 
 test("addresses with ever new details do not fill memory", async () => {
   const { absences, look } = fakeFolder();
-  for (let i = 0; i < 17_000; i++) assert.ok(await look([`/home/joe/.forward+${i}`]));
+  for (let i = 0; i < 17_000; i++) assert.ok(await look(`/home/joe/.forward+${i}`));
   assert.equal(absences.has(["/home/joe/.forward+0"]), false);
   assert.ok(absences.has(["/home/joe/.forward+16999"]));
 });

@@ -10,6 +10,7 @@ import { systemClock } from "@mailhost/common/clock";
 import { nodeFileSystem } from "@mailhost/common/fs/file-system";
 import { ManualClock } from "@mailhost/common/testing/manual-clock";
 import { type ListFileSystem, listFileSystem, type Reader } from "../../src/recipients/file-safety.ts";
+import { KnownAbsences } from "../../src/recipients/known-absences.ts";
 import { openListFiles } from "../../src/recipients/list-files.ts";
 
 /** A path of the fake file system: mode with its type, owner, content. */
@@ -246,6 +247,29 @@ test("a server with all its homes away holds two threads, not all of them", asyn
   assert.deepEqual(await lists.read("/users/amy/.forward", request), { kind: "absent" });
   await clock.advance(57_000);
   for (const read of await Promise.all(first)) assert.equal(read.kind, "later");
+});
+
+test("a home that hangs does not keep others from what is known to be absent beside it", async (t) => {
+  const clock = new ManualClock();
+  const { fs } = hangingFiles(["/nfs/"]);
+  const statfs = async () => ({ type: 0xef53 });
+  const absences = new KnownAbsences({ clock, fs: { ...fs, lstat: (path) => fs.stat(path), statfs } });
+  t.after(() => absences.close());
+  const lists = openListFiles({ clock, fs, timeout: 60_000, absences });
+  const { who } = JOE;
+  const read = (user: string) =>
+    [`/var/forward/${user}`, `/nfs/${user}/.forward`].map((path) =>
+      lists.read(path, { who: who!, owned: true, limit: 1000 }),
+    );
+  const [joe, away] = read("joe");
+  assert.equal((await joe!).kind, "absent");
+  await clock.advance(3000);
+  for (const user of ["ann", "bob", "joe"]) {
+    const [here] = read(user);
+    assert.equal((await here!).kind, "absent");
+  }
+  await clock.advance(57_000);
+  assert.equal((await away!).kind, "later");
 });
 
 test("/etc/shells decides who may run programs", async () => {
