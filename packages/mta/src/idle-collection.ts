@@ -18,8 +18,8 @@ const LOOK = 60_000;
 /** So many looks in a row have to find it idle. */
 const LOOKS = 5;
 
-/** Of the time between two looks, so much may be busy: some hundred messages a minute. */
-const IDLE = 0.002;
+/** Of the time between two looks, so much may be busy: some hundred messages a minute. With none at all it is a third of that. */
+const IDLE = 0.005;
 
 /** How {@link collectWhenIdle} works. */
 export interface IdleParts {
