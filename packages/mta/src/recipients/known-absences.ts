@@ -65,6 +65,9 @@ const LOOK = 1000;
 /** A file is looked for again after this in any case, ms. */
 const BELIEVED = 60_000;
 
+/** Only a file that is asked for again within this is worth it, ms: to come to know it takes five calls, a plain look one. */
+const AGAIN = 5000;
+
 /** Folders that are watched at most; each takes 2 KiB here and 1 in the kernel. */
 const MOST_FOLDERS = 1024;
 
@@ -116,6 +119,8 @@ export class KnownAbsences {
   readonly #watchFolder: (path: string) => FSWatcher;
   readonly #absences = new Map<string, Absence>();
   readonly #folders = new Map<string, Folder>();
+  /** When a file that is not known was last asked for. */
+  readonly #asked = new Map<string, number>();
   /** Until when. */
   readonly #leftAlone = new Map<string, number>();
 
@@ -137,18 +142,22 @@ export class KnownAbsences {
   }
 
   /**
-   * Begins to watch where a file would appear; it is to be read after that.
+   * Begins to watch where a file would appear, when it is asked for often; it is to be read after that.
    *
-   * @returns undefined when it cannot be known
+   * @returns undefined when it cannot be known, or is not worth it
    * @throws errors of the system
    */
   async expect(path: string): Promise<ExpectedAbsence | undefined> {
     const way = dirname(path);
     if (this.#isLeftAlone(way) || this.#isDoubted(path)) return undefined;
-    const absence = (await this.#stillKnown(path)) ?? (await this.#begin(path, await this.#originOf(way)));
+    let absence = await this.#stillKnown(path);
     if (absence === undefined) {
-      this.#leave(way);
-      return undefined;
+      if (!this.#isAskedAgain(path)) return undefined;
+      absence = await this.#begin(path, await this.#originOf(way));
+      if (absence === undefined) {
+        this.#leave(way);
+        return undefined;
+      }
     }
     const isKnown = isBelieved(absence, this.#clock.now()) && this.#absences.get(path) === absence;
     return { isKnown, confirm: () => this.#confirm(absence) };
@@ -156,6 +165,14 @@ export class KnownAbsences {
 
   close(): void {
     for (const folder of [...this.#folders.values()]) this.#drop(folder);
+  }
+
+  #isAskedAgain(path: string): boolean {
+    const now = this.#clock.now();
+    const before = this.#asked.get(path);
+    if (this.#asked.size >= MOST_FILES) this.#asked.clear();
+    this.#asked.set(path, now);
+    return before !== undefined && Math.abs(now - before) < AGAIN;
   }
 
   /** Somebody looked a short while ago and has found something, or is still looking; nothing was told since. */
@@ -285,7 +302,7 @@ export class KnownAbsences {
   }
 
   #leave(path: string): void {
-    if (this.#leftAlone.size >= MOST_FOLDERS) this.#leftAlone.clear();
+    if (this.#leftAlone.size >= MOST_FILES) this.#leftAlone.clear();
     this.#leftAlone.set(path, this.#clock.now() + LEFT_ALONE);
   }
 

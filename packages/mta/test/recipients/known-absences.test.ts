@@ -27,8 +27,14 @@ import { openListFiles } from "../../src/recipients/list-files.ts";
 const EXT4 = 0xef53;
 const NFS = 0x6969;
 
+/** What is asked for once is not worth watching. */
+async function askedBefore(absences: KnownAbsences, paths: readonly string[]): Promise<void> {
+  for (const path of paths) await (await absences.expect(path))?.confirm();
+}
+
 /** As who reads them all and finds nothing; returns what is called then. */
 async function begin(absences: KnownAbsences, paths: readonly string[]): Promise<() => Promise<void>> {
+  await askedBefore(absences, paths);
   const expected = await Promise.all(paths.map((path) => absences.expect(path)));
   return async () => {
     for (const each of expected) await each?.confirm();
@@ -115,6 +121,7 @@ test("a file that was found is looked for again, and known to be absent after it
   writeFileSync(join(folder, "joe/.forward"), "x@y\n");
   // Whoever finds it does not confirm, and watching it again with each message would cost more than it saves.
   const [, file = ""] = paths("joe");
+  await askedBefore(absences, [file]);
   assert.ok(await absences.expect(file));
   assert.equal(absences.has([file]), false);
   assert.equal(await absences.expect(file), undefined);
@@ -232,7 +239,21 @@ test("a folder is looked at once a second, and a file for which nothing was told
   assert.equal(state.stats, before + 1);
   assert.ok(absences.has([path]));
   await clock.advance(60_000);
+  assert.equal(absences.has([path]), false);
+  assert.equal(await absences.expect(path), undefined, "and it has not been asked for lately");
   assert.equal((await absences.expect(path))?.isKnown, false);
+});
+
+test("a file that is asked for seldom is not watched for, and one that is known stays known", async () => {
+  const { absences, clock, state, path, look } = fakeFolder();
+  for (let i = 0; i < 3; i++) {
+    assert.equal(await absences.expect(path), undefined);
+    await clock.advance(5000);
+  }
+  assert.deepEqual([state.stats, state.watches], [0, 0]);
+  assert.ok(await look());
+  await clock.advance(30_000);
+  assert.equal((await absences.expect(path))?.isKnown, true);
 });
 
 test("a change that was not told is seen when the folder is looked at", async () => {
