@@ -77,8 +77,8 @@ async function appendWith(
   let noted: string | undefined;
   try {
     const separator = await missingSeparator(file, length);
-    const named = batchId === undefined ? {} : { batch: batchId };
-    const plan = { ...subjectOf(stat), length, separator: separator.length, ...named };
+    const { device, inode, born, boot } = subjectOf(stat);
+    const plan = { device, inode, born, boot, length, separator: separator.length, batch: batchId };
     const batch = new Batch(file, journal, plan);
     try {
       await batch.put(separator);
@@ -211,7 +211,20 @@ class Batch {
   async flush(): Promise<void> {
     if (this.#used === 0) return;
     const [start, bytes] = [this.#position, this.#bytes.subarray(0, this.#used)];
-    const record = { ...this.#plan, kind: "append", start, bytes: bytes.length, before: this.#sum } as const;
+    const { device, inode, born, boot, length, separator, batch } = this.#plan;
+    const record: AppendRecord = {
+      device,
+      inode,
+      born,
+      boot,
+      length,
+      separator,
+      batch,
+      kind: "append",
+      start,
+      bytes: bytes.length,
+      before: this.#sum,
+    };
     await announceChunk(
       this.#journal,
       this.#writes++,

@@ -23,7 +23,7 @@ export interface JournalSubject {
   readonly device: number;
   readonly inode: number;
   /** When the file was made, ms; 0 where that is not known. An inode is soon used again. */
-  readonly born?: number;
+  readonly born?: number | undefined;
   /** The running system's boot id; see {@link bootId}. */
   readonly boot: string;
 }
@@ -55,7 +55,7 @@ export interface AppendRecord extends JournalSubject {
   /** CRC-32 of what the batch has written before, `[length, start)`. */
   readonly before: number;
   /** The batch's name in the notes of what was appended; see append-notes.ts. Absent when nothing is noted of it. */
-  readonly batch?: string;
+  readonly batch?: string | undefined;
 }
 
 /** Messages are being removed. Behind this record come the steps, see remove-steps.ts. */

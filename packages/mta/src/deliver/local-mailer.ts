@@ -42,7 +42,7 @@ export interface LocalMailerParts {
 export function createLocalMailer(parts: LocalMailerParts): Mailer {
   const writer = parts.openWriter?.() ?? createMailboxWriter(parts);
   const batches = new MailboxBatches<Letter, Outcome>({
-    write: (batch, givePlaceUp) => writeBatch(batch, { ...parts, writer }, givePlaceUp),
+    write: (batch, givePlaceUp) => writeBatch(batch, parts, writer, givePlaceUp),
     sizeOf: (letter) => letter.body.size,
     waits: (letter) => letter.body.letGo?.(),
     clock: parts.clock,
@@ -96,23 +96,18 @@ function letterFor(mailbox: string, sender: string, { entry, body }: Attempt): L
 /** Has a batch written. Every message gets an outcome; nothing is thrown. */
 async function writeBatch(
   { name, items }: Batch<Letter>,
-  parts: LocalMailerParts & { readonly writer: MailboxWriter },
+  parts: LocalMailerParts,
+  writer: MailboxWriter,
   givePlaceUp: () => void,
 ): Promise<Outcome[]> {
   const all = (outcome: Outcome) => items.map(() => outcome);
-  const { site, accounts, lockTimeout, quota, log, writer } = parts;
+  const { site, accounts, lockTimeout, quota, log } = parts;
   try {
     const account = await accounts.lookUp(name);
     if (account === undefined) return all(unknownUser());
     const { uid } = account;
     const limit = quota === undefined ? undefined : limitNow(name, quota);
-    const order = {
-      paths: mailboxPaths(site, name),
-      ...(uid === undefined ? {} : { uid }),
-      lockTimeout,
-      ...(limit === undefined ? {} : { limit }),
-      letters: items,
-    };
+    const order = { paths: mailboxPaths(site, name), uid, lockTimeout, limit, letters: items };
     return await writer.write(order, givePlaceUp);
   } catch (error) {
     if (error instanceof AccountsUnavailable)

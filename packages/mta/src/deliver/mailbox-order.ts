@@ -11,11 +11,11 @@ import type { Outcome } from "./outcome.ts";
 export interface MailboxOrder {
   readonly paths: MailboxPaths;
   /** Whose a mailbox becomes that root makes; absent: whoever makes it keeps it. */
-  readonly uid?: number;
+  readonly uid?: number | undefined;
   /** How long another program's lock is waited for (ms). */
   readonly lockTimeout: number;
   /** Absent: the mailbox has no limit. */
-  readonly limit?: MailboxLimit;
+  readonly limit?: MailboxLimit | undefined;
   readonly letters: readonly Letter[];
 }
 

@@ -68,11 +68,13 @@ async function carryOut(
   { writer, pieces, answers, post }: Serving,
   givePlaceUp: () => void,
 ): Promise<void> {
-  const { id, bytes } = order;
-  const letters = order.letters.map(
-    (letter): Letter => ({ ...letter, body: bodyOf(letter, bytes, pieces, givePlaceUp) }),
-  );
-  const outcomes = await writer.write({ ...order, letters }, () => {
+  const { id, bytes, paths, uid, lockTimeout, limit } = order;
+  // Named one by one: what is added to a copy made with `...` gets a hidden class of its own, for each letter anew.
+  const letters = order.letters.map((posted): Letter => {
+    const { sender, receivedAt, note } = posted;
+    return { sender, receivedAt, note, body: bodyOf(posted, bytes, pieces, givePlaceUp) };
+  });
+  const outcomes = await writer.write({ paths, uid, lockTimeout, limit, letters }, () => {
     post({ waits: id });
     givePlaceUp();
   });

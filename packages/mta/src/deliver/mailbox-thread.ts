@@ -122,7 +122,7 @@ class MailboxThread implements MailboxWriter {
 
   /** All letters that can be had at once in one piece of memory, which changes hands. */
   #posted(id: number, order: MailboxOrder): PostedOrder {
-    const { letters, ...rest } = order;
+    const { letters } = order;
     const sources = letters.map(({ body }) => sourceOf(body));
     const memory = this.#memory.take(sources.reduce((sum, source) => sum + (source?.size ?? 0), 0));
     const bytes = Buffer.from(memory);
@@ -142,7 +142,8 @@ class MailboxThread implements MailboxWriter {
       this.#asked.set(asked, { order: id, body });
       return { ...letter, size: body.size, asked };
     });
-    return { ...rest, id, letters: posted, bytes: memory };
+    const { paths, uid, lockTimeout, limit } = order;
+    return { paths, uid, lockTimeout, limit, id, letters: posted, bytes: memory };
   }
 
   #send(): void {

@@ -66,14 +66,15 @@ async function lock(
   { clock, log, fileSystem }: OpenParts,
   givePlaceUp: () => void,
 ): Promise<LockedMailbox | undefined> {
-  const options = { clock, log, fileSystem, create: true };
+  const lockWithin = (within: number) =>
+    lockMailbox(paths, { clock, log, fileSystem, create: true, timeout: within });
   try {
-    return await lockMailbox(paths, { ...options, timeout: 0 });
+    return await lockWithin(0);
   } catch (error) {
     if (!(error instanceof MboxError && error.fault === "busy")) throw error;
   }
   givePlaceUp();
-  return lockMailbox(paths, { ...options, timeout });
+  return lockWithin(timeout);
 }
 
 /** A mailbox that root has just made for a system account is the account's. */

@@ -29,7 +29,7 @@ export interface RemoteAttempt {
   readonly recipients: readonly QueueRecipient[];
   readonly hosts: readonly RouteHost[];
   /** Left open by the message before; tried first, and no loss if it is gone. */
-  readonly open?: SmtpConnection;
+  readonly open?: SmtpConnection | undefined;
   readonly parts: ConnectionParts;
   /** Called when a host has greeted us. */
   readonly answered: () => void;

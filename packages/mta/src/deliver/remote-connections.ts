@@ -20,7 +20,7 @@ const MOST_SERVED = 100;
 /** The right to use one connection to a destination. Each is released exactly once. */
 export interface Slot {
   /** A connection left open by the message before, when there is one. */
-  readonly connection?: SmtpConnection;
+  readonly connection: SmtpConnection | undefined;
   /** What the last call said, if it failed at or after `time`. */
   failureSince(time: number): { readonly reply: SmtpReply; readonly until: number } | undefined;
   /** The destination answers: others may call it side by side. */
@@ -93,9 +93,8 @@ export class RemoteConnections {
   }
 
   #slot(key: string, destination: Destination): Slot {
-    const connection = this.#takeIdle(destination);
     return {
-      ...(connection === undefined ? {} : { connection }),
+      connection: this.#takeIdle(destination),
       failureSince: (time) =>
         destination.failure !== undefined && destination.failure.at >= time ? destination.failure : undefined,
       answered: () => {

@@ -130,7 +130,7 @@ class RemoteMailer implements Mailer {
     const tellOnce: Tell = (recipient, outcome) => {
       if (told.has(recipient)) return;
       told.add(recipient);
-      tell(recipient, { ...outcome, mailer });
+      tell(recipient, madeBy(mailer, outcome));
     };
     const results = await this.#deliverGroup(group, attempt, tellOnce).catch((error: unknown) => {
       this.#parts.log.write("error", `${attempt.entry.id}: remote delivery: ${messageOf(error)}`);
@@ -163,7 +163,7 @@ class RemoteMailer implements Mailer {
         attempt,
         recipients: group.recipients,
         hosts,
-        ...(slot.connection === undefined ? {} : { open: slot.connection }),
+        open: slot.connection,
         parts: this.#connectionParts,
         answered: () => slot.answered(),
       });
@@ -272,6 +272,13 @@ function domainOf(recipient: QueueRecipient): string {
 function destinationKey(recipient: QueueRecipient): string {
   const via = recipient.target.kind === "remote" ? recipient.target.via : undefined;
   return JSON.stringify([via, domainOf(recipient)]);
+}
+
+/** The outcome with the mailer that it came by. A delivery is what nearly all are: `...` gives each a hidden class of its own. */
+function madeBy(mailer: string, outcome: Outcome): Outcome {
+  if (outcome.kind !== "delivered") return { ...outcome, mailer };
+  const { kind, relay, reply, dsnRelayed } = outcome;
+  return { kind, mailer, relay, reply, dsnRelayed };
 }
 
 function waitingOutcomes(

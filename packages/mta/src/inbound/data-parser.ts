@@ -17,8 +17,10 @@ export class DataParser extends SMTPStream {
   /** Told of each piece of a message that came in. */
   onoctets: (octets: number) => void = () => undefined;
 
-  constructor(options: ConstructorParameters<typeof SMTPStream>[0] = {}) {
-    super({ ...options, highWaterMark: WAITING });
+  /** @param maxCommandLength octets of the longest command; the library's own limit when absent */
+  constructor(maxCommandLength?: number) {
+    // Named one by one: what is added to a copy made with `...` gets a hidden class of its own, for each session anew.
+    super({ maxCommandLength, highWaterMark: WAITING });
   }
 
   /** Line ends of the message that came in last, as far as it has come. */

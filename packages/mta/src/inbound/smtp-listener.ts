@@ -16,6 +16,7 @@ import { TurnedAway } from "../overload/turn-away.ts";
 import { clientIsTrustedNetwork } from "../policy/relay-decision.ts";
 import { formatReply } from "../policy/reply.ts";
 import { type InboundParts, policyFacts } from "./inbound-parts.ts";
+import { OpenSessions } from "./open-sessions.ts";
 import { ReplyTurn } from "./reply-turn.ts";
 import { SmtpSession } from "./smtp-session.ts";
 import { logEncrypted, logFailedHandshake } from "./tls-log.ts";
@@ -46,6 +47,7 @@ export class SmtpListener extends SMTPServer {
 
   constructor(kind: PortKind, inbound: InboundParts, certificates: Certificates) {
     super(libraryOptions(kind, inbound.settings()));
+    this.connections = new OpenSessions();
     this.kind = kind;
     this.inbound = inbound;
     this.#certificates = certificates;

@@ -299,7 +299,7 @@ export class SmtpSession extends SMTPConnection {
   }
 
   override _createParser(): DataParser {
-    const parser = new DataParser({ maxCommandLength: LONGEST_AUTH_LINE });
+    const parser = new DataParser(LONGEST_AUTH_LINE);
     parser.onoctets = (octets) => this.#deadline?.received(octets);
     parser.oncommand = (command, callback) => this._onCommand(command, callback);
     parser.on("error", (error) => {

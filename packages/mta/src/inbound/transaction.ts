@@ -7,6 +7,7 @@ import {
   type QueueRecipient,
   recipientKey,
 } from "../queue/queue-entry.ts";
+import { pendingRecipient } from "../queue/recipient-copy.ts";
 import { recipientFor } from "../recipients/list-owner.ts";
 import type { ResolvedRecipient } from "../recipients/resolve.ts";
 import type { MailParameters, RecipientParameters } from "./mail-parameters.ts";
@@ -45,8 +46,6 @@ export function targetsOf(accepted: Iterable<Pick<AcceptedRecipient, "resolved">
   return count;
 }
 
-type Changeable = { -readonly [K in keyof QueueRecipient]: QueueRecipient[K] };
-
 /** The queue's view of the recipients: after aliases, each destination once. */
 export function queueRecipients(
   accepted: Iterable<AcceptedRecipient>,
@@ -61,9 +60,7 @@ export function queueRecipients(
       const key = recipientKey(found);
       if (keys.has(key)) continue;
       keys.add(key);
-      // A copy, and then its fields: those behind the copy in one literal cost more than all of it.
-      const recipient = { ...recipientFor(found, messageSender) } as Changeable;
-      recipient.state = "pending";
+      const recipient = pendingRecipient(recipientFor(found, messageSender));
       if (found.address !== address) recipient.givenAs = address;
       if (originalRecipient !== undefined) recipient.originalRecipient = originalRecipient;
       if (notify !== undefined) recipient.notify = notify;

@@ -12,6 +12,7 @@ import { isLogged } from "../log/message-log.ts";
 import { reply } from "../policy/reply.ts";
 import type { MessageWriter, QueueStore } from "../queue/queue-store.ts";
 import { type Level, Levels, type Measures } from "./levels.ts";
+import { OpenCommits } from "./open-commits.ts";
 import { Waits } from "./waits.ts";
 
 /** The store as those need it who take messages in. */
@@ -55,8 +56,7 @@ class Watch implements Overload {
   readonly #levels = new Levels();
   readonly #commits = new Waits();
   readonly #deliveries = new Waits();
-  /** Commits under way and when each began, the oldest first. */
-  readonly #open = new Map<object, number>();
+  readonly #open = new OpenCommits();
   #lastCommit = 0;
   #timer: Timer | undefined;
   #refused = { since: 0, connections: 0, messages: 0 };
@@ -124,11 +124,11 @@ class Watch implements Overload {
     writer.commit = async (message) => {
       const began = this.#clock.now();
       const isCrowded = this.#open.size >= CROWD;
-      this.#open.set(writer, began);
+      const open = this.#open.begin(began);
       try {
         return await commit(message);
       } finally {
-        this.#open.delete(writer);
+        this.#open.end(open);
         const now = this.#clock.now();
         this.#lastCommit = now;
         if (isCrowded) this.#commits.note(now, now - began);
@@ -153,8 +153,8 @@ class Watch implements Overload {
 
   /** How long nothing has been committed although a crowd waits. */
   #standstill(now: number): number {
-    const [oldest] = this.#open.values();
-    if (oldest === undefined || this.#open.size < CROWD) return 0;
+    const { oldest, size } = this.#open;
+    if (oldest === undefined || size < CROWD) return 0;
     return now - Math.max(oldest, this.#lastCommit);
   }
 

@@ -6,6 +6,7 @@ import type { CommitGroups } from "./commit-groups.ts";
 import { createDf, type DfFileSystem, type DfWriter } from "./large-body.ts";
 import type { NewMessage, QueueEntry } from "./queue-entry.ts";
 import type { MessageWriter } from "./queue-store.ts";
+import { copyOfRecipient } from "./recipient-copy.ts";
 
 /** Octets up to which a message is kept beside its entry. */
 export const SMALL_MESSAGE = 64 * 1024;
@@ -148,7 +149,7 @@ type OptionalField = {
 export function newEntry(id: string, message: NewMessage, size: number, now: number): QueueEntry {
   const entry: QueueEntry = {
     sender: message.sender,
-    recipients: message.recipients.map((recipient) => ({ ...recipient })),
+    recipients: message.recipients.map(copyOfRecipient),
     origin: message.origin,
     bodyType: message.bodyType,
     smtputf8: message.smtputf8,

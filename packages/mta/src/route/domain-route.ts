@@ -46,7 +46,7 @@ export interface DnsParts {
   /** True for an address and port on which we listen ourselves. */
   readonly isOurAddress: (ip: string, port: number) => boolean;
   /** Puts hosts of equal preference in random order; tests pass one that does not. */
-  readonly shuffle?: <T>(items: readonly T[]) => T[];
+  readonly shuffle?: (<T>(items: readonly T[]) => T[]) | undefined;
 }
 
 /** Hosts called at most; a domain with more is either very large or hostile, and 20 are enough for both. */

@@ -37,7 +37,8 @@ const LIST_STEP = 100_000;
 
 /** Finds the route. Never rejects for what the DNS said or failed to say. */
 export async function findRoute({ domain, via }: Destination, parts: RouteParts): Promise<Route> {
-  const dns: DnsParts = { ...parts, port: parts.relay.port };
+  const { resolver, relay, isOurName, isOurAddress, shuffle } = parts;
+  const dns: DnsParts = { resolver, port: relay.port, isOurName, isOurAddress, shuffle };
   if (via !== undefined)
     return withFallback(await namedRoute(via, domain, `the route ${via}`, dns), parts, dns);
   const found = parts.mailertable === undefined ? undefined : tableRoute(domain, parts.mailertable, parts);
