@@ -41,13 +41,8 @@ class HereMailer implements Mailer {
   }
 
   deliver(attempt: Attempt): Promise<Outcome[]> {
-    // Mailboxes alone, as nearly all mail: whoever writes them knows what is under way.
-    if (attempt.recipients.every(isMailbox)) {
-      return this.#mailboxes.deliver(attempt).then(undefined, (error: unknown) => {
-        const outcome = this.#failed(attempt, error);
-        return attempt.recipients.map(() => outcome);
-      });
-    }
+    // Mailboxes alone, as nearly all mail: whoever writes them knows what is under way, and what goes wrong with it.
+    if (attempt.recipients.every(isMailbox)) return this.#mailboxes.deliver(attempt);
     const delivery = this.#deliver(attempt).finally(() => this.#underWay.delete(delivery));
     this.#underWay.add(delivery);
     return delivery;

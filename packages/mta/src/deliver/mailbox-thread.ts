@@ -237,7 +237,7 @@ class MailboxThread implements MailboxWriter {
 
 /** Where a letter comes from that can be had at once. What can not be read is told by its stream. */
 function sourceOf(body: MessageBody): Source | undefined {
-  if (body.copyTo !== undefined) return { size: body.size, copyTo: body.copyTo };
+  if (canCopy(body)) return body;
   try {
     const whole = body.whole();
     if (whole === undefined) return undefined;
@@ -247,10 +247,14 @@ function sourceOf(body: MessageBody): Source | undefined {
   }
 }
 
+function canCopy(body: MessageBody): body is MessageBody & Source {
+  return body.copyTo !== undefined;
+}
+
 /** Puts a letter into an order's memory. */
-function isCopied({ copyTo }: Source, bytes: Buffer, at: number): boolean {
+function isCopied(source: Source, bytes: Buffer, at: number): boolean {
   try {
-    return copyTo(bytes, at);
+    return source.copyTo(bytes, at);
   } catch {
     return false;
   }

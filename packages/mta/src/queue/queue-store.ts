@@ -30,9 +30,9 @@ export interface MessageBody {
    *
    * @throws when the stored bytes cannot be read
    */
-  readonly copyTo?: (target: Buffer, at: number) => boolean;
+  copyTo?(target: Buffer, at: number): boolean;
   /** Nobody asks for the message in a moment: what is kept in memory of it may go. */
-  readonly letGo?: () => void;
+  letGo?(): void;
   /** The file that holds these very octets, for a message over 64 KiB: a thread may read it by itself. */
   readonly file?: string;
 }

@@ -51,12 +51,13 @@ const COMMIT_PAUSE = 5000;
 export class Round {
   readonly entry: QueueEntry;
   readonly #parts: RoundParts;
-  /** Parts under way, until their results are durable. */
-  readonly #active = new Set<Part>();
+  /** Parts under way, until their results are durable; no more at once than lanes have turns. */
+  readonly #active: Part[] = [];
   /** Parts under way whose outcomes are not known yet. */
   #open = 0;
-  /** Recipients being tried: a table that changes meanwhile must not put one into a second part. */
-  readonly #trying = new Set<QueueRecipient>();
+  /** Recipients being tried: a table that changes meanwhile must not put one into a second part. Nearly all messages have one. */
+  #tryingOne: QueueRecipient | undefined;
+  #trying: Set<QueueRecipient> | undefined;
   /** Failures that wait for the other parts under way, so that the sender gets one report of all. */
   readonly #failures: RecipientOutcome[] = [];
   /** Commits of one message keep their order, also when one has to be repeated: the last of those under way. */
@@ -77,18 +78,18 @@ export class Round {
 
   /** Nothing of the message is under way, and all results are durable. */
   get isOver(): boolean {
-    return this.#active.size === 0;
+    return this.#active.length === 0;
   }
 
   /** True while the part is under way. */
   isActive(part: Part): boolean {
-    return this.#active.has(part);
+    return this.#active.includes(part);
   }
 
   /** Begins a part; false when it is under way. To be ended by {@link attempt} or {@link leave}, then {@link close}. */
   begin(part: Part): boolean {
-    if (this.#active.has(part)) return false;
-    this.#active.add(part);
+    if (this.isActive(part)) return false;
+    this.#active.push(part);
     this.#open++;
     return true;
   }
@@ -100,7 +101,8 @@ export class Round {
 
   /** The results of a part are durable, or there are none. */
   close(part: Part): void {
-    this.#active.delete(part);
+    const place = this.#active.indexOf(part);
+    if (place >= 0) this.#active.splice(place, 1);
   }
 
   /**
@@ -112,14 +114,14 @@ export class Round {
     const { clock } = this.#parts;
     const startedAt = clock.now();
     const due = this.#recipientsOf(part, startedAt);
-    for (const recipient of due) this.#trying.add(recipient);
+    for (const recipient of due) this.#beginTrying(recipient);
     const recipients = due.some(isUnresolved) ? await this.#resolveLate(due) : due;
     const early = new EarlyResults(recipients, clock, (known) => this.#recordEarly(part, known, startedAt));
     const outcomes = recipients.length === 0 ? [] : await this.#deliver(part, recipients, laneFailing, early);
     const isRecorded = early.end();
     const results = outcomes.filter(({ recipient }) => !isRecorded(recipient));
-    for (const recipient of due) this.#trying.delete(recipient);
-    if (recipients !== due) for (const recipient of recipients) this.#trying.delete(recipient);
+    for (const recipient of due) this.#endTrying(recipient);
+    if (recipients !== due) for (const recipient of recipients) this.#endTrying(recipient);
     const now = clock.now();
     this.#log(part, results, startedAt);
     this.#open--;
@@ -149,7 +151,7 @@ export class Round {
           continue;
         }
         const now = { ...recipient, target: unresolved(resolved.reply) };
-        this.#trying.add(now);
+        this.#beginTrying(now);
         this.entry.recipients[this.entry.recipients.indexOf(recipient)] = now;
         recipients.push(now);
       } catch (error) {
@@ -181,9 +183,23 @@ export class Round {
       (recipient) =>
         this.#parts.partOf(recipient) === part &&
         dueTime(recipient, this.entry) <= now &&
-        !this.#trying.has(recipient) &&
+        !this.#isTried(recipient) &&
         !this.#failures.some((failure) => failure.recipient === recipient),
     );
+  }
+
+  #beginTrying(recipient: QueueRecipient): void {
+    if (this.#tryingOne === undefined) this.#tryingOne = recipient;
+    else (this.#trying ??= new Set()).add(recipient);
+  }
+
+  #endTrying(recipient: QueueRecipient): void {
+    if (this.#tryingOne === recipient) this.#tryingOne = undefined;
+    else this.#trying?.delete(recipient);
+  }
+
+  #isTried(recipient: QueueRecipient): boolean {
+    return this.#tryingOne === recipient || this.#trying?.has(recipient) === true;
   }
 
   #mailerOf(part: Part): Mailer {

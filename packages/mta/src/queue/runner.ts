@@ -225,36 +225,42 @@ class QueueRunner implements Runner {
   }
 
   #start(lane: Lane, id: string, given?: Given): void {
-    const over = (result: AttemptResult) => {
+    this.#underWay++;
+    void this.#attempt(lane, id, given).then((result) => this.#ended(lane, result));
+  }
+
+  #ended(lane: Lane, result: AttemptResult): void {
+    try {
       const lanes = isLocal(lane.name) ? this.#local : this.#remote;
       const more = lanes.finished(lane, result);
       if (more !== undefined && !this.#stopped) this.#scan.refill(more);
       this.#pump();
-    };
-    this.#track(
-      this.#attempt(lane, id, given).then(over, (error: unknown) => {
-        this.#parts.log.write("error", `${id}: SYSERR(runner): ${messageOf(error)}`);
-        over("none");
-      }),
-    );
+    } finally {
+      this.#over();
+    }
   }
 
-  /** One attempt of one part of a message. */
+  /** One attempt of one part of a message. Never rejects. */
   async #attempt(lane: Lane, id: string, given?: Given): Promise<AttemptResult> {
     const part = partOf(lane.name);
-    const round = this.#rounds.get(id) ?? this.#open(id, given);
-    if (round === undefined || !round.begin(part)) return "none";
+    let round: Round | undefined;
     try {
+      const found = this.#rounds.get(id) ?? this.#open(id, given);
+      if (found?.begin(part) !== true) return "none";
+      round = found;
       const fault = this.#parts.store.bodyFault(round.entry);
       if (fault === undefined) return await round.attempt(part, lane.failing);
       round.leave();
       logHeld(this.#parts.log, id, fault);
       await this.#parts.store.hold(id, fault);
       return "none";
+    } catch (error) {
+      this.#parts.log.write("error", `${id}: SYSERR(runner): ${messageOf(error)}`);
+      return "none";
     } finally {
-      round.close(part);
+      round?.close(part);
       // A message is read anew only when nothing of it is under way and the last commit is durable.
-      if (round.isOver) this.#rounds.delete(id);
+      if (round?.isOver === true) this.#rounds.delete(id);
     }
   }
 
@@ -284,15 +290,13 @@ class QueueRunner implements Runner {
 
   #track(work: Promise<void>): void {
     this.#underWay++;
-    const over = () => {
-      this.#underWay--;
-      if (this.#underWay === 0) for (const tell of this.#whenOver.splice(0)) tell();
-      this.#tellIdleIfSo();
-    };
-    void work.then(over, (error: unknown) => {
-      over();
-      throw error;
-    });
+    void work.finally(() => this.#over());
+  }
+
+  #over(): void {
+    this.#underWay--;
+    if (this.#underWay === 0) for (const tell of this.#whenOver.splice(0)) tell();
+    this.#tellIdleIfSo();
   }
 
   #tellIdleIfSo(): void {
