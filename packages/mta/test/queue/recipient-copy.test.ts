@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { setFlagsFromString } from "node:v8";
 import type { QueueRecipient } from "../../src/queue/queue-entry.ts";
 import { copyOfRecipient, pendingRecipient } from "../../src/queue/recipient-copy.ts";
 
@@ -49,4 +50,24 @@ test("who a look-up found is pending, with what the look-up said", () => {
   const found = { address, target, sender, senderUser, controlling, writtenAs };
   assert.deepEqual(pendingRecipient(found), { ...found, state: "pending" });
   assert.deepEqual(pendingRecipient({ address, target }), { address, target, state: "pending" });
+});
+
+test("all recipients have one hidden class, and get the same with the same fields", () => {
+  setFlagsFromString("--allow-natives-syntax");
+  const isAlike = new Function("a", "b", "return %HaveSameMap(a, b)") as (a: object, b: object) => boolean;
+  setFlagsFromString("--no-allow-natives-syntax");
+  const { address, target } = WHOLE;
+  const made = Array.from({ length: 20 }, () => {
+    const pending = pendingRecipient({ address, target });
+    pending.givenAs = "list@example.com";
+    const copy = copyOfRecipient(pending);
+    copy.attempts = 1;
+    copy.lastReply = { code: 250, enhanced: "2.0.0", text: "Sent" };
+    return { pending, copy };
+  });
+  const [first] = made;
+  for (const { pending, copy } of made) {
+    assert.ok(isAlike(pending, first!.pending));
+    assert.ok(isAlike(copy, first!.copy));
+  }
 });
