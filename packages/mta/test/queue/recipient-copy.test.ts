@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setFlagsFromString } from "node:v8";
+import { runInThisContext } from "node:vm";
 import type { QueueRecipient } from "../../src/queue/queue-entry.ts";
 import { copyOfRecipient, pendingRecipient } from "../../src/queue/recipient-copy.ts";
 
@@ -27,6 +28,27 @@ const WHOLE: Required<QueueRecipient> = {
   expired: true,
 };
 
+test("all recipients have one hidden class, and get the same with the same fields", (t) => {
+  // First in this file, and some hundreds: the engine copies in another way at the beginning, and what has had many shapes.
+  setFlagsFromString("--allow-natives-syntax");
+  t.after(() => setFlagsFromString("--no-allow-natives-syntax"));
+  const isAlike = runInThisContext("(a, b) => %HaveSameMap(a, b)") as (a: object, b: object) => boolean;
+  const { address, target } = WHOLE;
+  const made = Array.from({ length: 500 }, () => {
+    const pending = pendingRecipient({ address, target });
+    pending.givenAs = "list@example.com";
+    const copy = copyOfRecipient(pending);
+    copy.attempts = 1;
+    copy.lastReply = { code: 250, enhanced: "2.0.0", text: "Sent" };
+    return { pending, copy };
+  });
+  const first = made.at(-1);
+  for (const { pending, copy } of made) {
+    assert.ok(isAlike(pending, first!.pending));
+    assert.ok(isAlike(copy, first!.copy));
+  }
+});
+
 test("a copy has what the recipient has, and no more", () => {
   assert.deepEqual(copyOfRecipient(WHOLE), WHOLE);
   for (const name of Object.keys(WHOLE) as (keyof QueueRecipient)[]) {
@@ -50,24 +72,4 @@ test("who a look-up found is pending, with what the look-up said", () => {
   const found = { address, target, sender, senderUser, controlling, writtenAs };
   assert.deepEqual(pendingRecipient(found), { ...found, state: "pending" });
   assert.deepEqual(pendingRecipient({ address, target }), { address, target, state: "pending" });
-});
-
-test("all recipients have one hidden class, and get the same with the same fields", () => {
-  setFlagsFromString("--allow-natives-syntax");
-  const isAlike = new Function("a", "b", "return %HaveSameMap(a, b)") as (a: object, b: object) => boolean;
-  setFlagsFromString("--no-allow-natives-syntax");
-  const { address, target } = WHOLE;
-  const made = Array.from({ length: 20 }, () => {
-    const pending = pendingRecipient({ address, target });
-    pending.givenAs = "list@example.com";
-    const copy = copyOfRecipient(pending);
-    copy.attempts = 1;
-    copy.lastReply = { code: 250, enhanced: "2.0.0", text: "Sent" };
-    return { pending, copy };
-  });
-  const [first] = made;
-  for (const { pending, copy } of made) {
-    assert.ok(isAlike(pending, first!.pending));
-    assert.ok(isAlike(copy, first!.copy));
-  }
 });
