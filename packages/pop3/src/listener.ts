@@ -14,6 +14,7 @@ import { normalizeIp } from "@mailhost/common/ip-address";
 import { isInRelayDomains, isLoopback, isRelayNetwork } from "@mailhost/common/tables/relay-networks";
 import { beginHandshake } from "@mailhost/common/tls/server-handshake";
 import type { Client } from "./connection/client.ts";
+import type { HostName } from "./connection/host-names.ts";
 import { type Place, SessionLimits } from "./connection/limits.ts";
 import { readProxyHeader } from "./connection/proxy-header.ts";
 import { ReadAheadMemory } from "./maildrop/read-ahead.ts";
@@ -32,6 +33,7 @@ export type PortKind = "pop3" | "pop3s";
 
 /** A connection from its first moment to its last. */
 interface Connection {
+  readonly socket: Socket;
   /** Undefined before the session has begun. */
   session?: Session;
   /** The encrypted side, on a port that begins with it: what is closed is this, never the socket below a handshake. */
@@ -49,9 +51,10 @@ export class Listener {
   readonly #memory: ReadAheadMemory;
   readonly #limits = new SessionLimits();
   readonly #servers: Server[] = [];
-  readonly #connections = new Map<Socket, Connection>();
+  /** An array: the tables that a Set leaves behind keep sessions that are over until a full collection (docs/performance.md). */
+  readonly #connections: Connection[] = [];
   /** For a single client, which may send its next command before the loop would have fallen asleep. */
-  readonly stayAwake = new StayAwake(() => this.#connections.size <= 1);
+  readonly stayAwake = new StayAwake(() => this.#connections.length <= 1);
   #stopping = false;
 
   constructor(services: Services, certificates: Certificates) {
@@ -88,17 +91,17 @@ export class Listener {
   async stop(within: number): Promise<void> {
     this.#stopping = true;
     for (const server of this.#servers) server.close();
-    for (const [socket, { session, leaving, encrypted }] of this.#connections) {
+    for (const { socket, session, leaving, encrypted } of [...this.#connections]) {
       if (!leaving && session?.hasMailbox !== true) (encrypted ?? socket).destroy();
     }
     const timer = this.#services.clock.after(within, () => this.cut());
-    await Promise.all([...this.#connections.values()].map(({ done }) => done));
+    await Promise.all(this.#connections.map(({ done }) => done));
     timer.cancel();
   }
 
   /** Cuts all connections, whatever they are doing. */
   cut(): void {
-    for (const [socket, { session, encrypted }] of this.#connections) {
+    for (const { socket, session, encrypted } of [...this.#connections]) {
       session?.hangUp();
       (encrypted ?? socket).destroy();
     }
@@ -131,8 +134,8 @@ export class Listener {
       log.write("debug", `pop3: ${socket.remoteAddress ?? "?"}: ${error.message}`),
     );
     const place = this.#limits.enter(this.#services.settings().pop3.maxConnections);
-    const connection: Connection = { leaving: false, done: Promise.resolve() };
-    this.#connections.set(socket, connection);
+    const connection: Connection = { socket, leaving: false, done: Promise.resolve() };
+    this.#connections.push(connection);
     this.stayAwake.came();
     connection.done = this.#serve(socket, kind, place, connection)
       .catch((error: unknown) => {
@@ -145,8 +148,14 @@ export class Listener {
         connection.leaving = true;
         return this.#farewell(stream);
       })
-      .finally(() => this.#connections.delete(socket));
+      .finally(() => this.#forget(connection));
     return connection.done;
+  }
+
+  #forget(connection: Connection): void {
+    const place = this.#connections.indexOf(connection);
+    const last = this.#connections.pop()!;
+    if (place < this.#connections.length) this.#connections[place] = last;
   }
 
   /** Who hangs up on the pause behind a wrong password is counted until it is over: it buys no faster guessing. */
@@ -192,7 +201,7 @@ export class Listener {
       return turnAway(socket, ENGLISH.tooManySessionsFromYou);
     }
     const hidden = who.hidden || behindGateway;
-    const client: Client = { ...who, hidden, secure, trusted, ...this.#hostOf(who) };
+    const client: Client = { ip: who.ip, hidden, secure, trusted, host: this.#hostOf(who) };
     // Who says nothing has a handshake pending, and no session.
     const stream = secure ? await this.#encrypt(socket, client, connection) : socket;
     if (stream === undefined) return connection.encrypted ?? socket;
@@ -238,10 +247,10 @@ export class Listener {
   }
 
   /** The client's name is looked for while it is greeted. */
-  #hostOf({ ip, hidden }: Pick<Client, "ip" | "hidden">): Pick<Client, "host"> {
+  #hostOf({ ip, hidden }: Pick<Client, "ip" | "hidden">): HostName | undefined {
     const { settings, hostNames } = this.#services;
-    if (!settings().pop3.reverseLookup || hidden || hostNames === undefined) return {};
-    return { host: hostNames.of(ip) };
+    if (!settings().pop3.reverseLookup || hidden || hostNames === undefined) return undefined;
+    return hostNames.of(ip);
   }
 
   /** Reads what the client still sends, so that our last words are not lost in a reset, but not for long. */

@@ -15,7 +15,7 @@ export interface Client {
   /** Loopback, or in a network with RELAY in the access table, or in relay-domains. */
   readonly trusted: boolean;
   /** Its name; absent where names are not looked for. */
-  readonly host?: HostName;
+  readonly host?: HostName | undefined;
 }
 
 /** The client's host as log lines call it. */
