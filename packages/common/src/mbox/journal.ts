@@ -54,8 +54,8 @@ export interface AppendRecord extends JournalSubject {
   readonly bytes: number;
   /** CRC-32 of what the batch has written before, `[length, start)`. */
   readonly before: number;
-  /** The batch's name in the notes of what was appended; see append-notes.ts. Absent when nothing is noted of it. */
-  readonly batch?: string | undefined;
+  /** The batch's name in the notes of what was appended; see append-notes.ts. Undefined when nothing is noted of it. */
+  readonly batch: string | undefined;
 }
 
 /** Messages are being removed. Behind this record come the steps, see remove-steps.ts. */

@@ -7,15 +7,15 @@ import type { MessageBody } from "../queue/queue-store.ts";
 import type { MailboxQuota } from "./mailbox-quota.ts";
 import type { Outcome } from "./outcome.ts";
 
-/** A batch for one mailbox. */
+/** A batch for one mailbox. It is handed on field by field: one that may be left out would be lost on the way and compile. */
 export interface MailboxOrder {
   readonly paths: MailboxPaths;
-  /** Whose a mailbox becomes that root makes; absent: whoever makes it keeps it. */
-  readonly uid?: number | undefined;
+  /** Whose a mailbox becomes that root makes; undefined: whoever makes it keeps it. */
+  readonly uid: number | undefined;
   /** How long another program's lock is waited for (ms). */
   readonly lockTimeout: number;
-  /** Absent: the mailbox has no limit. */
-  readonly limit?: MailboxLimit | undefined;
+  /** Undefined: the mailbox has no limit. */
+  readonly limit: MailboxLimit | undefined;
   readonly letters: readonly Letter[];
 }
 

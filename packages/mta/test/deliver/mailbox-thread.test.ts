@@ -24,7 +24,9 @@ async function rig(t: TestContext) {
     rest?: Partial<MailboxOrder>,
   ): MailboxOrder => ({
     paths: mailboxPaths(site, name),
+    uid: undefined,
     lockTimeout: 0,
+    limit: undefined,
     letters: bodies.map(
       (body, i): Letter => ({ sender: "a@far.example", receivedAt: 0, note: `${i} ${name}`, body }),
     ),
