@@ -1,5 +1,5 @@
 /**
- * Assembles the inner loops that are WebAssembly, those of the mbox scanner and of both encoders, into the TypeScript files that the
+ * Assembles the inner loops that are WebAssembly, those of the mbox scanner, of both encoders and of the decoder of message data, into the TypeScript files that the
  * build takes up: `node test/assemble.mjs` writes them, `assembled()` is what one should be.
  */
 import { readFileSync, writeFileSync } from "node:fs";
@@ -16,6 +16,7 @@ const kernel = (folder, name) => ({
 export const SCAN_KERNEL = kernel("common/src/mbox", "scan-kernel");
 export const STORE_KERNEL = kernel("common/src/mbox", "store-kernel");
 export const ENCODE_KERNEL = kernel("pop3/src/protocol", "encode-kernel");
+export const DATA_KERNEL = kernel("mta/src/inbound", "data-kernel");
 
 /** The text of a kernel's target as it follows from its source. */
 export async function assembled({ name, source }) {
@@ -40,6 +41,6 @@ export async function assembled({ name, source }) {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  for (const each of [SCAN_KERNEL, STORE_KERNEL, ENCODE_KERNEL])
+  for (const each of [SCAN_KERNEL, STORE_KERNEL, ENCODE_KERNEL, DATA_KERNEL])
     writeFileSync(each.target, await assembled(each));
 }

@@ -6,6 +6,8 @@
  * CRLF, except that it never takes part in the end mark. A lone dot that is no end mark stays as it is. A bare CR is content.
  */
 
+import { PlainRuns } from "./data-kernel.ts";
+
 /** What one chunk gave. */
 export interface Decoded {
   /** Content, CRLF line ends; may be empty. */
@@ -39,6 +41,7 @@ export class DataDecoder {
     const input = this.#held.length > 0 ? Buffer.concat([this.#held, chunk]) : chunk;
     this.#held = EMPTY;
     const out = new RunWriter(input);
+    const plain = new PlainRuns(input);
     let at = 0;
     while (at < input.length) {
       if (this.#lineStart && input[at] === DOT) {
@@ -51,21 +54,24 @@ export class DataDecoder {
           return { content: out.result(), rest: input.subarray(at + 3) };
         if (lone === "no") at += 1;
       }
-      at = this.#copyLine(input, at, out);
+      at = this.#copyLines(input, at, out, plain);
     }
     return { content: out.result() };
   }
 
-  /** Copies up to the end of a line, or of the input. */
-  #copyLine(input: Buffer, at: number, out: RunWriter): number {
-    const lf = input.indexOf(LF, at);
-    if (lf < 0) {
-      out.run(at, input.length);
-      this.#lineStart = false;
-      this.#lastWasCr = input[input.length - 1] === CR;
-      return input.length;
+  /** Copies to the end of a line that is no plain CRLF or has a dot behind it, or of the input. */
+  #copyLines(input: Buffer, at: number, out: RunWriter, plain: PlainRuns): number {
+    const { stop: lf, lines } = plain.next(at, this.#lastWasCr);
+    this.#lines += lines;
+    if (lf === input.length) {
+      out.run(at, lf);
+      const last = input[lf - 1];
+      if (lines > 0) this.#afterCrlf = true;
+      this.#lineStart = last === LF;
+      this.#lastWasCr = last === CR;
+      return lf;
     }
-    const crlf = lf > at ? input[lf - 1] === CR : this.#lastWasCr;
+    const crlf = lf > 0 ? input[lf - 1] === CR : this.#lastWasCr;
     if (crlf) {
       out.run(at, lf + 1);
     } else {

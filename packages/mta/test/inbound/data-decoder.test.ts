@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import fc from "fast-check";
 import { DataDecoder } from "../../src/inbound/data-decoder.ts";
@@ -93,4 +94,76 @@ test("a message of dots takes time in proportion to its length", () => {
   const { content, rest } = decode(text, [65_536, 131_072]);
   assert.equal(content.length, 750_000);
   assert.equal(rest, "");
+});
+
+/** As {@link decode}, for long texts: one chunk before the cut and one behind it. */
+function decodeTwo(text: string, cut: number): { content: string; rest: string | undefined; lines: number } {
+  const decoder = new DataDecoder();
+  const bytes = Buffer.from(text, "latin1");
+  const first = decoder.push(bytes.subarray(0, cut));
+  if (first.rest !== undefined) {
+    const rest = first.rest.toString("latin1") + text.slice(cut);
+    return { content: first.content.toString("latin1"), rest, lines: decoder.lines };
+  }
+  const before = first.content.toString("latin1");
+  const { content, rest } = decoder.push(bytes.subarray(cut));
+  return {
+    content: before + content.toString("latin1"),
+    rest: rest?.toString("latin1"),
+    lines: decoder.lines,
+  };
+}
+
+test("lines that are gone through sixteen octets at a time are read as the rule says, wherever something odd is", () => {
+  const odd = [
+    "\n",
+    "\r\n.",
+    "\r\n..",
+    "\n.",
+    "\r\n.\r",
+    "\r\r\n",
+    "\r\n\r\n",
+    "\n.\r\n",
+    "\r\n.\n",
+    ".",
+    "\r",
+  ];
+  for (const piece of odd) {
+    for (let place = 0; place < 40; place += 1) {
+      const text = `${"a".repeat(place)}${piece}${"b".repeat(60)}\r\n${"c".repeat(77)}\r\n${piece}d\r\n${END}`;
+      const { content, rest } = reference(text);
+      for (const cut of [0, 1, place, place + 1, place + 2, place + piece.length, text.length - 9]) {
+        const found = decodeTwo(text, cut);
+        const lines = content.split("\n").length - 1;
+        assert.deepEqual(found, { content, rest, lines }, `${JSON.stringify(text)} cut at ${cut}`);
+      }
+    }
+  }
+});
+
+test("a chunk longer than what is gone through at once is read as the rule says, wherever it is divided", () => {
+  const stretch = 68 * 1024;
+  const line = `${"m".repeat(76)}\r\n`;
+  for (const piece of ["\r\n.x", "\r\n..", "\n.x", "\nx", "\r\nx", "\r\n.\r\n"]) {
+    for (let before = 0; before <= piece.length; before += 1) {
+      const filled = line.repeat(Math.ceil(stretch / line.length)).slice(0, stretch - before);
+      const text = `${filled}${piece}${line.repeat(3)}${END}`;
+      const { content, rest } = reference(text);
+      const lines = content.split("\n").length - 1;
+      assert.deepEqual(
+        decodeTwo(text, 0),
+        { content, rest, lines },
+        `${JSON.stringify(piece)} from ${-before}`,
+      );
+    }
+  }
+});
+
+test("data-kernel-bytes.ts is what data-kernel.wat says", async () => {
+  const module = new URL("../../../../test/assemble.mjs", import.meta.url).href;
+  const { assembled, DATA_KERNEL } = (await import(module)) as {
+    assembled: (kernel: { readonly target: URL }) => Promise<string>;
+    DATA_KERNEL: { readonly target: URL };
+  };
+  assert.equal(readFileSync(DATA_KERNEL.target, "utf8"), await assembled(DATA_KERNEL));
 });
