@@ -17,6 +17,7 @@ import { precedenceOf } from "../queue/precedence.ts";
 import type { NewMessage, QueueEntry } from "../queue/queue-entry.ts";
 import { senderUser } from "../recipients/local-sender.ts";
 import { DataParser } from "./data-parser.ts";
+import { freeMemory } from "./free-memory.ts";
 import { type HeaderRules, messageIdOf } from "./header-filter.ts";
 import { recipientParts } from "./inbound-parts.ts";
 import { type Intake, LostInputError, storageReply, type Taken, takeMessage } from "./receive-message.ts";
@@ -91,6 +92,7 @@ function intakeOf(session: SmtpSession, transaction: Transaction): Draft<Intake>
     maxSize: smtp.maxMessageSize,
     maxHops: smtp.maxHops,
     route: `from <${transaction.sender}> via ${session.clientName?.name || session.remoteAddress}, to <${first}>`,
+    doneWith: freeMemory,
     trace: (id: string) => traceOf(session, transaction, id),
     header: (id: string): HeaderRules =>
       isSubmission(session)

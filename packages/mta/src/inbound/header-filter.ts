@@ -64,6 +64,11 @@ export class HeaderFilter {
     return this.#seen;
   }
 
+  /** True once the header is over: what comes goes on as it is, and nothing of it is held. */
+  get hasEnded(): boolean {
+    return this.#ended;
+  }
+
   /** Takes the next bytes and gives those that go on. */
   push(chunk: Buffer): Buffer[] {
     if (this.#ended) return [chunk];

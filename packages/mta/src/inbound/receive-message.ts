@@ -27,6 +27,8 @@ export interface Intake {
   readonly header: (id: string) => HeaderRules;
   /** Line ends of the content, when who gives it has counted them by its end; absent: they are counted here. */
   readonly lines?: () => number;
+  /** Told of each piece of the content that nobody has a use for any more. */
+  readonly doneWith?: (piece: Buffer) => void;
   /** `from <a@b> via host [ip], to <c@d>`, for the refusal of a message that loops. */
   readonly route?: string;
 }
@@ -88,7 +90,9 @@ export async function takeMessage(content: AsyncIterable<Buffer>, intake: Intake
       if (intake.lines === undefined) lines += linesOf(chunk);
       if (size > intake.maxSize) refusal ??= { reply: exceedsSize(intake.maxSize) };
       if (refusal !== undefined) continue;
+      const isBody = filter.hasEnded;
       await store(filter.push(chunk));
+      if (isBody && !writer.holdsPieces) intake.doneWith?.(chunk);
       if (filter.seen.hops > intake.maxHops) refusal ??= { reply: tooManyHops(filter.seen.hops, intake) };
     }
   } catch (cause) {

@@ -1,5 +1,5 @@
 /**
- * Messages over 64 KiB: one file each, written as the message comes in: gathered into large writes, one of them under way
+ * Messages over 64 KiB: one file each, written as the message comes in: copied into large writes, one of them under way
  * while the next is gathered. What a write failed with is told by the next step.
  *
  * A file is made exclusively with mode 0600 and is part of the queue only once an entry names it; file and folder are
@@ -13,6 +13,7 @@ import { open, readdir, stat, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { errnoOf, messageOf } from "@mailhost/common/errors";
+import { GATHERED, GatherMemory } from "./gather-memory.ts";
 import { QueueError } from "./queue-error.ts";
 import { isQueueId } from "./queue-id.ts";
 
@@ -60,14 +61,12 @@ function handleOf(fd: number): DfHandle {
 
 /** Octets read at once. */
 const PIECE = 64 * 1024;
-/** Octets of one write; twice as many are held of a message at most. Each write is a turn of the thread pool. */
-const GATHERED = 256 * 1024;
-/** Pieces of one write; the system takes no more than 1,024 (IOV_MAX). */
-const MOST_PIECES = 256;
+/** Where what comes in is gathered: one write's octets while those of the one before are being written, of each message. */
+const memory = new GatherMemory();
 
 /** A df file on its way in. */
 export interface DfWriter {
-  /** Takes a piece, which nobody may change any more. Resolves when more may come: a slow disk slows the sender down. */
+  /** Takes a copy of a piece. Resolves when more may come: a slow disk slows the sender down. */
   write(chunk: Buffer): Promise<void>;
   /** Resolves when file and directory entry are on stable storage. */
   finish(): Promise<void>;
@@ -90,7 +89,8 @@ export async function createDf(dir: string, id: string, fs: DfFileSystem): Promi
   /** Absent before it is made, and when it could not be: then there is nothing of ours to remove. */
   let handle: DfHandle | undefined;
   let open = true;
-  let pieces: Buffer[] = [];
+  /** What is gathered, and how much of it. Each write is a turn of the thread pool. */
+  let gathering: Buffer | undefined;
   let gathered = 0;
   let fault: { readonly cause: unknown } | undefined;
   const failed = (cause: unknown) => {
@@ -110,23 +110,36 @@ export async function createDf(dir: string, id: string, fs: DfFileSystem): Promi
   };
   const writeGathered = async () => {
     const file = await written();
-    const batch = pieces;
-    pieces = [];
+    const piece = gathering;
+    if (piece === undefined) return;
+    const batch = piece.subarray(0, gathered);
+    gathering = undefined;
     gathered = 0;
-    busy = writeWhole(file, batch).catch(failed);
+    busy = writeWhole(file, batch)
+      .catch(failed)
+      .then(() => memory.giveBack(piece));
   };
   const close = async () => {
     if (!open) return;
     open = false;
-    pieces = [];
     await busy;
+    if (gathering !== undefined) memory.giveBack(gathering);
+    gathering = undefined;
+    memory.leave();
     await handle?.close();
   };
+  memory.enter();
   return {
     async write(chunk) {
-      pieces.push(chunk);
-      gathered += chunk.length;
-      if (gathered >= GATHERED || pieces.length >= MOST_PIECES) await attempt(path, writeGathered);
+      for (let from = 0; from < chunk.length; ) {
+        // What could not be written stays gathered, and is told again.
+        if (!open || gathered === GATHERED) await attempt(path, writeGathered);
+        gathering ??= memory.take();
+        const copied = chunk.copy(gathering, gathered, from);
+        from += copied;
+        gathered += copied;
+        if (gathered === GATHERED) await attempt(path, writeGathered);
+      }
     },
     finish: () =>
       attempt(path, async () => {
@@ -148,23 +161,11 @@ export async function createDf(dir: string, id: string, fs: DfFileSystem): Promi
 }
 
 /** A short write is no error to the system; the rest is written again, and then it says what is wrong. */
-async function writeWhole(handle: DfHandle, pieces: readonly Buffer[]): Promise<void> {
-  let left = pieces.filter((piece) => piece.length > 0);
-  while (left.length > 0) {
-    const { bytesWritten } = await handle.writev(left);
-    left = after(left, bytesWritten);
+async function writeWhole(handle: DfHandle, bytes: Buffer): Promise<void> {
+  for (let done = 0; done < bytes.length; ) {
+    const { bytesWritten } = await handle.writev([bytes.subarray(done)]);
+    done += bytesWritten;
   }
-}
-
-/** What is left of pieces after so many octets. */
-function after(pieces: Buffer[], octets: number): Buffer[] {
-  let done = octets;
-  const first = pieces.findIndex((piece) => {
-    if (done < piece.length) return true;
-    done -= piece.length;
-    return false;
-  });
-  return first < 0 ? [] : [pieces[first]!.subarray(done), ...pieces.slice(first + 1)];
 }
 
 /** The folders whose syncs are shared. */

@@ -51,6 +51,10 @@ class Writer implements MessageWriter {
     return this.#size;
   }
 
+  get holdsPieces(): boolean {
+    return this.#df === undefined;
+  }
+
   async write(chunk: Buffer): Promise<void> {
     this.#mustBeOpen();
     this.#size += chunk.length;

@@ -43,6 +43,8 @@ export interface MessageWriter {
   readonly id: string;
   /** Octets written so far. */
   readonly size: number;
+  /** True while pieces that were written are held as they are: nobody may change them. Later on they have been copied. */
+  readonly holdsPieces: boolean;
   /** Resolves when more may be written: a slow disk slows the sender down. */
   write(chunk: Buffer): Promise<void>;
   /**

@@ -43,6 +43,7 @@ function dropWriter(
   };
   return {
     id,
+    holdsPieces: true,
     get size() {
       return size;
     },

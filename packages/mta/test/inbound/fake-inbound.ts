@@ -241,6 +241,7 @@ function memoryWriter(
   };
   return {
     id,
+    holdsPieces: false,
     get size() {
       return pieces.reduce((sum, p) => sum + p.length, 0);
     },

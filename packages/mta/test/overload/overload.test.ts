@@ -27,6 +27,7 @@ function rig() {
       ({
         id,
         size: 0,
+        holdsPieces: true,
         write: () => Promise.resolve(),
         commit: () => new Promise<QueueEntry>((done) => held.push(() => done({} as QueueEntry))),
         abort: () => Promise.resolve(),

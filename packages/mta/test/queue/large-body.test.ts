@@ -81,6 +81,7 @@ for (const step of ["write", "finish"] as const) {
     await df.write(Buffer.alloc(300 * KIB));
     const next = step === "write" ? () => df.write(Buffer.alloc(300 * KIB)) : () => df.finish();
     await assert.rejects(next, { code: "ENOSPC", message: /id: full/ });
+    await assert.rejects(df.write(Buffer.alloc(300 * KIB)), { code: "ENOSPC" });
     await assert.rejects(df.finish(), { code: "ENOSPC" });
     await df.discard();
     assert.deepEqual(readdirSync(dir), []);
