@@ -8,10 +8,9 @@
  */
 import { randomBytes } from "node:crypto";
 import type { FileHandle } from "node:fs/promises";
-import { crc32 } from "node:zlib";
 import { messageOf } from "../errors.ts";
 import { readWhole, writeWhole } from "../fs/whole-io.ts";
-import { announceChunk, CHUNK_HEAD, LARGEST_CHUNK } from "./append-journal.ts";
+import { announceChunk, CHUNK_HEAD, LARGEST_CHUNK, sampleSum } from "./append-journal.ts";
 import { type AppendNotes, voidNote } from "./append-notes.ts";
 import { messageHead } from "./from-line.ts";
 import type { AppendRecord } from "./journal.ts";
@@ -178,7 +177,7 @@ class Batch {
   #used = 0;
   #position: number;
   #writes = 0;
-  /** CRC-32 of what has been written, but for the last write. */
+  /** The sum of what has been written, but for the last write. */
   #sum = 0;
   /** So many of the bytes are those of the last write. */
   #written = 0;
@@ -246,7 +245,8 @@ class Batch {
   async #makeRoom(bytes: number): Promise<void> {
     if (this.#used + bytes > LARGEST_CHUNK) await this.flush();
     if (this.#written === 0) return;
-    this.#sum = crc32(this.#bytes.subarray(0, this.#written), this.#sum);
+    const at = this.#position - this.#plan.length - this.#written;
+    this.#sum = sampleSum(this.#bytes.subarray(0, this.#written), at, this.#sum);
     this.#written = 0;
   }
 }

@@ -52,7 +52,7 @@ export interface AppendRecord extends JournalSubject {
   readonly start: number;
   /** How many they are. */
   readonly bytes: number;
-  /** CRC-32 of what the batch has written before, `[length, start)`. */
+  /** What the batch has written before, `[length, start)`, summed up (append-journal `sampleSum`). */
   readonly before: number;
   /** The batch's name in the notes of what was appended; see append-notes.ts. Undefined when nothing is noted of it. */
   readonly batch: string | undefined;

@@ -23,7 +23,7 @@ let nowhere: MessagePort | undefined;
  */
 export function freeMemory({ buffer, length }: Buffer): void {
   if (length < WORTH_IT || length !== buffer.byteLength || !(buffer instanceof ArrayBuffer)) return;
-  const memory: Transferable = buffer;
+  const memory = buffer as ArrayBuffer & Transferable;
   if (memory.transfer !== undefined) memory.transfer(0);
   // What is sent to where nobody listens is gone with the message.
   else (nowhere ??= closedPort()).postMessage(undefined, [buffer]);
