@@ -13,6 +13,17 @@ const FIRST = 64;
 /** What few headers say of their message beside its digest. */
 export type OtherIdentity = Omit<HeaderIdentity, "digest">;
 
+/** Messages on their way from one thread to another. */
+export interface FoundColumns {
+  readonly count: number;
+  /** The columns of numbers, one behind the other, `count` of each. */
+  readonly numbers: ArrayBuffer;
+  readonly digests: ArrayBuffer;
+  readonly others: ReadonlyMap<number, OtherIdentity>;
+}
+
+const NUMBERS = ["start", "head", "body", "end", "octets"] as const;
+
 /** The messages, in their order; each field is as {@link MessageSpan} has it. */
 export class FoundMessages {
   start = new Float64Array(FIRST);
@@ -25,6 +36,34 @@ export class FoundMessages {
   /** Of the messages whose header says more than what it is. */
   readonly others = new Map<number, OtherIdentity>();
   #count = 0;
+
+  /** Puts messages together that were found apart, in their order. */
+  static of(parts: readonly FoundColumns[]): FoundMessages {
+    const all = new FoundMessages();
+    all.#count = parts.reduce((sum, { count }) => sum + count, 0);
+    all.#makeRoom(all.#count);
+    let at = 0;
+    for (const { count, numbers, digests, others } of parts) {
+      for (const [i, column] of NUMBERS.entries())
+        all[column].set(new Float64Array(numbers, i * count * Float64Array.BYTES_PER_ELEMENT, count), at);
+      Buffer.from(digests).copy(all.digest, at * DIGEST_BYTES);
+      for (const [i, other] of others) all.others.set(at + i, other);
+      at += count;
+    }
+    return all;
+  }
+
+  /** The messages that start before `until`, for another thread. */
+  columns(until: number): FoundColumns {
+    let count = this.#count;
+    while (count > 0 && this.start[count - 1]! >= until) count--;
+    const numbers = new Float64Array(NUMBERS.length * count);
+    for (const [i, column] of NUMBERS.entries()) numbers.set(this[column].subarray(0, count), i * count);
+    const digests = new ArrayBuffer(count * DIGEST_BYTES);
+    this.digest.copy(Buffer.from(digests), 0, 0, count * DIGEST_BYTES);
+    const others = new Map([...this.others].filter(([i]) => i < count));
+    return { count, numbers: numbers.buffer, digests, others };
+  }
 
   /** How many there are. */
   get count(): number {
@@ -81,8 +120,12 @@ export class FoundMessages {
   }
 
   #grow(): void {
-    const room = 2 * this.start.length;
-    for (const column of ["start", "head", "body", "end", "octets"] as const) {
+    this.#makeRoom(2 * this.start.length);
+  }
+
+  #makeRoom(room: number): void {
+    if (room <= this.start.length) return;
+    for (const column of NUMBERS) {
       const larger = new Float64Array(room);
       larger.set(this[column]);
       this[column] = larger;

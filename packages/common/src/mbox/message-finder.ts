@@ -88,6 +88,11 @@ export class MessageFinder {
     this.#oldStyleIds = oldStyleIds;
   }
 
+  /** Where the message starts whose end has not been found; undefined when there is none. */
+  get openAt(): number | undefined {
+    return this.#open?.start;
+  }
+
   /**
    * Looks through a block.
    *

@@ -12,6 +12,7 @@ import { LONGEST_FROM_LINE } from "./from-line.ts";
 import type { HeaderIdentity } from "./header-digest.ts";
 import { BEFORE, MessageFinder, SHORTEST_LOOKAHEAD } from "./message-finder.ts";
 import { BEHIND, borrowKernel, KERNEL_OWN, returnKernel } from "./scan-kernel.ts";
+import { HAS_THREADS, scanInThreads } from "./scan-threads.ts";
 
 /** Where a message lies, and how long POP3 says it is. Offsets are bytes from the start of the mbox. */
 export interface MessageSpan extends HeaderIdentity {
@@ -98,6 +99,7 @@ export async function* scanMbox(
  * @throws errors of the system
  */
 export async function scanAll(order: ScanOrder): Promise<FoundMessages> {
+  if (HAS_THREADS && order.to - order.from >= LARGE_FILE) return scanInThreads(order);
   const found = new FoundMessages();
   for await (const _ of rounds(order, found)) {
     // They add up.

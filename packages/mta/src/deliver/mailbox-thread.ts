@@ -4,8 +4,9 @@
  * A thread that dies is told of in the log and started anew, at most once a second. What it had been asked for is deferred and comes
  * again; as after a crash of the process, a letter that was written and not yet answered for comes twice at worst.
  */
-import { Worker } from "node:worker_threads";
+import type { Worker } from "node:worker_threads";
 import type { Clock } from "@mailhost/common/clock";
+import { startThread } from "@mailhost/common/daemon/start-thread";
 import { messageOf } from "@mailhost/common/errors";
 import type { Log } from "@mailhost/common/log/log";
 import { surviveFileSizeLimit } from "@mailhost/common/mbox/dotlock";
@@ -262,17 +263,5 @@ function isCopied(source: Source, bytes: Buffer, at: number): boolean {
 
 /** Starts mailbox-thread-main. */
 export function startWorker(workerData: ThreadData): Worker {
-  const built = new URL("./mailbox-thread-main.js", import.meta.url);
-  if (!import.meta.url.endsWith(".ts")) return new Worker(built, { workerData, resourceLimits: LIMITS });
-  // From the sources, as tests run: the loader that the process has been started with does not reach its threads.
-  const [loader, source] = [
-    import.meta.resolve("tsx/esm/api"),
-    import.meta.resolve("./mailbox-thread-main.ts"),
-  ];
-  const [l, s] = [JSON.stringify(loader), JSON.stringify(source)];
-  return new Worker(`import(${l}).then(({ tsImport }) => tsImport(${s}, ${s}))`, {
-    eval: true,
-    workerData,
-    resourceLimits: LIMITS,
-  });
+  return startThread("./mailbox-thread-main", import.meta.url, { workerData, resourceLimits: LIMITS });
 }
