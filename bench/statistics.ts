@@ -18,8 +18,12 @@ export function digits(value: number): string {
   return value.toFixed(places);
 }
 
-/** How many times `better` is in front of `other`, whether more or less is better; NaN without both. */
+/**
+ * How many times `mine` is in front of `other`, whether more or less is better; NaN without both. What takes nothing, or gives something
+ * back (memory that fell while it was measured), is infinitely far ahead where less is better.
+ */
 export function timesAhead(mine: number, other: number, more: boolean): number {
+  if (!more && mine <= 0 && other > 0) return Number.POSITIVE_INFINITY;
   const times = more ? mine / other : other / mine;
   return mine > 0 && other > 0 ? times : Number.NaN;
 }

@@ -76,6 +76,8 @@ test("medians and ratios, and how they are written", () => {
   ]);
   assert.equal(timesAhead(3600, 900, true), 4);
   assert.equal(timesAhead(2, 8, false), 4);
+  assert.equal(timesAhead(-19.1, 257, false), Number.POSITIVE_INFINITY);
+  assert.ok(Number.isNaN(timesAhead(0, 900, true)));
   assert.deepEqual([4.04, 12.4, Number.NaN].map(times), ["4.0 x", "12 x", ""]);
 });
 
