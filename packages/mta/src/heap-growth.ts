@@ -1,9 +1,9 @@
 /**
  * How much the engine's heap may grow before a full collection.
  *
- * What is read from sockets lies outside the heap, is garbage at once, and counts as the heap's growth: how much is allowed is between
- * memory and time. Beside the engine's own choice, up to four times the heap, messages of 10 KiB take no more time, since little of
- * one outlives the young generation; one of 5 MiB takes a tenth more.
+ * What is read from sockets lies outside the heap and counts as its growth: how much is allowed is between memory and time. Beside the
+ * engine's own choice, up to four times the heap, messages of 10 KiB take no more time, since little of one outlives the young
+ * generation, nor do those of 5 MiB, whose pieces are given back at once (inbound/free-memory).
  */
 import { setFlagsFromString } from "node:v8";
 
