@@ -26,8 +26,8 @@ const COMPARED = 64 * 1024;
 
 /** Of a batch's earlier writes so many bytes … */
 const SAMPLE = 4 * 1024;
-/** … of every so many are summed up. */
-const SAMPLED = 64 * 1024;
+/** … of every so many are summed up, and as many at the end of the last one. */
+const SAMPLED = 32 * 1024;
 
 /** An announcement found in a journal. */
 export interface Announced {
@@ -67,19 +67,53 @@ export async function lastChunk(journal: FileHandle): Promise<Announced | undefi
   return last;
 }
 
+/** What is remembered of a batch's earlier writes. */
+export interface WrittenSums {
+  /** CRC-32 of samples of all of them; see {@link sampleSum}. */
+  readonly samples: number;
+  /** CRC-32 of the last {@link WrittenSums.tailBytes} of them: whatever is put in or taken out before moves these. */
+  readonly tail: number;
+  readonly tailBytes: number;
+}
+
+/** Of no writes. */
+export const NOTHING_WRITTEN: WrittenSums = { samples: 0, tail: 0, tailBytes: 0 };
+
 /**
- * CRC-32 of samples of a batch: a mailbox that was rewritten since has other bytes there, unless it was changed in place. To sum up
+ * Sums up one more write of a batch. Samples and the end tell a mailbox that was rewritten since, unless it was changed in place: to sum up
  * all of it was a seventh of what a large message costs here.
  *
  * @param at offset of `bytes` in the batch
- * @param sum of what comes before them
  */
-export function sampleSum(bytes: Buffer, at: number, sum: number): number {
+export function withWritten({ samples }: WrittenSums, bytes: Buffer, at: number): WrittenSums {
+  const tailBytes = Math.min(SAMPLE, bytes.length);
+  const tail = crc32(bytes.subarray(bytes.length - tailBytes));
+  return { samples: sampleSum(bytes, at, samples), tail, tailBytes };
+}
+
+/** CRC-32 of samples: which bytes they are goes by their offset in the batch alone. */
+function sampleSum(bytes: Buffer, at: number, sum: number): number {
   for (let block = at - (at % SAMPLED); block < at + bytes.length; block += SAMPLED) {
     const [from, to] = [Math.max(block - at, 0), Math.min(block + SAMPLE - at, bytes.length)];
     if (from < to) sum = crc32(bytes.subarray(from, to), sum);
   }
   return sum;
+}
+
+/** Whether what a batch wrote before its last announcement is still there. */
+async function isAsWritten(file: FileHandle, record: AppendRecord, buffer: Buffer): Promise<boolean> {
+  // A record of an earlier version has one sum of all bytes.
+  const { length, start, before, written = NOTHING_WRITTEN } = record;
+  let sum = 0;
+  for (let done = length; done < start; ) {
+    const part = buffer.subarray(0, Math.min(COMPARED, start - done));
+    if ((await readWhole(file, part, done)) < part.length) return false;
+    sum = before === undefined ? sampleSum(part, done - length, sum) : crc32(part, sum);
+    done += part.length;
+  }
+  if (sum !== (before ?? written.samples)) return false;
+  const tail = buffer.subarray(0, written.tailBytes);
+  return (await readWhole(file, tail, start - tail.length)) === tail.length && crc32(tail) === written.tail;
 }
 
 /**
@@ -93,14 +127,7 @@ export async function endOfOurs(
   { record, at }: Announced,
 ): Promise<number | undefined> {
   const [ours, theirs] = [Buffer.alloc(COMPARED), Buffer.alloc(COMPARED)];
-  let sum = 0;
-  for (let done = record.length; done < record.start; ) {
-    const part = theirs.subarray(0, Math.min(COMPARED, record.start - done));
-    if ((await readWhole(file, part, done)) < part.length) return undefined;
-    sum = sampleSum(part, done - record.length, sum);
-    done += part.length;
-  }
-  if (sum !== record.before) return undefined;
+  if (!(await isAsWritten(file, record, theirs))) return undefined;
   for (let done = 0; done < record.bytes; ) {
     const want = Math.min(COMPARED, record.bytes - done);
     const announced = ours.subarray(0, await readWhole(journal, ours.subarray(0, want), at + done));

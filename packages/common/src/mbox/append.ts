@@ -10,7 +10,7 @@ import { randomBytes } from "node:crypto";
 import type { FileHandle } from "node:fs/promises";
 import { messageOf } from "../errors.ts";
 import { readWhole, writeWhole } from "../fs/whole-io.ts";
-import { announceChunk, CHUNK_HEAD, LARGEST_CHUNK, sampleSum } from "./append-journal.ts";
+import { announceChunk, CHUNK_HEAD, LARGEST_CHUNK, NOTHING_WRITTEN, withWritten } from "./append-journal.ts";
 import { type AppendNotes, voidNote } from "./append-notes.ts";
 import { messageHead } from "./from-line.ts";
 import type { AppendRecord } from "./journal.ts";
@@ -159,7 +159,7 @@ export async function missingSeparator(file: FileHandle, length: number): Promis
 }
 
 /** What all announcements of a batch have in common. */
-type Plan = Omit<AppendRecord, "kind" | "start" | "bytes" | "before">;
+type Plan = Omit<AppendRecord, "kind" | "start" | "bytes" | "before" | "written">;
 
 /** Room for an announcement and the bytes of one write, kept for the next batch: making it anew costs more than filling it. */
 const buffers: Buffer[] = [];
@@ -177,8 +177,8 @@ class Batch {
   #used = 0;
   #position: number;
   #writes = 0;
-  /** The sum of what has been written, but for the last write. */
-  #sum = 0;
+  /** What has been written, but for the last write. */
+  #sums = NOTHING_WRITTEN;
   /** So many of the bytes are those of the last write. */
   #written = 0;
 
@@ -222,7 +222,7 @@ class Batch {
       kind: "append",
       start,
       bytes: bytes.length,
-      before: this.#sum,
+      written: this.#sums,
     };
     await announceChunk(
       this.#journal,
@@ -246,7 +246,7 @@ class Batch {
     if (this.#used + bytes > LARGEST_CHUNK) await this.flush();
     if (this.#written === 0) return;
     const at = this.#position - this.#plan.length - this.#written;
-    this.#sum = sampleSum(this.#bytes.subarray(0, this.#written), at, this.#sum);
+    this.#sums = withWritten(this.#sums, this.#bytes.subarray(0, this.#written), at);
     this.#written = 0;
   }
 }

@@ -17,6 +17,7 @@ import { dirname } from "node:path";
 import { errnoOf } from "../errors.ts";
 import type { FileSystem } from "../fs/file-system.ts";
 import { makeFolder, readWhole, syncFolder, writeWhole } from "../fs/whole-io.ts";
+import type { WrittenSums } from "./append-journal.ts";
 
 /** Which mbox a record is about, and when it was written. */
 export interface JournalSubject {
@@ -52,8 +53,10 @@ export interface AppendRecord extends JournalSubject {
   readonly start: number;
   /** How many they are. */
   readonly bytes: number;
-  /** What the batch has written before, `[length, start)`, summed up (append-journal `sampleSum`). */
-  readonly before: number;
+  /** What the batch has written before, `[length, start)`. */
+  readonly written?: WrittenSums;
+  /** In place of it, in records of earlier versions: CRC-32 of all that. */
+  readonly before?: number;
   /** The batch's name in the notes of what was appended; see append-notes.ts. Undefined when nothing is noted of it. */
   readonly batch: string | undefined;
 }

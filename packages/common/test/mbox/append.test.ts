@@ -2,9 +2,12 @@ import assert from "node:assert/strict";
 import { appendFileSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { test } from "node:test";
+import { crc32 } from "node:zlib";
 import fc from "fast-check";
 import type { MboxMessage } from "../../src/mbox/append.ts";
 import { appendMessages } from "../../src/mbox/append.ts";
+import { CHUNK_HEAD, lastChunk } from "../../src/mbox/append-journal.ts";
+import { bootId, frame } from "../../src/mbox/journal.ts";
 import { MboxError } from "../../src/mbox/mbox-error.ts";
 import { scanMbox } from "../../src/mbox/scan.ts";
 import type { Fault } from "../../src/testing/faulty-file-system.ts";
@@ -267,6 +270,16 @@ test("of a batch of many writes all are undone, and mail behind stays", async (t
   }
 });
 
+/** Where the last write begins that a journal announces. */
+async function startOfLast(path: string): Promise<number> {
+  const journal = await open(path, "r");
+  try {
+    return (await lastChunk(journal))!.record.start;
+  } finally {
+    await journal.close();
+  }
+}
+
 test("a large batch that another program shortened after a crash is left as it is", async (t) => {
   const site = temporarySite(t);
   const large = message(`A: b\r\n\r\n${"0123456789abcde\r\n".repeat(60_000)}`, "a@example.com", 65_536);
@@ -288,8 +301,10 @@ test("a large batch that another program shortened after a crash is left as it i
     // One write leaves an announcement that has all its bytes, which are compared one by one.
     if (left.length < OLD.length + 300_000) continue;
     compared += 1;
-    for (const place of [OLD.length + 40, OLD.length + 150_000]) {
-      const journal = readFileSync(paths.journal);
+    const journal = readFileSync(paths.journal);
+    for (let place = OLD.length + 40; place < left.length - 100; place += 13_000) {
+      // What lies in the last write is compared one by one: what is there of it goes.
+      if (place >= (await startOfLast(paths.journal))) break;
       const made = `${left.slice(0, place)}${left.slice(place + 17)}${foreign}`;
       writeFileSync(paths.mbox, made, "latin1");
       await (await locked(paths)).release();
@@ -298,6 +313,80 @@ test("a large batch that another program shortened after a crash is left as it i
     }
   }
   assert.ok(compared > 3);
+});
+
+test("mail of another program stays that moved up behind a batch, when a message of that was removed", async (t) => {
+  const site = temporarySite(t);
+  const text = (i: number) => `A: ${i}\r\n\r\n${`${i} 0123456789abcde\r\n`.repeat(600)}`;
+  const batch = Array.from({ length: 60 }, (_, i) => message(text(i), "a@example.com", 65_536));
+  const foreign = `${HEAD}B: foreign\n\n${"of another\n".repeat(2000)}\n`;
+  let compared = 0;
+  for (let at = 4; ; at++) {
+    const paths = mailbox(site, `moved-${at}`, OLD);
+    const fileSystem = faultyFileSystem({ at, how: "kill" });
+    const box = { ...(await locked(paths)), fileSystem, log: keptLog() };
+    const file = await fileSystem.open(paths.mbox, 2);
+    const killed = await appendMessages({ ...box, file }, batch).then(
+      () => false,
+      () => true,
+    );
+    await fileSystem.closeAll();
+    await box.release();
+    if (!killed) break;
+    if (journalLength(paths) === 0) continue;
+    const start = await startOfLast(paths.journal);
+    if (start < OLD.length + 210_000) continue;
+    compared += 1;
+    const whole = content(paths) + foreign;
+    const journal = readFileSync(paths.journal);
+    // Each whole message of ours before the last write in turn.
+    const heads = [...whole.matchAll(/(?<=\n\n)From /g)].map((match) => match.index);
+    for (const [i, head] of heads.entries()) {
+      const next = heads[i + 1];
+      if (i === 0 || next === undefined || next >= start) continue;
+      const made = whole.slice(0, head) + whole.slice(next);
+      writeFileSync(paths.mbox, made, "latin1");
+      await (await locked(paths)).release();
+      assert.ok(content(paths).endsWith(foreign), `killed at ${at}, message ${i}`);
+      assert.ok(content(paths) === made, `killed at ${at}, message ${i}`);
+      writeJournal(paths, journal);
+    }
+  }
+  assert.ok(compared > 2);
+});
+
+test("a batch that an earlier version was killed in is undone by its sum of all bytes", async (t) => {
+  const paths = mailbox(temporarySite(t), "user", `${OLD}written before`);
+  const { dev: device, ino: inode } = statSync(paths.mbox);
+  const start = OLD.length + "written ".length;
+  const bytes = Buffer.from("before and more");
+  const common = {
+    kind: "append",
+    device,
+    inode,
+    length: OLD.length,
+    separator: 0,
+    start,
+    bytes: bytes.length,
+  };
+  for (const [before, kept] of [
+    [crc32("written "), OLD],
+    [crc32("another "), `${OLD}written before`],
+  ] as const) {
+    writeFileSync(paths.mbox, `${OLD}written before`);
+    const head = frame({ ...common, before, boot: bootId() });
+    writeJournal(paths, Buffer.concat([head, Buffer.alloc(CHUNK_HEAD - head.length), bytes]));
+    await (await locked(paths)).release();
+    assert.equal(content(paths), kept);
+  }
+});
+
+test("the longest announcement fits before its bytes", () => {
+  const most = Number.MAX_SAFE_INTEGER;
+  const written = { samples: 2 ** 32 - 1, tail: 2 ** 32 - 1, tailBytes: 4096 };
+  const numbers = { device: most, inode: most, born: 1e12 + 1 / 3, length: most, separator: 2, start: most };
+  const names = { boot: bootId().padEnd(36, "0"), batch: "x".repeat(20) };
+  assert.ok(frame({ kind: "append", ...numbers, ...names, bytes: 262_144, written }).length <= CHUNK_HEAD);
 });
 
 test("a mailbox that another program rewrote after a crash is left as it is", async (t) => {
