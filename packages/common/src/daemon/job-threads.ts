@@ -36,15 +36,31 @@ export class JobThreads<Asked, Answer> {
   /**
    * Has a job done, in its turn.
    *
-   * @throws what the thread threw, or that it ended
+   * @throws what the thread threw, that it ended, or why none can be started
    */
   run(asked: Asked): Promise<Answer> {
     return new Promise((resolve, reject) => {
-      const job = { asked, resolve, reject };
-      const thread = this.#idle.pop() ?? (this.#threads < this.#parts.most ? this.#started() : undefined);
-      if (thread === undefined) this.#waiting.push(job);
-      else thread.take(job);
+      this.#waiting.push({ asked, resolve, reject });
+      this.#give();
     });
+  }
+
+  /** Gives jobs that wait to threads that are idle or can be started. */
+  #give(): void {
+    while (this.#waiting.length > 0) {
+      let thread = this.#idle.pop();
+      try {
+        if (thread === undefined && this.#threads < this.#parts.most) thread = this.#started();
+      } catch (error) {
+        // Those that are there go on with what waits; with none nobody would.
+        if (this.#threads > 0) return;
+        const fault = error instanceof Error ? error : new Error(messageOf(error));
+        for (const job of this.#waiting.splice(0)) job.reject(fault);
+        return;
+      }
+      if (thread === undefined) return;
+      thread.take(this.#waiting.shift()!);
+    }
   }
 
   #started(): JobThread<Asked, Answer> {
@@ -56,9 +72,7 @@ export class JobThreads<Asked, Answer> {
       lost: () => {
         this.#threads--;
         this.#forget(thread);
-        // Whoever waits gets another thread.
-        const job = this.#waiting.shift();
-        if (job !== undefined) this.#started().take(job);
+        this.#give();
       },
     });
     this.#threads++;

@@ -6,8 +6,8 @@ import { readFileSync } from "node:fs";
 
 /** Descriptors of a POP3 session: its connection, its mailbox, its session lock. */
 const POP3_SESSION = 3;
-/** Descriptors of the process itself: log, indexes, DRAC table, ports, and what a login opens for a moment. */
-const OWN = 100;
+/** Descriptors of the process itself: log, indexes, DRAC table, ports, up to eight threads, and what a login opens for a moment. */
+const OWN = 120;
 
 /** The limit; undefined where the system does not tell (no /proc), infinite where there is none. */
 export function openFilesLimit(): number | undefined {

@@ -40,9 +40,10 @@ export async function scanInThreads(
 ): Promise<FoundMessages> {
   const found: FoundColumns[] = [];
   let next = 0;
+  let failed = false;
   /** One part after the other, so that no more are asked for at once than there are threads. */
-  const lane = async () => {
-    for (let start = from + next * part; start < to; start = from + next * part) {
+  const parts = async () => {
+    for (let start = from + next * part; start < to && !failed; start = from + next * part) {
       const place = next++;
       const asked = {
         ...{ fd: file.fd, from: start, until: Math.min(start + part, to), to, fromLine, oldStyleIds },
@@ -51,6 +52,11 @@ export async function scanInThreads(
       found[place] = await threads.run(asked);
     }
   };
+  const lane = () =>
+    parts().catch((error: unknown) => {
+      failed = true;
+      throw error;
+    });
   const lanes = await Promise.allSettled(Array.from({ length: MOST }, lane));
   for (const result of lanes) if (result.status === "rejected") throw result.reason;
   return FoundMessages.of(found);
