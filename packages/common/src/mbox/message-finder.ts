@@ -22,7 +22,12 @@ export interface ScanBlock {
 /** Bytes before a place that tell whether a message can start there; each block brings them again. */
 export const BEFORE = 3;
 /** Bytes behind a place that tell whether it is the start of a field, a quoted line, a `From ` line at all. */
-export const SHORTEST_LOOKAHEAD = 16;
+const SHORTEST_LOOKAHEAD = 16;
+
+/** Bytes at the end of a block that cannot be judged before the next: a `From ` line, and the field behind it. */
+export function lookaheadFor(fromLine: number): number {
+  return fromLine + 1 + SHORTEST_LOOKAHEAD;
+}
 
 const LF = 10;
 const CR = 13;

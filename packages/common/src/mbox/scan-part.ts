@@ -6,7 +6,7 @@
  */
 import { readSync } from "node:fs";
 import { type FoundColumns, FoundMessages } from "./found-messages.ts";
-import { BEFORE, MessageFinder, SHORTEST_LOOKAHEAD } from "./message-finder.ts";
+import { BEFORE, lookaheadFor, MessageFinder } from "./message-finder.ts";
 import { BEHIND, borrowKernel, KERNEL_OWN, returnKernel } from "./scan-kernel.ts";
 
 /** Bytes read at a time: they stay in the processor's cache until they have been looked at. */
@@ -36,7 +36,7 @@ export interface ScanPart {
  */
 export function scanPart(part: ScanPart): FoundColumns {
   const { fd, from, until, to, atStart, fromLine, oldStyleIds, block = BLOCK } = part;
-  const lookahead = Math.max(fromLine, SHORTEST_LOOKAHEAD) + 1;
+  const lookahead = lookaheadFor(fromLine);
   // Room in front of the block for what the block before it left over.
   const place = KERNEL_OWN + lookahead + BEFORE;
   const kernel = borrowKernel(place + block + BEHIND);

@@ -10,7 +10,7 @@ import { setImmediate } from "node:timers/promises";
 import { FoundMessages } from "./found-messages.ts";
 import { LONGEST_FROM_LINE } from "./from-line.ts";
 import type { HeaderIdentity } from "./header-digest.ts";
-import { BEFORE, MessageFinder, SHORTEST_LOOKAHEAD } from "./message-finder.ts";
+import { BEFORE, lookaheadFor, MessageFinder } from "./message-finder.ts";
 import { BEHIND, borrowKernel, KERNEL_OWN, returnKernel } from "./scan-kernel.ts";
 import { HAS_THREADS, scanInThreads } from "./scan-threads.ts";
 
@@ -99,7 +99,13 @@ export async function* scanMbox(
  * @throws errors of the system
  */
 export async function scanAll(order: ScanOrder): Promise<FoundMessages> {
-  if (HAS_THREADS && order.to - order.from >= LARGE_FILE) return scanInThreads(order);
+  if (HAS_THREADS && order.to - order.from >= LARGE_FILE) {
+    try {
+      return await scanInThreads(order);
+    } catch {
+      // Without threads (a limit of processes or files) it only takes longer; a disk that fails will say so again.
+    }
+  }
   const found = new FoundMessages();
   for await (const _ of rounds(order, found)) {
     // They add up.
@@ -115,7 +121,7 @@ async function* rounds(
   const isLarge = tuning.block === undefined && to - from >= LARGE_FILE && large.scans < MOST_LARGE;
   const wished = tuning.block ?? (isLarge ? LARGE_BLOCK : USUAL_BLOCK);
   const slice = tuning.slice ?? SLICE;
-  const lookahead = Math.max(tuning.fromLine, SHORTEST_LOOKAHEAD) + 1;
+  const lookahead = lookaheadFor(tuning.fromLine);
   // Room in front of each block for what the block before it left over.
   const room = lookahead + BEFORE;
   const block = Math.max(1, Math.min(wished, to - from + BEFORE));

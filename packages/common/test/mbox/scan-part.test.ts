@@ -11,7 +11,7 @@ import { scanInThreads } from "../../src/mbox/scan-threads.ts";
 import { temporarySite } from "./mailbox-fixture.ts";
 
 const FROM = "From a@b Tue Nov 24 21:59:01 2026\n";
-const TIGHT = 40;
+const TIGHT = 34;
 
 const piece = fc.constantFrom(
   "\n",
@@ -33,12 +33,13 @@ const piece = fc.constantFrom(
   "x".repeat(90),
 );
 
-async function whole(path: string): Promise<MessageSpan[]> {
+async function whole(path: string, oldStyleIds = false): Promise<MessageSpan[]> {
   const file = await open(path, "r");
   try {
     const spans: MessageSpan[] = [];
     const { size } = await file.stat();
-    for await (const some of scanMbox(file, 0, size, true, { fromLine: TIGHT })) spans.push(...some);
+    for await (const some of scanMbox(file, 0, size, true, { fromLine: TIGHT, oldStyleIds }))
+      spans.push(...some);
     return spans;
   } finally {
     await file.close();
@@ -52,18 +53,23 @@ test("the parts of a mailbox give what the whole of it does, wherever it is divi
       fc.array(piece, { maxLength: 30 }),
       fc.array(fc.nat(900), { maxLength: 6 }),
       fc.integer({ min: 1, max: 70 }),
-      async (pieces, places, block) => {
+      fc.boolean(),
+      async (pieces, places, block, oldStyleIds) => {
         const text = pieces.join("");
         writeFileSync(path, text, "latin1");
         const cuts = [...new Set(places.map((place) => place % (text.length + 1)))].sort((a, b) => a - b);
         const ends = [0, ...cuts.filter((cut) => cut > 0 && cut < text.length), text.length];
         const fd = openSync(path, "r");
-        const rest = { fd, to: text.length, fromLine: TIGHT, oldStyleIds: false, block };
+        const rest = { fd, to: text.length, fromLine: TIGHT, oldStyleIds, block };
         const parts = ends
           .slice(1)
           .map((until, i) => scanPart({ ...rest, from: ends[i]!, until, atStart: i === 0 }));
         closeSync(fd);
-        assert.deepEqual(FoundMessages.of(parts).drain(), await whole(path), JSON.stringify(text));
+        assert.deepEqual(
+          FoundMessages.of(parts).drain(),
+          await whole(path, oldStyleIds),
+          JSON.stringify(text),
+        );
       },
     ),
     { numRuns: 2000 },
