@@ -41,8 +41,9 @@ export class GatherMemory {
     this.#shrink();
   }
 
-  /** As many stay as were in use side by side, until the last one has left. */
+  /** One is being filled and one written, of each message: more than that is what a larger crowd has left. */
   #shrink(): void {
-    if (this.#users === 0 && this.#free.length > KEPT) this.#free.length = KEPT;
+    const most = KEPT + 2 * this.#users;
+    if (this.#free.length > most) this.#free.length = most;
   }
 }
