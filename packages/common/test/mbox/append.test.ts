@@ -8,6 +8,7 @@ import type { MboxMessage } from "../../src/mbox/append.ts";
 import { appendMessages } from "../../src/mbox/append.ts";
 import { CHUNK_HEAD, lastChunk } from "../../src/mbox/append-journal.ts";
 import { bootId, frame } from "../../src/mbox/journal.ts";
+import type { MailboxPaths } from "../../src/mbox/mailboxes.ts";
 import { MboxError } from "../../src/mbox/mbox-error.ts";
 import { scanMbox } from "../../src/mbox/scan.ts";
 import type { Fault } from "../../src/testing/faulty-file-system.ts";
@@ -251,16 +252,7 @@ test("of a batch of many writes all are undone, and mail behind stays", async (t
   for (const foreign of ["", `${HEAD}B: foreign\n\n`]) {
     for (let at = 4; ; at++) {
       const paths = mailbox(site, `large-${at}-${foreign.length}`, OLD);
-      const fileSystem = faultyFileSystem({ at, how: "kill" });
-      const box = { ...(await locked(paths)), fileSystem, log: keptLog() };
-      const file = await fileSystem.open(paths.mbox, 2);
-      const killed = await appendMessages({ ...box, file }, [large]).then(
-        () => false,
-        () => true,
-      );
-      await fileSystem.closeAll();
-      await box.release();
-      if (!killed) break;
+      if (!(await isKilled(paths, at, [large]))) break;
       appendFileSync(paths.mbox, foreign);
       await (await locked(paths)).release();
       const kept = content(paths);
@@ -269,6 +261,20 @@ test("of a batch of many writes all are undone, and mail behind stays", async (t
     }
   }
 });
+
+/** Appends, in a process that is killed at its `at`th file call. @returns false when it had fewer */
+async function isKilled(paths: MailboxPaths, at: number, messages: readonly MboxMessage[]): Promise<boolean> {
+  const fileSystem = faultyFileSystem({ at, how: "kill" });
+  const box = { ...(await locked(paths)), fileSystem, log: keptLog() };
+  const file = await fileSystem.open(paths.mbox, 2);
+  const killed = await appendMessages({ ...box, file }, messages).then(
+    () => false,
+    () => true,
+  );
+  await fileSystem.closeAll();
+  await box.release();
+  return killed;
+}
 
 /** Where the last write begins that a journal announces. */
 async function startOfLast(path: string): Promise<number> {
@@ -287,16 +293,7 @@ test("a large batch that another program shortened after a crash is left as it i
   let compared = 0;
   for (let at = 4; ; at++) {
     const paths = mailbox(site, `short-${at}`, OLD);
-    const fileSystem = faultyFileSystem({ at, how: "kill" });
-    const box = { ...(await locked(paths)), fileSystem, log: keptLog() };
-    const file = await fileSystem.open(paths.mbox, 2);
-    const killed = await appendMessages({ ...box, file }, [large]).then(
-      () => false,
-      () => true,
-    );
-    await fileSystem.closeAll();
-    await box.release();
-    if (!killed) break;
+    if (!(await isKilled(paths, at, [large]))) break;
     const left = content(paths);
     // One write leaves an announcement that has all its bytes, which are compared one by one.
     if (left.length < OLD.length + 300_000) continue;
@@ -323,16 +320,7 @@ test("mail of another program stays that moved up behind a batch, when a message
   let compared = 0;
   for (let at = 4; ; at++) {
     const paths = mailbox(site, `moved-${at}`, OLD);
-    const fileSystem = faultyFileSystem({ at, how: "kill" });
-    const box = { ...(await locked(paths)), fileSystem, log: keptLog() };
-    const file = await fileSystem.open(paths.mbox, 2);
-    const killed = await appendMessages({ ...box, file }, batch).then(
-      () => false,
-      () => true,
-    );
-    await fileSystem.closeAll();
-    await box.release();
-    if (!killed) break;
+    if (!(await isKilled(paths, at, batch))) break;
     if (journalLength(paths) === 0) continue;
     const start = await startOfLast(paths.journal);
     if (start < OLD.length + 210_000) continue;
