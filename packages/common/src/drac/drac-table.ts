@@ -13,6 +13,7 @@ import { ConfigError, messageOf } from "../errors.ts";
 import { normalizeIp } from "../ip-address.ts";
 import { committed } from "../lmdb-commit.ts";
 import { checkLmdbFile } from "../lmdb-file.ts";
+import { type LmdbGate, openGated } from "../lmdb-gate.ts";
 import { SHARED_ENVIRONMENT } from "../lmdb-options.ts";
 import type { Log } from "../log/log.ts";
 import type { Site } from "../site.ts";
@@ -74,14 +75,14 @@ const LEAST_RENEWAL = 1 / 12;
 export function openDracTable(site: Site, options: DracOptions): DracTable {
   const file = join(site.stateDir, "drac.mdb");
   const { clock, lifetime, exclusion } = options;
-  let db = options.readOnly === true ? undefined : openFile(file, options);
+  let db: OpenTable | undefined = options.readOnly === true ? undefined : openFile(file, options);
   let nextSweep = clock.now() + lifetime;
 
   /** The database with a view of what is committed now, or undefined while there is none to read. */
   const view = () => {
     if (db === undefined && existsSync(file)) db = openFile(file, options);
-    db?.resetReadTxn();
-    return db;
+    db?.opened.resetReadTxn();
+    return db?.opened;
   };
   const writable = () => {
     if (options.readOnly === true || db === undefined) throw new Error(`${file} is open for reading only`);
@@ -90,7 +91,7 @@ export function openDracTable(site: Site, options: DracOptions): DracTable {
 
   return {
     async record(ip, user, given) {
-      const to = writable();
+      const { opened: to, gate } = writable();
       const key = normalizeIp(ip);
       const now = clock.now();
       if (key === undefined || (exclusion?.never(key) ?? exclusion?.needless(key)) !== undefined) return;
@@ -98,10 +99,10 @@ export function openDracTable(site: Site, options: DracOptions): DracTable {
       const old = entryOf(key, view()?.get(key));
       if (given === undefined && old !== undefined && old.expiresAt > expiresAt - lifetime * LEAST_RENEWAL)
         return;
-      await committed(to.put(key, { user, expiresAt }));
+      await committed(gate.commit(() => to.put(key, { user, expiresAt })));
       if (now >= nextSweep) {
         nextSweep = now + lifetime;
-        await sweep(to, now);
+        await sweep({ opened: to, gate }, now);
       }
       await committed(to.flushed);
     },
@@ -120,20 +121,28 @@ export function openDracTable(site: Site, options: DracOptions): DracTable {
     },
     async remove(ip) {
       const key = normalizeIp(ip);
-      const from = writable();
+      const { opened: from, gate } = writable();
       from.resetReadTxn();
       if (key === undefined || from.get(key) === undefined) return false;
-      await committed(from.remove(key));
+      await committed(gate.commit(() => from.remove(key)));
       await committed(from.flushed);
       return true;
     },
     async close() {
-      await db?.close();
+      await db?.opened.close();
+      db?.gate.close();
+      db = undefined;
     },
   };
 }
 
-function openFile(file: string, options: DracOptions): RootDatabase<Stored, string> {
+/** The file while it is open. */
+interface OpenTable {
+  readonly opened: RootDatabase<Stored, string>;
+  readonly gate: LmdbGate;
+}
+
+function openFile(file: string, options: DracOptions): OpenTable {
   try {
     const state = checkLmdbFile(file);
     const fault = state.kind === "damaged" ? state.reason : undefined;
@@ -143,31 +152,26 @@ function openFile(file: string, options: DracOptions): RootDatabase<Stored, stri
       renameSync(file, aside);
       options.log?.write("error", `${file}: damaged (${fault}); kept as ${aside}, begun anew`);
     }
-    return open<Stored, string>({
-      path: file,
-      noSubdir: true,
-      readOnly: options.readOnly === true,
-      eventTurnBatching: false,
-      ...SHARED_ENVIRONMENT,
-    });
+    const how = { path: file, noSubdir: true, readOnly: options.readOnly === true, eventTurnBatching: false };
+    return openGated(file, () => open<Stored, string>({ ...how, ...SHARED_ENVIRONMENT }));
   } catch (error) {
     throw new ConfigError(file, 0, `cannot be opened: ${messageOf(error)}`);
   }
 }
 
 /** Takes out what has expired, unless somebody has renewed it meanwhile. */
-async function sweep(db: RootDatabase<Stored, string>, now: number): Promise<void> {
+async function sweep({ opened: db, gate }: OpenTable, now: number): Promise<void> {
   const expired = Array.from(db.getRange())
     .filter(({ value }) => !(value.expiresAt > now))
     .map(({ key }) => key);
   if (expired.length === 0) return;
-  const sweeping = db.transaction(() => {
+  const takeOut = () => {
     for (const key of expired) {
       const value = db.get(key);
       if (value !== undefined && !(value.expiresAt > now)) db.removeSync(key);
     }
-  });
-  await committed(sweeping);
+  };
+  await committed(gate.commit(() => db.transaction(takeOut)));
 }
 
 /** A stored value as an entry; undefined for none and for anything of another shape. */

@@ -3,6 +3,7 @@
  * when all could be read, or copied.
  */
 import { fileURLToPath } from "node:url";
+import { openGated } from "@mailhost/common/lmdb-gate";
 import { open } from "lmdb";
 
 const TABLES = ["entries", "due", "hosts", "drops", "bodies"];
@@ -11,7 +12,8 @@ const ROWS = 1000;
 
 /** Reads every key of every table, every entry, and with `all` every message. Throws at the first fault. */
 export async function readEnvironment(path: string, all: boolean): Promise<number> {
-  const root = open({ path, noSubdir: true, readOnly: true, maxDbs: 8, overlappingSync: false });
+  const how = { path, noSubdir: true, readOnly: true, maxDbs: 8, overlappingSync: false };
+  const { opened: root, gate } = openGated(path, () => open(how));
   let octets = 0;
   for (const name of TABLES) {
     const table = root.openDB<Buffer, string>(name, { encoding: "binary" });
@@ -21,6 +23,7 @@ export async function readEnvironment(path: string, all: boolean): Promise<numbe
     else for (const { value } of table.getRange()) octets += value.length;
   }
   await root.close();
+  gate.close();
   return octets;
 }
 
@@ -28,7 +31,7 @@ export async function readEnvironment(path: string, all: boolean): Promise<numbe
 export async function copyEnvironment(path: string, target: string): Promise<void> {
   const plain = { noSubdir: true, maxDbs: 8, overlappingSync: false };
   const bytes = { encoding: "binary", keyEncoding: "binary" } as const;
-  const from = open({ ...plain, path, readOnly: true });
+  const { opened: from, gate } = openGated(path, () => open({ ...plain, path, readOnly: true }));
   const to = open({ ...plain, path: target });
   for (const name of TABLES) {
     const source = from.openDB<Buffer, Buffer>(name, bytes);
@@ -46,6 +49,7 @@ export async function copyEnvironment(path: string, target: string): Promise<voi
   }
   await to.close();
   await from.close();
+  gate.close();
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

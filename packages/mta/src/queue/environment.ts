@@ -3,7 +3,7 @@
  *
  * A commit is durable when its promise resolves: data pages are written and fdatasync'd, then the meta page goes through
  * an O_DSYNC descriptor. Commits asked for while one is being written share the next one. Several processes may
- * have the environment open; writers take turns, readers see every commit at once.
+ * have the environment open; writers take turns, readers see every commit at once, and none commits while another opens it.
  */
 import {
   closeSync,
@@ -21,6 +21,7 @@ import { dirname, join } from "node:path";
 import type { Clock } from "@mailhost/common/clock";
 import { errnoOf, messageOf, UserError } from "@mailhost/common/errors";
 import { checkLmdbFile, type LmdbFileState } from "@mailhost/common/lmdb-file";
+import { type LmdbGate, openGated } from "@mailhost/common/lmdb-gate";
 import { SHARED_ENVIRONMENT } from "@mailhost/common/lmdb-options";
 import type { Log } from "@mailhost/common/log/log";
 import type { Site } from "@mailhost/common/site";
@@ -64,6 +65,8 @@ export interface Environment {
   readonly hosts: Database;
   /** Drop files that have been queued and may still be there: name to queue id. */
   readonly drops: Database<string, string>;
+  /** Each commit goes through it. */
+  readonly gate: LmdbGate;
   /** No other process had it open for writing when it was opened: what is half done is left over from a crash. */
   readonly alone: boolean;
   close(): Promise<void>;
@@ -261,53 +264,74 @@ function makeFile(paths: QueuePaths): void {
 function openTables(paths: QueuePaths, how: { readOnly: boolean; alone: boolean }): Environment {
   const { readOnly, alone } = how;
   if (!readOnly) makeFile(paths);
-  let root: RootDatabase;
+  const { opened, gate } = openAll(paths, readOnly);
+  const { root, hosts } = opened;
+  return {
+    paths,
+    ...opened,
+    hosts: readOnly ? hosts : withHandledFailures(hosts, gate, paths.dir),
+    gate,
+    alone,
+    async close() {
+      await root.close();
+      gate.close();
+      if (alone) rmSync(paths.marker, { force: true });
+    },
+  };
+}
+
+/** The file and its tables, made where they are missing: others' commits wait for all of it. */
+function openAll(paths: QueuePaths, readOnly: boolean) {
   try {
-    root = open({
-      path: paths.environment,
-      noSubdir: true,
-      readOnly,
-      maxDbs: 8,
-      maxReaders: 256,
-      mapSize: MAP_SIZE,
-      // The plain order of LMDB, safe through power loss with no repair at the next start: see the head of this file.
-      overlappingSync: false,
-      // With batching by event turn a failed commit rejects a promise that nobody can reach.
-      eventTurnBatching: false,
-      ...ONE_COMMIT_A_TURN,
-      ...SHARED_ENVIRONMENT,
+    return openGated(paths.environment, () => {
+      const root = open({
+        path: paths.environment,
+        noSubdir: true,
+        readOnly,
+        maxDbs: 8,
+        maxReaders: 256,
+        mapSize: MAP_SIZE,
+        // The plain order of LMDB, safe through power loss with no repair at the next start: see the head of this file.
+        overlappingSync: false,
+        // With batching by event turn a failed commit rejects a promise that nobody can reach.
+        eventTurnBatching: false,
+        ...ONE_COMMIT_A_TURN,
+        ...SHARED_ENVIRONMENT,
+      });
+      const table = <V, K extends Key>(name: string, encoding?: "binary" | "string") =>
+        root.openDB<V, K>(name, encoding === undefined ? {} : { encoding });
+      const hosts: Database = table("hosts");
+      return {
+        root,
+        hosts,
+        entries: table<Buffer, string>("entries", "binary"),
+        bodies: table<Buffer, string>("bodies", "binary"),
+        due: table<string, [number, string, string]>("due", "string"),
+        drops: table<string, string>("drops", "string"),
+      };
     });
   } catch (error) {
     throw new UserError(`${paths.environment}: cannot be opened: ${messageOf(error)}`, EX_IOERR, {
       cause: error,
     });
   }
-  const table = <V, K extends Key>(name: string, encoding?: "binary" | "string") =>
-    root.openDB<V, K>(name, encoding === undefined ? {} : { encoding });
-  const hosts: Database = table("hosts");
-  return {
-    paths,
-    root,
-    entries: table("entries", "binary"),
-    bodies: table("bodies", "binary"),
-    due: table("due", "string"),
-    drops: table("drops", "string"),
-    hosts: readOnly ? hosts : withHandledFailures(hosts, paths.dir),
-    alone,
-    async close() {
-      await root.close();
-      if (alone) rmSync(paths.marker, { force: true });
-    },
-  };
 }
 
 /** The table with its changes awaited through {@link committed}: a failed one rejects once, where its caller sees it. */
-function withHandledFailures(table: Database, dir: string): Database {
+function withHandledFailures(table: Database, gate: LmdbGate, dir: string): Database {
   const put = table.put.bind(table) as (...args: unknown[]) => Promise<boolean>;
   const remove = table.remove.bind(table) as (...args: unknown[]) => Promise<boolean>;
   return Object.assign(table, {
-    put: (...args: unknown[]) => committed(put(...args), dir),
-    remove: (...args: unknown[]) => committed(remove(...args), dir),
+    put: (...args: unknown[]) =>
+      committed(
+        gate.commit(() => put(...args)),
+        dir,
+      ),
+    remove: (...args: unknown[]) =>
+      committed(
+        gate.commit(() => remove(...args)),
+        dir,
+      ),
   });
 }
 

@@ -112,7 +112,7 @@ export class LmdbStore implements QueueStore {
    * @param note taken with it, and a reason to refuse it when it is there already
    */
   async insert(entry: QueueEntry, body: Buffer | undefined, note = entry.drop): Promise<void> {
-    const { entries, drops, root, paths } = this.#env;
+    const { entries, drops, root, paths, gate } = this.#env;
     const encoded = { entry, bytes: encodeEntry(entry) };
     const put = () => this.#tables.put(encoded, body);
     // Who takes the same file at the same time finds its note, whatever it saw before.
@@ -126,7 +126,12 @@ export class LmdbStore implements QueueStore {
               put();
               return true;
             });
-    if (!(await committed(this.#groups.urgent(write), paths.dir)))
+    if (
+      !(await committed(
+        this.#groups.urgent(() => gate.commit(write)),
+        paths.dir,
+      ))
+    )
       throw new QueueError(
         `queue id ${entry.id} is taken${note === undefined ? "" : `, or ${note} is queued already`}`,
         "EEXIST",
@@ -145,7 +150,11 @@ export class LmdbStore implements QueueStore {
   }
 
   async forgetDrop(name: string): Promise<void> {
-    await committed(this.#env.drops.remove(name), this.#env.paths.dir);
+    const { drops, gate, paths } = this.#env;
+    await committed(
+      gate.commit(() => drops.remove(name)),
+      paths.dir,
+    );
   }
 
   get(id: string): QueueEntry | undefined {
@@ -207,8 +216,8 @@ export class LmdbStore implements QueueStore {
   }
 
   async discard(id: string): Promise<boolean> {
-    const { root, paths } = this.#env;
-    const commit = root.transaction(() => this.#tables.discard(id));
+    const { root, paths, gate } = this.#env;
+    const commit = gate.commit(() => root.transaction(() => this.#tables.discard(id)));
     const found = await committed(commit, paths.dir);
     this.#recent.drop(id);
     if (found) await this.#dropDf(id);
@@ -245,7 +254,7 @@ export class LmdbStore implements QueueStore {
 
   /** @param fresh messages that the change is about and that are not in the tables: they are put in with it */
   async change(change: QueueChange, fresh: readonly FreshMessage[] = []): Promise<QueueEntry[]> {
-    const { entries, root, paths } = this.#env;
+    const { entries, root, paths, gate } = this.#env;
     if (change.known !== undefined && (await this.#removeKnown(change, change.known))) return [];
     // Everything that may fail is done before the transaction, which has no way back.
     const updates = (change.update ?? []).map((entry) => ({
@@ -269,7 +278,7 @@ export class LmdbStore implements QueueStore {
       for (const one of added) this.#tables.put(one, one.body);
     };
     await committed(
-      this.#groups.patient(() => root.transaction(write)),
+      this.#groups.patient(() => gate.commit(() => root.transaction(write))),
       paths.dir,
     );
     // What waits for its next attempt does not take the room of what comes in.
@@ -291,7 +300,7 @@ export class LmdbStore implements QueueStore {
   ): Promise<boolean> {
     const [id] = remove;
     if (id === undefined || remove.length + update.length + add.length > 1) return false;
-    const { entries, bodies, due, paths } = this.#env;
+    const { entries, bodies, due, paths, gate } = this.#env;
     const key = keyOf(known.row);
     const isSmall = known.size <= SMALL_MESSAGE;
     const write = () =>
@@ -300,7 +309,13 @@ export class LmdbStore implements QueueStore {
         if (isSmall) void bodies.remove(id);
         void entries.remove(id);
       });
-    if (!(await committed(this.#groups.patient(write), paths.dir))) return false;
+    if (
+      !(await committed(
+        this.#groups.patient(() => gate.commit(write)),
+        paths.dir,
+      ))
+    )
+      return false;
     this.#recent.drop(id);
     if (!isSmall) await this.#dropDf(id);
     return true;
@@ -333,7 +348,8 @@ export class LmdbStore implements QueueStore {
 
   /** Reads, changes and writes one entry in one transaction. */
   async #amend(id: string, amend: (entry: QueueEntry) => QueueEntry): Promise<boolean> {
-    const commit = this.#env.root.transaction(() => this.#tables.rewrite(id, amend));
+    const { root, gate } = this.#env;
+    const commit = gate.commit(() => root.transaction(() => this.#tables.rewrite(id, amend)));
     return committed(commit, this.#env.paths.dir);
   }
 
@@ -346,17 +362,27 @@ export class LmdbStore implements QueueStore {
       const ids = [...this.#env.entries.getKeys({ ...start, limit: CHUNK })];
       if (ids.length === 0) return count;
       last = ids.at(-1);
-      const commit = this.#env.root.transaction(() => {
-        let forced = 0;
-        for (const id of ids) {
-          const stored = this.#tables.read(id);
-          const free = stored !== undefined && !isKeptBack(stored) && wanted(stored);
-          if (free && this.#tables.rewrite(id, (entry) => force(entry, now))) forced++;
-        }
-        return forced;
-      });
+      const commit = this.#commitForced(ids, now, wanted);
       count += await committed(commit, this.#env.paths.dir);
     }
+  }
+
+  /** Forces those of some messages that are wanted. @returns how many */
+  #commitForced(
+    ids: readonly string[],
+    now: number,
+    wanted: (entry: QueueEntry) => boolean,
+  ): Promise<number> {
+    const write = () => {
+      let forced = 0;
+      for (const id of ids) {
+        const stored = this.#tables.read(id);
+        const free = stored !== undefined && !isKeptBack(stored) && wanted(stored);
+        if (free && this.#tables.rewrite(id, (entry) => force(entry, now))) forced++;
+      }
+      return forced;
+    };
+    return this.#env.gate.commit(() => this.#env.root.transaction(write));
   }
 
   /** Nothing waits for company any more. */

@@ -8,6 +8,7 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { committed } from "@mailhost/common/lmdb-commit";
 import { checkLmdbFile } from "@mailhost/common/lmdb-file";
+import { type LmdbGate, openGated } from "@mailhost/common/lmdb-gate";
 import { SHARED_ENVIRONMENT } from "@mailhost/common/lmdb-options";
 import type { Site } from "@mailhost/common/site";
 import { open, type RootDatabase } from "lmdb";
@@ -40,9 +41,9 @@ export function progressFile(site: Site): string {
 /** The store of a site. It is opened when it is first needed, and tried again when that failed. */
 export function openProgressStore(site: Site): ProgressStore {
   const path = progressFile(site);
-  let opened: RootDatabase<Progress, string> | undefined;
+  let there: { readonly opened: RootDatabase<Progress, string>; readonly gate: LmdbGate } | undefined;
   const env = () => {
-    if (opened !== undefined) return opened;
+    if (there !== undefined) return there;
     mkdirSync(site.stateDir, { recursive: true, mode: 0o750 });
     const state = checkLmdbFile(path);
     if (state.kind === "damaged") {
@@ -50,34 +51,37 @@ export function openProgressStore(site: Site): ProgressStore {
         `${path}: ${state.reason}; move it away: everybody then gets the latest bulletins as somebody new does`,
       );
     }
-    opened = open<Progress, string>({
-      path,
-      noSubdir: true,
-      encoding: "json",
-      eventTurnBatching: false,
-      // As in the index: each popper of inetd's is a reader.
-      maxReaders: INDEX_READERS,
-      ...SHARED_ENVIRONMENT,
-    });
-    return opened;
+    there = openGated(path, () =>
+      open<Progress, string>({
+        path,
+        noSubdir: true,
+        encoding: "json",
+        eventTurnBatching: false,
+        // As in the index: each popper of inetd's is a reader.
+        maxReaders: INDEX_READERS,
+        ...SHARED_ENVIRONMENT,
+      }),
+    );
+    return there;
   };
   return {
-    read: (name) => env().get(name),
+    read: (name) => env().opened.get(name),
     write: async (name, progress) => {
-      const database = env();
-      await committed(database.put(name, progress));
+      const { opened: database, gate } = env();
+      await committed(gate.commit(() => database.put(name, progress)));
       // A commit is in the file, and what a power loss must not take back is flushed.
       await database.flushed;
     },
     async forget(name) {
-      const database = env();
-      await committed(database.remove(name));
+      const { opened: database, gate } = env();
+      await committed(gate.commit(() => database.remove(name)));
       await database.flushed;
     },
     async close() {
-      const closing = opened;
-      opened = undefined;
-      await closing?.close();
+      const closing = there;
+      there = undefined;
+      await closing?.opened.close();
+      closing?.gate.close();
     },
   };
 }

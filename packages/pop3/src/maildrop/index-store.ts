@@ -12,6 +12,7 @@ import type { Clock } from "@mailhost/common/clock";
 import { messageOf } from "@mailhost/common/errors";
 import { committed } from "@mailhost/common/lmdb-commit";
 import { checkLmdbFile } from "@mailhost/common/lmdb-file";
+import { type LmdbGate, openGated } from "@mailhost/common/lmdb-gate";
 import { SHARED_ENVIRONMENT } from "@mailhost/common/lmdb-options";
 import type { Log } from "@mailhost/common/log/log";
 import type { Site } from "@mailhost/common/site";
@@ -66,21 +67,23 @@ export function openIndexStore(site: Site, { log, clock }: { log: Log; clock: Cl
   if ("reason" in state) moveAside(path, state.reason, log, clock);
   /** Mailboxes whose stored index is older than their session believes: their next write is a whole one. */
   const stale = new Set<string>();
-  const env = open<Buffer, [string, number]>({
-    path,
-    noSubdir: true,
-    encoding: "binary",
-    eventTurnBatching: false,
-    maxReaders: INDEX_READERS,
-    ...SHARED_ENVIRONMENT,
-  });
+  const { opened: env, gate } = openGated(path, () =>
+    open<Buffer, [string, number]>({
+      path,
+      noSubdir: true,
+      encoding: "binary",
+      eventTurnBatching: false,
+      maxReaders: INDEX_READERS,
+      ...SHARED_ENVIRONMENT,
+    }),
+  );
   const held = new HeldIndexes(HELD);
   /** What is being written, by mailbox. */
   const writing = new Map<string, Promise<void>>();
   const write = async (name: string, index: MailboxIndex, unchanged: number) => {
     try {
       held.drop(name);
-      const head = await writeIndex(env, name, index, stale.has(name) ? 0 : unchanged);
+      const head = await writeIndex({ env, gate }, name, index, stale.has(name) ? 0 : unchanged);
       held.hold(name, head, { ...index, naming: head.naming });
       stale.delete(name);
     } catch (error) {
@@ -91,7 +94,7 @@ export function openIndexStore(site: Site, { log, clock }: { log: Log; clock: Cl
   const forget = async (name: string) => {
     try {
       held.drop(name);
-      if (env.get([name, HEAD]) !== undefined) await remove(env, name);
+      if (env.get([name, HEAD]) !== undefined) await remove({ env, gate }, name);
     } catch (error) {
       log.write("warn", `${path}: the index of ${name} can not be dropped: ${messageOf(error)}`);
     }
@@ -131,6 +134,7 @@ export function openIndexStore(site: Site, { log, clock }: { log: Log; clock: Cl
     async close() {
       await Promise.all(writing.values());
       await env.close();
+      gate.close();
     },
   };
 }
@@ -148,17 +152,20 @@ export async function readStoredIndex(
   const state = checkLmdbFile(path);
   if (state.kind === "absent") return undefined;
   if ("reason" in state) throw new Error(`${path}: ${state.reason}`);
-  const env = open<Buffer, [string, number]>({
-    path,
-    noSubdir: true,
-    encoding: "binary",
-    eventTurnBatching: false,
-    readOnly: true,
-  });
+  const { opened: env, gate } = openGated(path, () =>
+    open<Buffer, [string, number]>({
+      path,
+      noSubdir: true,
+      encoding: "binary",
+      eventTurnBatching: false,
+      readOnly: true,
+    }),
+  );
   try {
     return await readIndex(env, name, new HeldIndexes(0));
   } finally {
     await env.close();
+    gate.close();
   }
 }
 
@@ -170,6 +177,12 @@ function moveAside(path: string, fault: string, log: Log, clock: Clock): void {
 }
 
 type Env = RootDatabase<Buffer, [string, number]>;
+
+/** An environment that is written. */
+interface Written {
+  readonly env: Env;
+  readonly gate: LmdbGate;
+}
 
 async function readIndex(
   env: Env,
@@ -201,7 +214,7 @@ async function readIndex(
 }
 
 async function writeIndex(
-  env: Env,
+  { env, gate }: Written,
   name: string,
   index: MailboxIndex,
   unchanged: number,
@@ -222,13 +235,13 @@ async function writeIndex(
     if (values.length % CHUNKS_A_TURN === 0) await setImmediate();
   }
   // Within a transaction each write is carried out at once, and only the commit is left to fail.
-  const commit = env.transaction(() => {
+  const write = () => {
     env.putSync([name, HEAD], encodeHead(head));
     for (const [i, value] of values.entries()) env.putSync([name, first + i + 1], value);
     const last = Math.ceil((before ?? 0) / CHUNK);
     for (let chunk = chunks; chunk < last; chunk++) env.removeSync([name, chunk + 1]);
-  });
-  await committed(commit);
+  };
+  await committed(gate.commit(() => env.transaction(write)));
   return head;
 }
 
@@ -245,11 +258,10 @@ function* namesIn(env: Env): Generator<string> {
   }
 }
 
-async function remove(env: Env, name: string): Promise<void> {
-  await committed(
-    env.transaction(() => {
-      const keys = [...env.getKeys({ start: [name, HEAD], end: [name, Number.MAX_SAFE_INTEGER] })];
-      for (const key of keys) env.removeSync(key);
-    }),
-  );
+async function remove({ env, gate }: Written, name: string): Promise<void> {
+  const takeOut = () => {
+    const keys = [...env.getKeys({ start: [name, HEAD], end: [name, Number.MAX_SAFE_INTEGER] })];
+    for (const key of keys) env.removeSync(key);
+  };
+  await committed(gate.commit(() => env.transaction(takeOut)));
 }
