@@ -3,7 +3,7 @@
  *
  * What is read from sockets lies outside the heap and counts as its growth: how much is allowed is between memory and time. Beside the
  * engine's own choice, up to four times the heap, messages of 10 KiB take no more time, since little of one outlives the young
- * generation, nor do those of 5 MiB, whose pieces are given back at once (inbound/free-memory).
+ * generation; the pieces of large ones are given back at once (inbound/free-memory).
  */
 import { setFlagsFromString } from "node:v8";
 
