@@ -4,7 +4,7 @@
  */
 import type { Clock } from "@mailhost/common/clock";
 import type { SmtpReply } from "@mailhost/common/errors";
-import { committed } from "@mailhost/common/lmdb-commit";
+import { committed } from "@mailhost/common/lmdb/commit";
 import type { Database } from "lmdb";
 
 /** A destination in trouble. */

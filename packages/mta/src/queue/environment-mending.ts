@@ -9,8 +9,8 @@ import { closeSync, existsSync, fsyncSync, linkSync, openSync, renameSync, rmSyn
 import { dirname } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { UserError } from "@mailhost/common/errors";
-import { readNewestMeta } from "@mailhost/common/lmdb-file";
-import { lmdbPageFault } from "@mailhost/common/lmdb-pages";
+import { readNewestMeta } from "@mailhost/common/lmdb/file";
+import { lmdbPageFault } from "@mailhost/common/lmdb/pages";
 import { lockHolder } from "@mailhost/common/mbox/foreign-locks";
 import { EX_IOERR } from "@mailhost/common/sysexits";
 import { isCopied, readsWhole } from "./environment-reading.ts";

@@ -3,7 +3,7 @@
  * when all could be read, or copied.
  */
 import { fileURLToPath } from "node:url";
-import { openGated } from "@mailhost/common/lmdb-gate";
+import { openGated } from "@mailhost/common/lmdb/gate";
 import { open } from "lmdb";
 
 const TABLES = ["entries", "due", "hosts", "drops", "bodies"];

@@ -20,9 +20,9 @@ import {
 import { dirname, join } from "node:path";
 import type { Clock } from "@mailhost/common/clock";
 import { errnoOf, messageOf, UserError } from "@mailhost/common/errors";
-import { checkLmdbFile, type LmdbFileState } from "@mailhost/common/lmdb-file";
-import { type LmdbGate, openGated } from "@mailhost/common/lmdb-gate";
-import { SHARED_ENVIRONMENT } from "@mailhost/common/lmdb-options";
+import { checkLmdbFile, type LmdbFileState } from "@mailhost/common/lmdb/file";
+import { type LmdbGate, openGated } from "@mailhost/common/lmdb/gate";
+import { SHARED_ENVIRONMENT } from "@mailhost/common/lmdb/options";
 import type { Log } from "@mailhost/common/log/log";
 import type { Site } from "@mailhost/common/site";
 import { EX_IOERR, EX_NOPERM } from "@mailhost/common/sysexits";

@@ -3,7 +3,7 @@
  */
 import { statfs } from "node:fs/promises";
 import { errnoOf, messageOf } from "@mailhost/common/errors";
-import { commitCause } from "@mailhost/common/lmdb-commit";
+import { commitCause } from "@mailhost/common/lmdb/commit";
 
 /** The queue could not store a change. `code` is the system's error code where one is known: `ENOSPC`, `EIO`. */
 export class QueueError extends Error {

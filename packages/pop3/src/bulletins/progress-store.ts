@@ -6,10 +6,10 @@
  */
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { committed } from "@mailhost/common/lmdb-commit";
-import { checkLmdbFile } from "@mailhost/common/lmdb-file";
-import { type LmdbGate, openGated } from "@mailhost/common/lmdb-gate";
-import { SHARED_ENVIRONMENT } from "@mailhost/common/lmdb-options";
+import { committed } from "@mailhost/common/lmdb/commit";
+import { checkLmdbFile } from "@mailhost/common/lmdb/file";
+import { type LmdbGate, openGated } from "@mailhost/common/lmdb/gate";
+import { SHARED_ENVIRONMENT } from "@mailhost/common/lmdb/options";
 import type { Site } from "@mailhost/common/site";
 import { open, type RootDatabase } from "lmdb";
 import { INDEX_READERS } from "../maildrop/index-store.ts";

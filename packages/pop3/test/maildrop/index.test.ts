@@ -21,7 +21,7 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { crc32 } from "node:zlib";
 import { systemClock } from "@mailhost/common/clock";
-import { checkLmdbFile } from "@mailhost/common/lmdb-file";
+import { checkLmdbFile } from "@mailhost/common/lmdb/file";
 import type { Site } from "@mailhost/common/site";
 import { open as openEnvironment } from "lmdb";
 import { type IndexStore, indexFile, openIndexStore } from "../../src/maildrop/index-store.ts";

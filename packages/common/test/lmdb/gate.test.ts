@@ -8,7 +8,7 @@ import { type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { tryLock } from "fs-native-extensions";
 import { open } from "lmdb";
-import { openGated } from "../src/lmdb-gate.ts";
+import { openGated } from "../../src/lmdb/gate.ts";
 
 function file(t: TestContext): string {
   const dir = mkdtempSync(join(tmpdir(), "mailhost-gate-"));
@@ -16,7 +16,7 @@ function file(t: TestContext): string {
   return join(dir, "some.mdb");
 }
 
-const OPENER = fileURLToPath(new URL("lmdb-gate-opener.ts", import.meta.url));
+const OPENER = fileURLToPath(new URL("gate-opener.ts", import.meta.url));
 /** Without the gate one of some 10,000 is lost when openings come as fast as they can, and the next ones end the process. */
 const COMMITS = 1500;
 

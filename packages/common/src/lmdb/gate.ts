@@ -10,12 +10,12 @@
  * process. A process that stays stopped while it opens is waited for no longer than {@link PATIENCE}.
  */
 // oxlint-disable-next-line typescript/triple-slash-reference -- whoever imports this source needs the types with it
-/// <reference path="./fs/fs-native-extensions.d.ts" />
+/// <reference path="../fs/fs-native-extensions.d.ts" />
 import { closeSync, constants, fchownSync, fstatSync, openSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { tryLock, unlock } from "fs-native-extensions";
-import { errnoOf } from "./errors.ts";
+import { errnoOf } from "../errors.ts";
 
 /** Bytes of the file that are locked. */
 const GATE = 0;

@@ -1,6 +1,6 @@
-/** A process that opens and closes an environment again and again: `lmdb-gate-opener FILE ro|rw`. */
+/** A process that opens and closes an environment again and again: `gate-opener FILE ro|rw`. */
 import { open } from "lmdb";
-import { openGated } from "../src/lmdb-gate.ts";
+import { openGated } from "../../src/lmdb/gate.ts";
 
 const [, , path = "", how] = process.argv;
 process.send?.("there");

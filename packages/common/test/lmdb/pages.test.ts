@@ -5,8 +5,8 @@ import { join } from "node:path";
 import test from "node:test";
 import fc from "fast-check";
 import { open } from "lmdb";
-import { SHARED_ENVIRONMENT } from "../src/lmdb-options.ts";
-import { lmdbPageFault } from "../src/lmdb-pages.ts";
+import { SHARED_ENVIRONMENT } from "../../src/lmdb/options.ts";
+import { lmdbPageFault } from "../../src/lmdb/pages.ts";
 
 /** A row that is written, or taken out. */
 interface Step {

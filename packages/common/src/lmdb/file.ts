@@ -5,7 +5,7 @@
  * magic number, version, page size, and whether the roots of the trees lie within the file.
  */
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
-import { errnoOf } from "./errors.ts";
+import { errnoOf } from "../errors.ts";
 
 /** What was found. A `suspect` file is shorter than its last page: it may be whole, only reading it all tells. */
 export type LmdbFileState =

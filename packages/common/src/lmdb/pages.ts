@@ -3,7 +3,7 @@
  * nowhere. A page that is in two places is going to be written over, or ends the process with an assertion as soon as it is taken twice.
  */
 import { closeSync, openSync, readSync } from "node:fs";
-import { type LmdbMeta, NO_PAGE, PAGE_HEADER, readNewestMeta } from "./lmdb-file.ts";
+import { type LmdbMeta, NO_PAGE, PAGE_HEADER, readNewestMeta } from "./file.ts";
 
 /** With more pages than this the trees are not gone through, which takes too long (800 MiB with pages of 4 KiB). */
 const MOST_PAGES = 200_000;
