@@ -148,7 +148,7 @@ test("only the store touches the queue's tables, and only a few folders lock fil
     if (used.includes("proper-lockfile") || used.includes("fs-native-extensions")) {
       assert.match(
         file,
-        /^packages\/(common\/src\/(mbox|daemon|fs|accounts|lmdb)|launcher\/src\/start)\//,
+        /^packages\/(common\/src\/(mbox|daemon|fs|accounts|lmdb|testing)|launcher\/src\/start)\//,
         `${file} locks by itself`,
       );
     }

@@ -5,8 +5,8 @@
  * entry past its time never permits; it is swept out when others are written. IPv6 counts by whole addresses. What the
  * exclusion names gets no entry, and its old one does not count.
  */
-import { existsSync, renameSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, mkdirSync, renameSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { open, type RootDatabase } from "lmdb";
 import type { Clock } from "../clock.ts";
 import { ConfigError, messageOf } from "../errors.ts";
@@ -129,9 +129,9 @@ export function openDracTable(site: Site, options: DracOptions): DracTable {
       return true;
     },
     async close() {
-      await db?.opened.close();
-      db?.gate.close();
+      const closing = db;
       db = undefined;
+      await closing?.gate.close(() => closing.opened.close());
     },
   };
 }
@@ -153,10 +153,17 @@ function openFile(file: string, options: DracOptions): OpenTable {
       options.log?.write("error", `${file}: damaged (${fault}); kept as ${aside}, begun anew`);
     }
     const how = { path: file, noSubdir: true, readOnly: options.readOnly === true, eventTurnBatching: false };
-    return openGated(file, () => open<Stored, string>({ ...how, ...SHARED_ENVIRONMENT }));
+    if (options.readOnly !== true) mkdirSync(dirname(file), { recursive: true, mode: 0o750 });
+    return openGated(file, () => open<Stored, string>({ ...how, ...SHARED_ENVIRONMENT }), { probe });
   } catch (error) {
     throw new ConfigError(file, 0, `cannot be opened: ${messageOf(error)}`);
   }
+}
+
+/** LMDB that has given the file up throws. */
+function probe(db: RootDatabase<Stored, string>): void {
+  db.resetReadTxn();
+  db.doesExist("");
 }
 
 /** Takes out what has expired, unless somebody has renewed it meanwhile. */

@@ -4,7 +4,7 @@
  * A damaged file that is mapped can end the process (SIGBUS, SIGSEGV), so the two meta pages are read by hand first:
  * magic number, version, page size, and whether the roots of the trees lie within the file.
  */
-import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import { closeSync, fstatSync, openSync, readSync, statSync } from "node:fs";
 import { errnoOf } from "../errors.ts";
 
 /** What was found. A `suspect` file is shorter than its last page: it may be whole, only reading it all tells. */
@@ -34,12 +34,32 @@ export interface LmdbMeta {
   readonly transaction: bigint;
 }
 
+/** A file that has changed within this time may still be in the making, by another process: it is looked at for so long, every so often (ms). */
+const FRESH = 10_000;
+const PATIENCE = 500;
+const BETWEEN_LOOKS = 2;
+
 /**
  * Judges a data file; an empty one is as good as none.
  *
  * @throws when the file cannot be opened or read for another reason than that it is not there
  */
 export function checkLmdbFile(path: string): LmdbFileState {
+  let state = look(path);
+  const until = performance.now() + PATIENCE;
+  while (state.kind === "damaged" && isFresh(path) && performance.now() < until) {
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, BETWEEN_LOOKS);
+    state = look(path);
+  }
+  return state;
+}
+
+function isFresh(path: string): boolean {
+  const changed = statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+  return Math.abs(Date.now() - changed) < FRESH;
+}
+
+function look(path: string): LmdbFileState {
   let fd: number;
   try {
     fd = openSync(path, "r");

@@ -1,21 +1,22 @@
 /**
- * Keeps the opening of an LMDB environment and other processes' commits apart.
+ * Keeps the opening of an LMDB environment apart from other processes' commits, and from its closing.
  *
  * Whoever opens an environment writes the number of its last transaction, which it has read a moment before and with no lock, to where
  * all processes see it (lmdb 3.5.6, `mdb_env_open2`). When another process commits in between, the next transaction begins from the
- * one before that commit: it is lost, though it was on the disk and acknowledged, and its pages are used a second time.
+ * one before that commit: it is lost, though it was on the disk and acknowledged, and its pages are used a second time. And the last
+ * process that closes an environment destroys its locks, even when another one opens it at that moment, which then fails with EINVAL.
  *
- * So who opens takes a kernel lock on the file `…-gate` beside it, alone, and commits share that lock. Another byte of the file is a turnstile:
- * who waits to open holds up commits that have not begun, or a busy daemon would keep everybody out. All locks go with their
- * process. A process that stays stopped while it opens is waited for no longer than {@link PATIENCE}.
+ * So who opens takes a kernel lock on the file `…-gate` beside it, alone, and commits and closings share that lock. Another byte of the
+ * file is a turnstile: who waits to open holds up commits that have not begun, or a busy daemon would keep everybody out. All
+ * locks go with their process. Nobody goes on without the lock: where another process keeps it for long, stopped in the middle for
+ * one, the opening or the commit fails.
  */
 // oxlint-disable-next-line typescript/triple-slash-reference -- whoever imports this source needs the types with it
 /// <reference path="../fs/fs-native-extensions.d.ts" />
-import { closeSync, constants, fchownSync, fstatSync, openSync, statSync } from "node:fs";
-import { dirname } from "node:path";
+import { closeSync } from "node:fs";
 import { setTimeout as pause } from "node:timers/promises";
 import { tryLock, unlock } from "fs-native-extensions";
-import { errnoOf } from "../errors.ts";
+import { openGateFile } from "./gate-file.ts";
 
 /** Bytes of the file that are locked. */
 const GATE = 0;
@@ -24,8 +25,11 @@ const SHARED = { shared: true } as const;
 
 /** Between two looks whether a lock can be had (ms). */
 const LOOK = 1;
-/** How long others are waited for (ms). */
-const PATIENCE = 5000;
+/** How long an opening waits for commits, in one piece (ms). Commits, which hold nothing up, wait longer. */
+const PATIENCE = 10_000;
+const PATIENCES_OF_COMMIT = 3;
+/** A commit that takes longer than this makes the gate ask whether the environment works at all (ms). */
+const SLOW = 1000;
 
 /** Commits of one environment that this process has open. */
 export interface LmdbGate {
@@ -33,10 +37,28 @@ export interface LmdbGate {
    * Makes a commit, at once or when nobody opens the environment any more.
    *
    * @param write asks lmdb for the change; its promise settles when the commit is over
+   * @throws EAGAIN when another process has been opening the environment for too long; nothing is written then
    */
   commit<T>(write: () => Promise<T>): Promise<T>;
-  /** The environment is closed. Harmless a second time. */
-  close(): void;
+  /**
+   * Closes the environment when no commit is under way or waits, while nobody opens it. A second call waits for the first.
+   *
+   * @param environment closes it
+   */
+  close(environment: () => Promise<void>): Promise<void>;
+}
+
+/** How an environment is gated. */
+export interface GateOptions<T> {
+  /** The data file by whose name the gate goes, where it is not the one that is opened: a file that others know by that name. */
+  readonly gateOf?: string;
+  /**
+   * Reads from the environment. LMDB that has given it up (MDB_PANIC) throws, and leaves the commit that it was asked for unsettled; the gate
+   * settles that one.
+   */
+  readonly probe?: (opened: T) => void;
+  /** How long an opening waits for others (ms). */
+  readonly patience?: number;
 }
 
 /** What this process has open: lmdb opens a file once, however often it is asked for it. */
@@ -47,25 +69,40 @@ const openHere = new Map<string, number>();
  *
  * @param path the data file
  * @param open opens it, and makes tables that are missing
+ * @throws EAGAIN when another process has been opening it, or committing, for too long
  */
-export function openGated<T>(path: string, open: () => T): { readonly opened: T; readonly gate: LmdbGate } {
-  const gate = gateOf(path);
+export function openGated<T>(
+  path: string,
+  open: () => T,
+  options: GateOptions<T> = {},
+): { readonly opened: T; readonly gate: LmdbGate } {
+  const { gateOf = path, probe, patience = PATIENCE } = options;
+  const isFirst = !openHere.has(path);
   openHere.set(path, (openHere.get(path) ?? 0) + 1);
   try {
-    return { opened: openHere.get(path) === 1 ? whileNobodyCommits(path, open) : open(), gate };
+    const opened = isFirst ? whileNobodyCommits(gateOf, patience, open) : open();
+    const ask = probe === undefined ? undefined : () => probe(opened);
+    return { opened, gate: new Gate({ path, gateOf, patience, ask }) };
   } catch (error) {
-    gate.close();
+    isClosedHere(path);
     throw error;
   }
 }
 
-function whileNobodyCommits<T>(path: string, open: () => T): T {
-  const fd = openGateFile(path);
+function isClosedHere(path: string): void {
+  const left = (openHere.get(path) ?? 1) - 1;
+  if (left === 0) openHere.delete(path);
+  else openHere.set(path, left);
+}
+
+function whileNobodyCommits<T>(gateOf: string, patience: number, open: () => T): T {
+  const fd = openGateFile(gateOf);
   if (fd === undefined) return open();
   try {
-    const until = Date.now() + PATIENCE;
-    waitUntil(() => tryLock(fd, TURNSTILE, 1), until);
-    waitUntil(() => tryLock(fd, GATE, 1), until);
+    const until = performance.now() + patience;
+    for (const byte of [TURNSTILE, GATE]) {
+      if (!comesTrue(() => tryLock(fd, byte, 1), until)) throw inUse(gateOf, patience);
+    }
     return open();
   } finally {
     closeSync(fd);
@@ -73,72 +110,167 @@ function whileNobodyCommits<T>(path: string, open: () => T): T {
 }
 
 /** An environment is opened in one piece, so this is waited for in one piece. */
-function waitUntil(isSo: () => boolean, until: number): void {
+function comesTrue(look: () => boolean, until: number): boolean {
   const sleep = new Int32Array(new SharedArrayBuffer(4));
-  while (!isSo() && Date.now() < until) Atomics.wait(sleep, 0, 0, LOOK);
-}
-
-/** @returns undefined where there is none and none can be made: who may not write there only reads */
-function openGateFile(path: string): number | undefined {
-  let fd: number;
-  try {
-    fd = openSync(`${path}-gate`, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o660);
-  } catch (error) {
-    if (["EACCES", "EPERM", "EROFS", "ENOENT", "ENOSPC"].includes(errnoOf(error) ?? "")) return undefined;
-    throw error;
+  while (!look()) {
+    if (performance.now() >= until) return false;
+    Atomics.wait(sleep, 0, 0, LOOK);
   }
-  if (process.geteuid?.() === 0) giveToOwnerOfFolder(fd, path);
-  return fd;
+  return true;
 }
 
-/** What root makes is whose the folder is: a daemon that is nobody special has to lock it. */
-function giveToOwnerOfFolder(fd: number, path: string): void {
-  const { uid, gid } = statSync(dirname(path));
-  if (fstatSync(fd).uid !== uid) fchownSync(fd, uid, gid);
+function inUse(path: string, waited: number): Error {
+  const seconds = Math.ceil(waited / 1000);
+  return Object.assign(
+    new Error(`${path} is in use by a process that does not go on (waited ${seconds} s)`),
+    {
+      code: "EAGAIN",
+    },
+  );
 }
 
-function gateOf(path: string): LmdbGate {
-  const fd = openGateFile(path);
-  let underWay = 0;
-  let closed = false;
-  const enter = (): boolean => {
-    if (fd === undefined || closed) return true;
-    if (!tryLock(fd, TURNSTILE, 1, SHARED)) return false;
-    const isOpen = underWay > 0 || tryLock(fd, GATE, 1, SHARED);
-    unlock(fd, TURNSTILE, 1);
-    if (isOpen) underWay++;
-    return isOpen;
+interface GateParts {
+  readonly path: string;
+  readonly gateOf: string;
+  readonly patience: number;
+  readonly ask: (() => void) | undefined;
+}
+
+class Gate implements LmdbGate {
+  readonly #parts: GateParts;
+  /** Absent where the file cannot be made: nobody else can make or lock it either. */
+  #fd: number | undefined;
+  /** Who shares the lock. */
+  #inside = 0;
+  /** Commits that have been asked for and have not settled. */
+  #unsettled = 0;
+  /** Rejects what is under way; only where the environment can be asked how it is. */
+  readonly #underWay = new Set<(reason: unknown) => void>();
+  #watch: NodeJS.Timeout | undefined;
+  /** Why LMDB has given the environment up. */
+  #fault: unknown;
+  #closing: Promise<void> | undefined;
+
+  constructor(parts: GateParts) {
+    this.#parts = parts;
+    this.#fd = openGateFile(parts.gateOf);
+  }
+
+  commit<T>(write: () => Promise<T>): Promise<T> {
+    if (this.#closing !== undefined) return Promise.reject(new Error(`${this.#parts.path} is closed`));
+    if (this.#fault !== undefined) return Promise.reject(this.#fault);
+    const done = this.#enter() ? this.#carryOut(write) : this.#later(write);
+    this.#unsettled++;
+    done.then(this.#settled, this.#settled);
+    return done;
+  }
+
+  readonly #settled = (): void => {
+    this.#unsettled--;
   };
-  const leave = () => {
-    if (fd !== undefined && !closed && --underWay === 0) unlock(fd, GATE, 1);
-  };
-  const within = <T>(write: () => Promise<T>): Promise<T> => {
+
+  close(environment: () => Promise<void>): Promise<void> {
+    this.#closing ??= this.#close(environment);
+    return this.#closing;
+  }
+
+  async #close(environment: () => Promise<void>): Promise<void> {
+    const { patience, path } = this.#parts;
+    // A commit that never ends must not keep the process from ending.
+    const until = performance.now() + patience;
+    while (this.#unsettled > 0 && performance.now() < until) await pause(LOOK);
+    while (!this.#enter() && performance.now() < until) await pause(LOOK);
     try {
-      const written = write();
-      written.then(leave, leave);
-      return written;
+      await environment();
+    } finally {
+      clearTimeout(this.#watch);
+      if (this.#fd !== undefined) closeSync(this.#fd);
+      isClosedHere(path);
+    }
+  }
+
+  /** @returns whether the lock is shared now; undone by {@link #leave} */
+  #enter(): boolean {
+    // Where there was no room for the file, there may be now.
+    this.#fd ??= openGateFile(this.#parts.gateOf);
+    const fd = this.#fd;
+    if (fd === undefined) {
+      this.#inside++;
+      return true;
+    }
+    if (!tryLock(fd, TURNSTILE, 1, SHARED)) return false;
+    try {
+      // It is locked anew each time: it may have been entered before the file could be made.
+      if (!tryLock(fd, GATE, 1, SHARED)) return false;
+    } finally {
+      unlock(fd, TURNSTILE, 1);
+    }
+    this.#inside++;
+    return true;
+  }
+
+  readonly #leave = (): void => {
+    if (--this.#inside > 0 || this.#fd === undefined) return;
+    try {
+      unlock(this.#fd, GATE, 1);
+    } catch {
+      // With its descriptor a lock goes for certain.
+      closeSync(this.#fd);
+      this.#fd = undefined;
+    }
+  };
+
+  #carryOut<T>(write: () => Promise<T>): Promise<T> {
+    let written: Promise<T>;
+    try {
+      written = write();
     } catch (error) {
-      leave();
+      this.#leave();
       throw error;
     }
-  };
-  const later = async <T>(write: () => Promise<T>): Promise<T> => {
-    const until = Date.now() + PATIENCE;
-    while (Date.now() < until) {
+    const settled = this.#parts.ask === undefined ? written : this.#watched(written);
+    settled.then(this.#leave, this.#leave);
+    return settled;
+  }
+
+  async #later<T>(write: () => Promise<T>): Promise<T> {
+    const patience = this.#parts.patience * PATIENCES_OF_COMMIT;
+    const until = performance.now() + patience;
+    while (performance.now() < until) {
       await pause(LOOK);
-      if (enter()) return within(write);
+      if (this.#enter()) return this.#carryOut(write);
     }
-    return write();
-  };
-  return {
-    commit: (write) => (enter() ? within(write) : later(write)),
-    close() {
-      if (closed) return;
-      closed = true;
-      const left = (openHere.get(path) ?? 1) - 1;
-      if (left === 0) openHere.delete(path);
-      else openHere.set(path, left);
-      if (fd !== undefined) closeSync(fd);
-    },
+    throw inUse(this.#parts.path, patience);
+  }
+
+  #watched<T>(written: Promise<T>): Promise<T> {
+    this.#watch ??= setTimeout(this.#look, SLOW).unref();
+    return new Promise((resolve, reject) => {
+      this.#underWay.add(reject);
+      const over = () => this.#underWay.delete(reject);
+      written.then(
+        (value) => {
+          over();
+          resolve(value);
+        },
+        (error: Error) => {
+          over();
+          reject(error);
+        },
+      );
+    });
+  }
+
+  readonly #look = (): void => {
+    this.#watch = undefined;
+    if (this.#underWay.size === 0) return;
+    try {
+      this.#parts.ask?.();
+      this.#watch = setTimeout(this.#look, SLOW).unref();
+    } catch (error) {
+      this.#fault = error;
+      for (const reject of this.#underWay) reject(error);
+      this.#underWay.clear();
+    }
   };
 }

@@ -17,6 +17,7 @@ import { dracExclusion } from "../../src/drac/drac-exclusion.ts";
 import { openDracTable } from "../../src/drac/drac-table.ts";
 import { parseSettings } from "../../src/settings/load.ts";
 import { siteAt } from "../../src/site.ts";
+import { whileItIsOpened } from "../../src/testing/held-gate.ts";
 import { ManualClock } from "../../src/testing/manual-clock.ts";
 import { recordingLog } from "../tables/recording-log.ts";
 
@@ -149,6 +150,17 @@ test("a damaged file is kept aside and named, and a new table begun", async (t) 
   t.after(() => next.close());
   assert.equal(next.permits("10.0.0.1"), undefined);
   assert.match(lines[1]!, /beyond its end|no LMDB page/);
+});
+
+test("what is written waits while another process opens the table", async (t) => {
+  const { site, clock, file } = fixture(t);
+  const table = openDracTable(site, { lifetime, clock });
+  t.after(() => table.close());
+  await whileItIsOpened(file, () => table.record("10.0.0.1", "anna"));
+  await clock.advance(lifetime + 1);
+  await whileItIsOpened(file, () => table.record("10.0.0.2", "bert"));
+  assert.equal(await whileItIsOpened(file, () => table.remove("10.0.0.2")), true);
+  assert.deepEqual(table.list(), []);
 });
 
 test("on a full disk a record is refused, and the process goes on", (t) => {

@@ -1,17 +1,16 @@
-/** A process that opens and closes an environment again and again: `gate-opener FILE ro|rw`. */
+/** A process that opens and closes an environment again and again: `gate-opener FILE ro|rw [PATIENCE]`. Ends with an error when that fails. */
 import { open } from "lmdb";
 import { openGated } from "../../src/lmdb/gate.ts";
 
-const [, , path = "", how] = process.argv;
-process.send?.("there");
-process.on("disconnect", () => process.exit());
-for (;;) {
-  const { opened, gate } = openGated(path, () =>
-    open<number, string>({ path, noSubdir: true, readOnly: how === "ro", overlappingSync: false }),
-  );
-  opened.get("n");
-  await opened.close();
-  gate.close();
-  // Others get their turn.
-  await new Promise((done) => setTimeout(done, 1));
+const [, , path, how, patience] = process.argv;
+const options = { noSubdir: true, overlappingSync: false, eventTurnBatching: false, readOnly: how === "ro" };
+let goesOn = true;
+process.once("disconnect", () => (goesOn = false));
+process.send!("opens");
+while (goesOn) {
+  const { opened, gate } = openGated(path!, () => open({ path: path!, ...options }), {
+    patience: Number(patience ?? 10_000),
+  });
+  await new Promise((done) => setImmediate(done));
+  await gate.close(() => opened.close());
 }

@@ -1,14 +1,27 @@
 import assert from "node:assert/strict";
 import { fork } from "node:child_process";
 import { once } from "node:events";
-import { closeSync, mkdtempSync, openSync, rmSync } from "node:fs";
+import {
+  chownSync,
+  closeSync,
+  fstatSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { text } from "node:stream/consumers";
 import { type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { tryLock } from "fs-native-extensions";
 import { open } from "lmdb";
 import { openGated } from "../../src/lmdb/gate.ts";
+import { openGateFile } from "../../src/lmdb/gate-file.ts";
 
 function file(t: TestContext): string {
   const dir = mkdtempSync(join(tmpdir(), "mailhost-gate-"));
@@ -16,9 +29,13 @@ function file(t: TestContext): string {
   return join(dir, "some.mdb");
 }
 
+/** There is only a gate. */
+const noEnvironment = () => Promise.resolve();
+
 const OPENER = fileURLToPath(new URL("gate-opener.ts", import.meta.url));
 /** Without the gate one of some 10,000 is lost when openings come as fast as they can, and the next ones end the process. */
-const COMMITS = 1500;
+const COMMITS = 600;
+const OPENINGS = 400;
 
 test("no commit is lost while other processes open the environment", async (t) => {
   const path = file(t);
@@ -35,17 +52,33 @@ test("no commit is lost while other processes open the environment", async (t) =
     assert.equal(db.get("n"), n);
   }
   for (const opener of openers) opener.disconnect();
-  await Promise.all(ended);
-  await db.close();
-  gate.close();
+  assert.deepEqual(await Promise.all(ended), [
+    [0, null],
+    [0, null],
+  ]);
+  await gate.close(() => db.close());
+});
+
+test("who opens never meets locks that another one destroys by closing", async (t) => {
+  const path = file(t);
+  const made = openGated(path, () => open({ path, noSubdir: true }));
+  await made.gate.close(() => made.opened.close());
+  // Without the gate one of some hundred openings fails.
+  const openers = ["rw", "rw", "ro"].map((how) => fork(OPENER, [path, how]));
+  const ended = openers.map((opener) => once(opener, "exit"));
+  await Promise.all(openers.map((opener) => once(opener, "message")));
+  for (let n = 0; n < OPENINGS; n++) {
+    const { opened, gate } = openGated(path, () => open({ path, noSubdir: true }));
+    await gate.close(() => opened.close());
+  }
+  for (const opener of openers) if (opener.connected) opener.disconnect();
+  for (const [code] of await Promise.all(ended)) assert.equal(code, 0);
 });
 
 test("who opens waits for commits under way, and commits wait for who opens", async (t) => {
   const path = file(t);
   const gates = ["a", "b"].map(() => openGated(path, () => undefined).gate);
-  t.after(() => {
-    for (const gate of gates) gate.close();
-  });
+  t.after(() => Promise.all(gates.map((gate) => gate.close(noEnvironment))));
   const other = openSync(`${path}-gate`, "r+");
   const ends: (() => void)[] = [];
   const commit = (i: number) => gates[i]!.commit(() => new Promise<void>((done) => ends.push(done)));
@@ -75,7 +108,7 @@ test("nobody else commits or opens while an environment is opened", (t) => {
   const other = openSync(`${path}-gate`, "w+");
   t.after(() => closeSync(other));
   const { opened, gate } = openGated(path, () => [tryLock(other, 0, 1), tryLock(other, 1, 1)]);
-  t.after(() => gate.close());
+  t.after(() => gate.close(noEnvironment));
   assert.deepEqual(opened, [false, false]);
   assert.ok(tryLock(other), "both are free again");
 });
@@ -83,7 +116,7 @@ test("nobody else commits or opens while an environment is opened", (t) => {
 test("a commit that fails leaves the gate open", async (t) => {
   const path = file(t);
   const { gate } = openGated(path, () => undefined);
-  t.after(() => gate.close());
+  t.after(() => gate.close(noEnvironment));
   await assert.rejects(
     gate.commit(() => Promise.reject(new Error("full"))),
     /full/,
@@ -96,6 +129,110 @@ test("a commit that fails leaves the gate open", async (t) => {
     /no such key/,
   );
   const other = openSync(`${path}-gate`, "r+");
+  assert.ok(tryLock(other));
+  closeSync(other);
+});
+
+test("an environment is closed when its last commit is over, and takes no more", async (t) => {
+  const path = file(t);
+  const { gate } = openGated(path, () => undefined);
+  const seen: string[] = [];
+  let end!: () => void;
+  const first = gate.commit(() => new Promise<void>((done) => (end = done)));
+  const other = openSync(`${path}-gate`, "r+");
+  assert.ok(tryLock(other, 1, 1), "somebody is about to open it");
+  const second = gate.commit(() => {
+    seen.push("second");
+    return Promise.resolve();
+  });
+  const closed = gate.close(() => {
+    seen.push("closed");
+    return Promise.resolve();
+  });
+  const again = gate.close(() => assert.fail("it is closed once"));
+  await assert.rejects(
+    gate.commit(() => Promise.resolve()),
+    /some\.mdb is closed/,
+  );
+  end();
+  await first;
+  assert.deepEqual(seen, []);
+  closeSync(other);
+  await Promise.all([second, closed, again]);
+  assert.deepEqual(seen, ["second", "closed"]);
+});
+
+test("nobody goes on without the lock", async (t) => {
+  const path = file(t);
+  const { gate } = openGated(path, () => undefined, { patience: 10 });
+  t.after(() => gate.close(noEnvironment));
+  const other = openSync(`${path}-gate`, "r+");
   t.after(() => closeSync(other));
   assert.ok(tryLock(other));
+  const inUse = { code: "EAGAIN", message: /some\.mdb is in use by a process that does not go on/ };
+  await assert.rejects(
+    gate.commit(() => assert.fail("it is not written")),
+    inUse,
+  );
+  const opener = fork(OPENER, [path, "rw", "10"], { stdio: ["ignore", "ignore", "pipe", "ipc"] });
+  const said = text(opener.stderr!);
+  assert.deepEqual(await once(opener, "exit"), [1, null]);
+  assert.match(await said, /code: 'EAGAIN'/);
+});
+
+test("commits go through the gate as soon as its file can be made", async (t) => {
+  const folder = join(file(t), "..", "folder");
+  const path = join(folder, "some.mdb");
+  const { gate } = openGated(path, () => undefined);
+  t.after(() => gate.close(noEnvironment));
+  await gate.commit(() => Promise.resolve());
+  mkdirSync(folder);
+  const locked = await gate.commit(() => {
+    const other = openSync(`${path}-gate`, "r+");
+    const isLocked = !tryLock(other, 0, 1);
+    closeSync(other);
+    return Promise.resolve(isLocked);
+  });
+  assert.ok(locked);
+});
+
+test("a commit that LMDB never settles is settled when the environment is found to be given up", async (t) => {
+  const path = file(t);
+  let state = "works";
+  const probe = () => {
+    if (state !== "works") throw new Error("MDB_PANIC: update of meta page failed");
+  };
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const { gate } = openGated(path, () => undefined, { probe });
+  const never = gate.commit(() => new Promise<void>(() => undefined));
+  const settled = assert.rejects(never, /MDB_PANIC/);
+  t.mock.timers.tick(1000);
+  state = "given up";
+  t.mock.timers.tick(1000);
+  await settled;
+  await assert.rejects(
+    gate.commit(() => assert.fail("it is not asked again")),
+    /MDB_PANIC/,
+  );
+  const other = openSync(`${path}-gate`, "r+");
+  assert.ok(tryLock(other), "others can open it");
+  closeSync(other);
+  await gate.close(noEnvironment);
+});
+
+test("what root makes belongs to the folder's owner, and nothing that was there is given away", (t) => {
+  if (process.getuid?.() !== 0) return t.skip("root only");
+  const path = file(t);
+  chownSync(join(path, ".."), 12_345, 12_346);
+  const fd = openGateFile(path)!;
+  t.after(() => closeSync(fd));
+  const { uid, gid } = fstatSync(fd);
+  assert.deepEqual([uid, gid], [12_345, 12_346]);
+  const there = join(path, "..", "there-gate");
+  writeFileSync(there, "", { mode: 0o600 });
+  closeSync(openGateFile(join(path, "..", "there"))!);
+  assert.equal(statSync(there).uid, 0);
+  symlinkSync(there, join(path, "..", "link-gate"));
+  assert.throws(() => openGateFile(join(path, "..", "link")), { code: "ELOOP" });
+  return undefined;
 });

@@ -38,7 +38,7 @@ export async function mendEnvironment(path: string, aside: string): Promise<Mend
   do {
     forget(copy);
     copied = lastTransaction(path);
-    if (await isCopied(path, copy)) continue;
+    if (await isCopied(path, copy, path)) continue;
     forget(copy);
     if (!(await readsWhole(path, "all"))) return { kind: "unreadable", fault };
     const size = `${statSync(path).size} octets`;
@@ -56,7 +56,7 @@ export async function mendEnvironment(path: string, aside: string): Promise<Mend
   syncFile(dirname(path));
   await closedByOthers(oldLock);
   // Whatever is copied twice is the same; what had been taken out meanwhile comes back, which is better than to miss something.
-  if (lastTransaction(aside) !== copied) await isCopied(aside, path);
+  if (lastTransaction(aside) !== copied) await isCopied(aside, path, path);
   forget(copy);
   return { kind: "mended", fault };
 }

@@ -1,9 +1,12 @@
 /**
- * The child process of environment-reading.ts: `environment-reader PATH tables|all`, or `environment-reader PATH copy TARGET`. Exit code 0
- * when all could be read, or copied.
+ * The child process of environment-reading.ts: `environment-reader PATH tables|all`, or `environment-reader PATH copy TARGET QUEUE`. Exit code 0
+ * when all could be read, or copied; 75 when others kept it from being opened.
  */
 import { fileURLToPath } from "node:url";
+import { errnoOf } from "@mailhost/common/errors";
 import { openGated } from "@mailhost/common/lmdb/gate";
+import { SHARED_ENVIRONMENT } from "@mailhost/common/lmdb/options";
+import { EX_TEMPFAIL } from "@mailhost/common/sysexits";
 import { open } from "lmdb";
 
 const TABLES = ["entries", "due", "hosts", "drops", "bodies"];
@@ -22,24 +25,30 @@ export async function readEnvironment(path: string, all: boolean): Promise<numbe
     if (name === "bodies" && !all) for (const _ of table.getKeys()) octets += 1;
     else for (const { value } of table.getRange()) octets += value.length;
   }
-  await root.close();
-  gate.close();
+  await gate.close(() => root.close());
   return octets;
 }
 
-/** Puts what is in the tables into a new environment. Throws at the first fault. */
-export async function copyEnvironment(path: string, target: string): Promise<void> {
+/**
+ * Puts what is in the tables into another environment, a new one or one that is in use. Throws at the first fault.
+ *
+ * @param queue the data file by whose name all who have the queue open find its gate, whichever of the two they have open
+ */
+export async function copyEnvironment(path: string, target: string, queue: string): Promise<void> {
+  const gateOf = { gateOf: queue };
   const plain = { noSubdir: true, maxDbs: 8, overlappingSync: false };
   const bytes = { encoding: "binary", keyEncoding: "binary" } as const;
-  const { opened: from, gate } = openGated(path, () => open({ ...plain, path, readOnly: true }));
-  const to = open({ ...plain, path: target });
+  const old = openGated(path, () => open({ ...plain, path, readOnly: true }), gateOf);
+  const another = openGated(target, () => open({ ...plain, ...SHARED_ENVIRONMENT, path: target }), gateOf);
+  const [from, to] = [old.opened, another.opened];
   for (const name of TABLES) {
     const source = from.openDB<Buffer, Buffer>(name, bytes);
     if (source === undefined) continue;
     const copy = to.openDB<Buffer, Buffer>(name, bytes);
     let rows = 0;
     for (const { key, value } of source.getRange()) {
-      const done = copy.put(Buffer.from(key), Buffer.from(value));
+      const put = () => copy.put(Buffer.from(key), Buffer.from(value));
+      const done = another.gate.commit(put);
       if (++rows % ROWS === 0) await done;
       else done.catch(() => undefined);
     }
@@ -47,14 +56,18 @@ export async function copyEnvironment(path: string, target: string): Promise<voi
     // There may be more, when what changed meanwhile is copied once more.
     if (copy.getCount() < rows) throw new Error(`${name} has ${copy.getCount()} rows instead of ${rows}`);
   }
-  await to.close();
-  await from.close();
-  gate.close();
+  await another.gate.close(() => to.close());
+  await old.gate.close(() => from.close());
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const [, , path, what, target] = process.argv;
-  if (what === "copy") await copyEnvironment(path!, target!);
-  else await readEnvironment(path!, what === "all");
+  const [, , path, what, target, queue] = process.argv;
+  try {
+    if (what === "copy") await copyEnvironment(path!, target!, queue!);
+    else await readEnvironment(path!, what === "all");
+  } catch (error) {
+    if (errnoOf(error) !== "EAGAIN") throw error;
+    process.exitCode = EX_TEMPFAIL;
+  }
   process.disconnect?.();
 }

@@ -3,6 +3,7 @@
  */
 import { fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
+import { EX_TEMPFAIL } from "@mailhost/common/sysexits";
 
 /** `tables`: keys and entries; `all`: the messages too. */
 export type ReadingDepth = "tables" | "all";
@@ -14,8 +15,7 @@ const COPY_LIMIT = 600_000;
 
 /**
  * True when a child process read the environment and lived. One that did not is followed by another before the queue is given up: damage
- * is there again, and it may have been none. Whoever opens an environment at the very moment in which the only other process that has it
- * open closes it (a `mailq`, say) finds LMDB's locks destroyed and not made anew, and fails with EINVAL.
+ * is there again, and it may have been none, but a want of memory.
  *
  * @param read one reading; tests pass another
  */
@@ -23,15 +23,20 @@ export async function readsWhole(path: string, depth: ReadingDepth, read = readO
   return (await read(path, depth)) || read(path, depth);
 }
 
-/** Has a child process copy what is in the environment into a new one. @returns false when that cannot be done */
-export async function isCopied(path: string, target: string): Promise<boolean> {
-  return (await run([path, "copy", target], COPY_LIMIT)) === 0;
+/**
+ * Has a child process copy what is in the environment into another one.
+ *
+ * @param queue the data file by whose name the queue's gate goes
+ * @returns false when that cannot be done
+ */
+export async function isCopied(path: string, target: string, queue: string): Promise<boolean> {
+  return (await run([path, "copy", target, queue], COPY_LIMIT)) === 0;
 }
 
 async function readOnce(path: string, depth: ReadingDepth): Promise<boolean> {
   const ended = await run([path, depth], TIME_LIMIT[depth]);
-  // A process that cannot be started says nothing about the queue.
-  return ended === 0 || ended === "late" || ended === "not started";
+  // A process that cannot be started, or cannot open the queue for others, says nothing about it.
+  return ended === 0 || ended === "late" || ended === "not started" || ended === EX_TEMPFAIL;
 }
 
 /** Runs the child process. @returns its exit code, -1 when it died of a signal */

@@ -25,7 +25,7 @@ import { type LmdbGate, openGated } from "@mailhost/common/lmdb/gate";
 import { SHARED_ENVIRONMENT } from "@mailhost/common/lmdb/options";
 import type { Log } from "@mailhost/common/log/log";
 import type { Site } from "@mailhost/common/site";
-import { EX_IOERR, EX_NOPERM } from "@mailhost/common/sysexits";
+import { EX_IOERR, EX_NOPERM, EX_TEMPFAIL } from "@mailhost/common/sysexits";
 import { type Database, type Key, open, type RootDatabase } from "lmdb";
 import { mendEnvironment, mendingIsOver } from "./environment-mending.ts";
 import { readsWhole } from "./environment-reading.ts";
@@ -273,8 +273,7 @@ function openTables(paths: QueuePaths, how: { readOnly: boolean; alone: boolean 
     gate,
     alone,
     async close() {
-      await root.close();
-      gate.close();
+      await gate.close(() => root.close());
       if (alone) rmSync(paths.marker, { force: true });
     },
   };
@@ -311,7 +310,8 @@ function openAll(paths: QueuePaths, readOnly: boolean) {
       };
     });
   } catch (error) {
-    throw new UserError(`${paths.environment}: cannot be opened: ${messageOf(error)}`, EX_IOERR, {
+    const code = errnoOf(error) === "EAGAIN" ? EX_TEMPFAIL : EX_IOERR;
+    throw new UserError(`${paths.environment}: cannot be opened: ${messageOf(error)}`, code, {
       cause: error,
     });
   }

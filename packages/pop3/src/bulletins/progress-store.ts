@@ -51,17 +51,16 @@ export function openProgressStore(site: Site): ProgressStore {
         `${path}: ${state.reason}; move it away: everybody then gets the latest bulletins as somebody new does`,
       );
     }
-    there = openGated(path, () =>
-      open<Progress, string>({
-        path,
-        noSubdir: true,
-        encoding: "json",
-        eventTurnBatching: false,
-        // As in the index: each popper of inetd's is a reader.
-        maxReaders: INDEX_READERS,
-        ...SHARED_ENVIRONMENT,
-      }),
-    );
+    const how = {
+      path,
+      noSubdir: true,
+      encoding: "json",
+      eventTurnBatching: false,
+      // As in the index: each popper of inetd's is a reader.
+      maxReaders: INDEX_READERS,
+      ...SHARED_ENVIRONMENT,
+    } as const;
+    there = openGated(path, () => open<Progress, string>(how), { probe });
     return there;
   };
   return {
@@ -80,8 +79,13 @@ export function openProgressStore(site: Site): ProgressStore {
     async close() {
       const closing = there;
       there = undefined;
-      await closing?.opened.close();
-      closing?.gate.close();
+      await closing?.gate.close(() => closing.opened.close());
     },
   };
+}
+
+/** LMDB that has given the file up throws. */
+function probe(database: RootDatabase<Progress, string>): void {
+  database.resetReadTxn();
+  database.doesExist("");
 }

@@ -67,16 +67,15 @@ export function openIndexStore(site: Site, { log, clock }: { log: Log; clock: Cl
   if ("reason" in state) moveAside(path, state.reason, log, clock);
   /** Mailboxes whose stored index is older than their session believes: their next write is a whole one. */
   const stale = new Set<string>();
-  const { opened: env, gate } = openGated(path, () =>
-    open<Buffer, [string, number]>({
-      path,
-      noSubdir: true,
-      encoding: "binary",
-      eventTurnBatching: false,
-      maxReaders: INDEX_READERS,
-      ...SHARED_ENVIRONMENT,
-    }),
-  );
+  const how = {
+    path,
+    noSubdir: true,
+    encoding: "binary",
+    eventTurnBatching: false,
+    maxReaders: INDEX_READERS,
+    ...SHARED_ENVIRONMENT,
+  } as const;
+  const { opened: env, gate } = openGated(path, () => open<Buffer, [string, number]>(how), { probe });
   const held = new HeldIndexes(HELD);
   /** What is being written, by mailbox. */
   const writing = new Map<string, Promise<void>>();
@@ -133,8 +132,7 @@ export function openIndexStore(site: Site, { log, clock }: { log: Log; clock: Cl
     },
     async close() {
       await Promise.all(writing.values());
-      await env.close();
-      gate.close();
+      await gate.close(() => env.close());
     },
   };
 }
@@ -164,8 +162,7 @@ export async function readStoredIndex(
   try {
     return await readIndex(env, name, new HeldIndexes(0));
   } finally {
-    await env.close();
-    gate.close();
+    await gate.close(() => env.close());
   }
 }
 
@@ -177,6 +174,12 @@ function moveAside(path: string, fault: string, log: Log, clock: Clock): void {
 }
 
 type Env = RootDatabase<Buffer, [string, number]>;
+
+/** LMDB that has given the file up throws. */
+function probe(env: Env): void {
+  env.resetReadTxn();
+  env.doesExist(["", HEAD]);
+}
 
 /** An environment that is written. */
 interface Written {
