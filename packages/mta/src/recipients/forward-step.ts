@@ -6,10 +6,13 @@
  */
 import type { Account } from "@mailhost/common/accounts/accounts";
 import { type Expansion, MAX_USER_FILE_BYTES, type Way } from "./expansion.ts";
+import { forwardPaths } from "./forward-paths.ts";
 import type { ListFiles } from "./list-files.ts";
 import { readListLines } from "./list-lines.ts";
 import { shellFault } from "./login-shells.ts";
 import { expandLines } from "./target-step.ts";
+
+const NOWHERE: readonly string[] = [];
 
 /** Delivers to an account, or where its `.forward` says. */
 export function expandForward(
@@ -30,12 +33,8 @@ export function expandForward(
     expansion.addMailbox(account, way, detail);
     return undefined;
   }
-  const paths = forwardPaths(parts.local?.forwardPath ?? [], {
-    account,
-    home,
-    detail,
-    hostname: parts.hostname,
-  });
+  const { hostname } = parts;
+  const paths = forwardPaths(parts.local?.forwardPath ?? NOWHERE, { account, home, detail, hostname });
   if (parts.lists.areAbsent(paths) && !expansion.seen.has(stepOf(account))) {
     expansion.addMailbox(account, way, detail);
     return undefined;
@@ -112,33 +111,4 @@ async function follow(
   });
   // Two who forward to each other: nobody else got it, so it stays.
   return expansion.yielded === before && expansion.selfReferences > references ? "none" : "done";
-}
-
-/** Sendmail's macros of ForwardPath: `$z` home, `$u` user, `$h` detail, `$w` first label of our name, `$j` all of it. */
-function forwardPaths(
-  patterns: readonly string[],
-  {
-    account,
-    home,
-    detail,
-    hostname,
-  }: { account: Account; home: string; detail: string | undefined; hostname: string },
-): string[] {
-  const host = hostname.split(".")[0]!;
-  // A slash in the detail would choose a folder.
-  const safeDetail = detail === undefined || /[/\0]/.test(detail) ? "" : detail;
-  const macros: Readonly<Record<string, string>> = {
-    z: home,
-    u: account.name,
-    h: safeDetail,
-    w: host,
-    j: hostname,
-    m: hostname.slice(host.length + 1),
-    f: account.name,
-    r: "",
-  };
-  const paths = patterns.map((pattern) =>
-    pattern.replace(/\$(?:\{(\w+)\}|(\w))/g, (_, long, short) => macros[long ?? short] ?? ""),
-  );
-  return [...new Set(paths)].filter((path) => path.startsWith("/"));
 }
