@@ -46,8 +46,8 @@ export interface LogOptions {
   readonly clock?: Clock;
 }
 
-/** Least time between two writes of lines that can wait (ms): each costs more than all else about a line. */
-const REST = 5;
+/** Least time between two writes of lines that can wait (ms): each costs more than all else about a line, and another thread is woken for it. */
+const REST = 20;
 
 /** Permissions of the file: it names who writes to whom. */
 const MODE = 0o640;
