@@ -212,10 +212,10 @@ export async function start(parts: DaemonParts): Promise<Daemon> {
       settings = changed;
       warn();
       if (JSON.stringify(before.drac) !== JSON.stringify(changed.drac)) {
+        // The new one first: opened beside the old one, it waits for nobody.
         const old = drac;
-        drac = undefined;
-        await old?.close();
         drac = openDrac(parts, changed, exclusion);
+        await old?.close();
       }
       if (engineDiffers(before, changed)) {
         const leavingAccounts = accounts;

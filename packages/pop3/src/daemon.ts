@@ -128,10 +128,10 @@ export function openServer(
       await leaving.close();
       names = nameService(changed.dns, log);
       if (JSON.stringify(before.drac) === JSON.stringify(changed.drac)) return;
+      // The new one first: opened beside the old one, it waits for nobody.
       const old = drac;
-      drac = undefined;
-      await old?.close();
       drac = openDrac(parts, changed, exclusion);
+      await old?.close();
     },
     takeCertificates(changed) {
       served.replace(changed, settings.tls);

@@ -9,7 +9,7 @@ import { existsSync, mkdirSync, renameSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { open, type RootDatabase } from "lmdb";
 import type { Clock } from "../clock.ts";
-import { ConfigError, messageOf } from "../errors.ts";
+import { ConfigError, errnoOf, messageOf } from "../errors.ts";
 import { normalizeIp } from "../ip-address.ts";
 import { committed } from "../lmdb/commit.ts";
 import { checkLmdbFile } from "../lmdb/file.ts";
@@ -17,6 +17,7 @@ import { type LmdbGate, openGated } from "../lmdb/gate.ts";
 import { SHARED_ENVIRONMENT } from "../lmdb/options.ts";
 import type { Log } from "../log/log.ts";
 import type { Site } from "../site.ts";
+import { EX_TEMPFAIL } from "../sysexits.ts";
 import type { DracExclusion } from "./drac-exclusion.ts";
 
 /** One address and until when it may relay. */
@@ -153,10 +154,15 @@ function openFile(file: string, options: DracOptions): OpenTable {
       options.log?.write("error", `${file}: damaged (${fault}); kept as ${aside}, begun anew`);
     }
     const how = { path: file, noSubdir: true, readOnly: options.readOnly === true, eventTurnBatching: false };
-    if (options.readOnly !== true) mkdirSync(dirname(file), { recursive: true, mode: 0o750 });
+    if (options.readOnly !== true) {
+      // What is above the folder is not ours alone.
+      mkdirSync(dirname(dirname(file)), { recursive: true, mode: 0o755 });
+      mkdirSync(dirname(file), { recursive: true, mode: 0o750 });
+    }
     return openGated(file, () => open<Stored, string>({ ...how, ...SHARED_ENVIRONMENT }), { probe });
   } catch (error) {
-    throw new ConfigError(file, 0, `cannot be opened: ${messageOf(error)}`);
+    const code = errnoOf(error) === "EAGAIN" ? EX_TEMPFAIL : undefined;
+    throw new ConfigError(file, 0, `cannot be opened: ${messageOf(error)}`, code);
   }
 }
 

@@ -28,6 +28,8 @@ const LOOK = 1;
 /** How long an opening waits for commits, in one piece (ms). Commits, which hold nothing up, wait longer. */
 const PATIENCE = 10_000;
 const PATIENCES_OF_COMMIT = 3;
+/** How long is waited for LMDB to close an environment in which a commit failed or has not ended (ms). */
+const UNSOUND = 300;
 /** A commit that takes longer than this makes the gate ask whether the environment works at all (ms). */
 const SLOW = 1000;
 
@@ -41,7 +43,8 @@ export interface LmdbGate {
    */
   commit<T>(write: () => Promise<T>): Promise<T>;
   /**
-   * Closes the environment when no commit is under way or waits, while nobody opens it. A second call waits for the first.
+   * Closes the environment when no commit is under way or waits, while nobody opens it. A second call waits for the first. What LMDB has
+   * given up is left to the end of the process, and so is what it takes too long to close.
    *
    * @param environment closes it
    */
@@ -77,13 +80,15 @@ export function openGated<T>(
   options: GateOptions<T> = {},
 ): { readonly opened: T; readonly gate: LmdbGate } {
   const { gateOf = path, probe, patience = PATIENCE } = options;
+  const fd = openGateFile(gateOf);
   const isFirst = !openHere.has(path);
   openHere.set(path, (openHere.get(path) ?? 0) + 1);
   try {
-    const opened = isFirst ? whileNobodyCommits(gateOf, patience, open) : open();
+    const opened = isFirst && fd !== undefined ? whileNobodyCommits(fd, open, { gateOf, patience }) : open();
     const ask = probe === undefined ? undefined : () => probe(opened);
-    return { opened, gate: new Gate({ path, gateOf, patience, ask }) };
+    return { opened, gate: new Gate({ path, gateOf, patience, ask }, fd) };
   } catch (error) {
+    if (fd !== undefined) closeSync(fd);
     isClosedHere(path);
     throw error;
   }
@@ -95,18 +100,18 @@ function isClosedHere(path: string): void {
   else openHere.set(path, left);
 }
 
-function whileNobodyCommits<T>(gateOf: string, patience: number, open: () => T): T {
-  const fd = openGateFile(gateOf);
-  if (fd === undefined) return open();
-  try {
-    const until = performance.now() + patience;
-    for (const byte of [TURNSTILE, GATE]) {
-      if (!comesTrue(() => tryLock(fd, byte, 1), until)) throw inUse(gateOf, patience);
-    }
-    return open();
-  } finally {
-    closeSync(fd);
+function whileNobodyCommits<T>(
+  fd: number,
+  open: () => T,
+  { gateOf, patience }: { readonly gateOf: string; readonly patience: number },
+): T {
+  const until = performance.now() + patience;
+  for (const byte of [TURNSTILE, GATE]) {
+    if (!comesTrue(() => tryLock(fd, byte, 1), until)) throw inUse(gateOf, patience);
   }
+  const opened = open();
+  for (const byte of [GATE, TURNSTILE]) unlock(fd, byte, 1);
+  return opened;
 }
 
 /** An environment is opened in one piece, so this is waited for in one piece. */
@@ -140,6 +145,8 @@ class Gate implements LmdbGate {
   readonly #parts: GateParts;
   /** Absent where the file cannot be made: nobody else can make or lock it either. */
   #fd: number | undefined;
+  /** `closing`: what was asked for is over, and the environment is being closed. */
+  #state: "open" | "closing" | "over" = "open";
   /** Who shares the lock. */
   #inside = 0;
   /** Commits that have been asked for and have not settled. */
@@ -147,17 +154,18 @@ class Gate implements LmdbGate {
   /** Rejects what is under way; only where the environment can be asked how it is. */
   readonly #underWay = new Set<(reason: unknown) => void>();
   #watch: NodeJS.Timeout | undefined;
-  /** Why LMDB has given the environment up. */
-  #fault: unknown;
-  #closing: Promise<void> | undefined;
+  #hasFailed = false;
+  /** Why LMDB has given the environment up: what is asked of it now never ends, and what it closes blocks this thread. */
+  #fault: Error | undefined;
+  #closed: Promise<void> | undefined;
 
-  constructor(parts: GateParts) {
+  constructor(parts: GateParts, fd: number | undefined) {
     this.#parts = parts;
-    this.#fd = openGateFile(parts.gateOf);
+    this.#fd = fd;
   }
 
   commit<T>(write: () => Promise<T>): Promise<T> {
-    if (this.#closing !== undefined) return Promise.reject(new Error(`${this.#parts.path} is closed`));
+    if (this.#closed !== undefined) return Promise.reject(this.#isClosed());
     if (this.#fault !== undefined) return Promise.reject(this.#fault);
     const done = this.#enter() ? this.#carryOut(write) : this.#later(write);
     this.#unsettled++;
@@ -169,23 +177,34 @@ class Gate implements LmdbGate {
     this.#unsettled--;
   };
 
+  #isClosed(): Error {
+    return new Error(`${this.#parts.path} is closed`);
+  }
+
   close(environment: () => Promise<void>): Promise<void> {
-    this.#closing ??= this.#close(environment);
-    return this.#closing;
+    this.#closed ??= this.#close(environment);
+    return this.#closed;
   }
 
   async #close(environment: () => Promise<void>): Promise<void> {
     const { patience, path } = this.#parts;
     // A commit that never ends must not keep the process from ending.
     const until = performance.now() + patience;
-    while (this.#unsettled > 0 && performance.now() < until) await pause(LOOK);
-    while (!this.#enter() && performance.now() < until) await pause(LOOK);
+    let isInside = false;
     try {
-      await environment();
-    } finally {
+      while (this.#unsettled > 0 && performance.now() < until) await pause(LOOK);
+      this.#state = "closing";
       clearTimeout(this.#watch);
-      if (this.#fd !== undefined) closeSync(this.#fd);
+      if (this.#fault !== undefined) return;
+      while (!(isInside = this.#enter()) && performance.now() < until) await pause(LOOK);
+      // lmdb waits for a commit that failed as well, and for ever.
+      const isSound = !this.#hasFailed && this.#unsettled === 0;
+      await within(environment(), isSound ? patience : UNSOUND);
+    } finally {
+      this.#state = "over";
       isClosedHere(path);
+      if (isInside) this.#leave();
+      else if (this.#inside === 0) this.#giveUp();
     }
   }
 
@@ -194,16 +213,14 @@ class Gate implements LmdbGate {
     // Where there was no room for the file, there may be now.
     this.#fd ??= openGateFile(this.#parts.gateOf);
     const fd = this.#fd;
-    if (fd === undefined) {
-      this.#inside++;
-      return true;
-    }
-    if (!tryLock(fd, TURNSTILE, 1, SHARED)) return false;
-    try {
-      // It is locked anew each time: it may have been entered before the file could be made.
-      if (!tryLock(fd, GATE, 1, SHARED)) return false;
-    } finally {
-      unlock(fd, TURNSTILE, 1);
+    if (fd !== undefined) {
+      if (!tryLock(fd, TURNSTILE, 1, SHARED)) return false;
+      try {
+        // Also when others are inside: they may have entered before the file could be made.
+        if (!tryLock(fd, GATE, 1, SHARED)) return false;
+      } finally {
+        unlock(fd, TURNSTILE, 1);
+      }
     }
     this.#inside++;
     return true;
@@ -211,14 +228,23 @@ class Gate implements LmdbGate {
 
   readonly #leave = (): void => {
     if (--this.#inside > 0 || this.#fd === undefined) return;
+    if (this.#state === "over") {
+      this.#giveUp();
+      return;
+    }
     try {
       unlock(this.#fd, GATE, 1);
     } catch {
       // With its descriptor a lock goes for certain.
-      closeSync(this.#fd);
-      this.#fd = undefined;
+      this.#giveUp();
     }
   };
+
+  #giveUp(): void {
+    const fd = this.#fd;
+    this.#fd = undefined;
+    if (fd !== undefined) closeSync(fd);
+  }
 
   #carryOut<T>(write: () => Promise<T>): Promise<T> {
     let written: Promise<T>;
@@ -229,7 +255,10 @@ class Gate implements LmdbGate {
       throw error;
     }
     const settled = this.#parts.ask === undefined ? written : this.#watched(written);
-    settled.then(this.#leave, this.#leave);
+    settled.then(this.#leave, () => {
+      this.#hasFailed = true;
+      this.#leave();
+    });
     return settled;
   }
 
@@ -238,24 +267,34 @@ class Gate implements LmdbGate {
     const until = performance.now() + patience;
     while (performance.now() < until) {
       await pause(LOOK);
+      if (this.#state !== "open") throw this.#isClosed();
+      if (this.#fault !== undefined) throw this.#fault;
       if (this.#enter()) return this.#carryOut(write);
     }
     throw inUse(this.#parts.path, patience);
   }
 
   #watched<T>(written: Promise<T>): Promise<T> {
-    this.#watch ??= setTimeout(this.#look, SLOW).unref();
+    this.#watch ??= setTimeout(this.#look, SLOW);
+    this.#watch.ref();
     return new Promise((resolve, reject) => {
       this.#underWay.add(reject);
-      const over = () => this.#underWay.delete(reject);
+      const over = () => {
+        this.#underWay.delete(reject);
+        if (this.#underWay.size === 0) this.#watch?.unref();
+      };
       written.then(
         (value) => {
           over();
           resolve(value);
         },
-        (error: Error) => {
+        (error: Error & { readonly commitError?: Promise<unknown> }) => {
+          // Nobody asks for the cause any more when the commit has been given up (commit.ts).
+          error.commitError?.catch(() => undefined);
           over();
           reject(error);
+          // The next one would never settle, and would block whoever closes the environment.
+          this.#ask();
         },
       );
     });
@@ -264,13 +303,30 @@ class Gate implements LmdbGate {
   readonly #look = (): void => {
     this.#watch = undefined;
     if (this.#underWay.size === 0) return;
+    this.#watch = setTimeout(this.#look, SLOW);
+    this.#ask();
+  };
+
+  #ask(): void {
+    if (this.#state !== "open" || this.#fault !== undefined) return;
     try {
       this.#parts.ask?.();
-      this.#watch = setTimeout(this.#look, SLOW).unref();
     } catch (error) {
-      this.#fault = error;
+      this.#fault = error as Error;
+      clearTimeout(this.#watch);
       for (const reject of this.#underWay) reject(error);
       this.#underWay.clear();
     }
-  };
+  }
+}
+
+/** Resolves as the promise does, or when it has taken so long (ms). */
+async function within(promise: Promise<void>, limit: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<void>((done) => (timer = setTimeout(done, limit)));
+  try {
+    await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
 }

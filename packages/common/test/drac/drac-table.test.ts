@@ -152,6 +152,22 @@ test("a damaged file is kept aside and named, and a new table begun", async (t) 
   assert.match(lines[1]!, /beyond its end|no LMDB page/);
 });
 
+test("a table that is opened beside another one outlasts it, as at a reload", async (t) => {
+  const { site, clock } = fixture(t);
+  const old = openDracTable(site, { lifetime, clock });
+  await old.record("10.0.0.1", "anna");
+  const table = openDracTable(site, { lifetime: 2 * lifetime, clock });
+  t.after(() => table.close());
+  await old.close();
+  assert.equal(table.permits("10.0.0.1")?.user, "anna");
+  await table.record("10.0.0.2", "bert");
+  await clock.advance(lifetime + 1);
+  assert.deepEqual(
+    table.list().map(({ ip }) => ip),
+    ["10.0.0.2"],
+  );
+});
+
 test("what is written waits while another process opens the table", async (t) => {
   const { site, clock, file } = fixture(t);
   const table = openDracTable(site, { lifetime, clock });

@@ -180,6 +180,46 @@ test("nobody goes on without the lock", async (t) => {
   assert.match(await said, /code: 'EAGAIN'/);
 });
 
+test("what LMDB never closes is left to the end of the process, and keeps nobody out", async (t) => {
+  const path = file(t);
+  const { gate } = openGated(path, () => undefined);
+  await assert.rejects(
+    gate.commit(() => Promise.reject(new Error("no room"))),
+    /no room/,
+  );
+  await gate.close(() => new Promise<void>(() => undefined));
+  const other = openSync(`${path}-gate`, "r+");
+  t.after(() => closeSync(other));
+  assert.ok(tryLock(other));
+});
+
+test("a commit that outlasts the closing keeps its lock", async (t) => {
+  const path = file(t);
+  const { gate } = openGated(path, () => undefined, { patience: 10 });
+  let end!: () => void;
+  const slow = gate.commit(() => new Promise<void>((done) => (end = done)));
+  await gate.close(noEnvironment);
+  const other = openSync(`${path}-gate`, "r+");
+  t.after(() => closeSync(other));
+  assert.ok(!tryLock(other, 0, 1));
+  end();
+  await slow;
+  await new Promise(setImmediate);
+  assert.ok(tryLock(other, 0, 1));
+});
+
+test("a commit that waits longer than the closing is not made", async (t) => {
+  const path = file(t);
+  const { gate } = openGated(path, () => undefined, { patience: 10 });
+  const other = openSync(`${path}-gate`, "r+");
+  t.after(() => closeSync(other));
+  assert.ok(tryLock(other));
+  const waits = gate.commit(() => assert.fail("the environment is closed"));
+  const refused = assert.rejects(waits, /some\.mdb is closed/);
+  await gate.close(noEnvironment);
+  await refused;
+});
+
 test("commits go through the gate as soon as its file can be made", async (t) => {
   const folder = join(file(t), "..", "folder");
   const path = join(folder, "some.mdb");
@@ -218,6 +258,28 @@ test("a commit that LMDB never settles is settled when the environment is found 
   assert.ok(tryLock(other), "others can open it");
   closeSync(other);
   await gate.close(noEnvironment);
+});
+
+test("after a failed commit LMDB is asked how it is, and what it has given up is asked for nothing more", async (t) => {
+  const path = file(t);
+  let asked = 0;
+  const probe = () => {
+    if (++asked > 1) throw new Error("MDB_PANIC: update of meta page failed");
+  };
+  const { gate } = openGated(path, () => undefined, { probe });
+  const fails = () => gate.commit(() => Promise.reject(new Error("no room")));
+  await assert.rejects(fails(), /no room/);
+  await gate.commit(() => Promise.resolve());
+  await assert.rejects(fails(), /no room/);
+  assert.equal(asked, 2);
+  await assert.rejects(
+    gate.commit(() => assert.fail("it would never settle")),
+    /MDB_PANIC/,
+  );
+  await gate.close(() => assert.fail("it would block the thread"));
+  const other = openSync(`${path}-gate`, "r+");
+  t.after(() => closeSync(other));
+  assert.ok(tryLock(other));
 });
 
 test("what root makes belongs to the folder's owner, and nothing that was there is given away", (t) => {

@@ -22,7 +22,9 @@ const PATIENCE = 10_000;
 /** What came of it: `sound`, nothing was to be done; `mended`; `unreadable`, and it is to be moved aside. */
 export type Mending =
   | { readonly kind: "sound" }
-  | { readonly kind: "mended" | "unreadable"; readonly fault: string };
+  /** `isAll` is false when what a command wrote into the old file meanwhile is only there. */
+  | { readonly kind: "mended"; readonly fault: string; readonly isAll: boolean }
+  | { readonly kind: "unreadable"; readonly fault: string };
 
 /**
  * Mends a data file that no daemon has open, if need be.
@@ -56,9 +58,9 @@ export async function mendEnvironment(path: string, aside: string): Promise<Mend
   syncFile(dirname(path));
   await closedByOthers(oldLock);
   // Whatever is copied twice is the same; what had been taken out meanwhile comes back, which is better than to miss something.
-  if (lastTransaction(aside) !== copied) await isCopied(aside, path, path);
+  const isAll = lastTransaction(aside) === copied || (await isCopied(aside, path, path));
   forget(copy);
-  return { kind: "mended", fault };
+  return { kind: "mended", fault, isAll };
 }
 
 /** Resolves when nobody is mending the file, or takes too long for it. */

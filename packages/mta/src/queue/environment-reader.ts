@@ -46,12 +46,15 @@ export async function copyEnvironment(path: string, target: string, queue: strin
     if (source === undefined) continue;
     const copy = to.openDB<Buffer, Buffer>(name, bytes);
     let rows = 0;
+    let batch: Promise<boolean>[] = [];
     for (const { key, value } of source.getRange()) {
       const put = () => copy.put(Buffer.from(key), Buffer.from(value));
-      const done = another.gate.commit(put);
-      if (++rows % ROWS === 0) await done;
-      else done.catch(() => undefined);
+      batch.push(another.gate.commit(put));
+      if (++rows % ROWS > 0) continue;
+      await Promise.all(batch);
+      batch = [];
     }
+    await Promise.all(batch);
     await copy.flushed;
     // There may be more, when what changed meanwhile is copied once more.
     if (copy.getCount() < rows) throw new Error(`${name} has ${copy.getCount()} rows instead of ${rows}`);

@@ -212,9 +212,10 @@ async function moveAsideIfDamaged(
   if (reason === undefined && state.kind !== "absent" && unclean && options.daemon === true) {
     const mending = await mendEnvironment(paths.environment, aside);
     if (mending.kind === "mended") {
+      const rest = mending.isAll ? "" : "; what a command wrote last is only in that one";
       options.log.write(
         "error",
-        `SYSERR(queue): ${paths.environment} is damaged: ${mending.fault}; its messages are in a new file, the old one is kept as ${aside}`,
+        `SYSERR(queue): ${paths.environment} is damaged: ${mending.fault}; its messages are in a new file, the old one is kept as ${aside}${rest}`,
       );
     } else if (mending.kind === "unreadable") reason = mending.fault;
   }
@@ -282,7 +283,7 @@ function openTables(paths: QueuePaths, how: { readOnly: boolean; alone: boolean 
 /** The file and its tables, made where they are missing: others' commits wait for all of it. */
 function openAll(paths: QueuePaths, readOnly: boolean) {
   try {
-    return openGated(paths.environment, () => {
+    const openTables = () => {
       const root = open({
         path: paths.environment,
         noSubdir: true,
@@ -308,13 +309,20 @@ function openAll(paths: QueuePaths, readOnly: boolean) {
         due: table<string, [number, string, string]>("due", "string"),
         drops: table<string, string>("drops", "string"),
       };
-    });
+    };
+    return openGated(paths.environment, openTables, { probe });
   } catch (error) {
     const code = errnoOf(error) === "EAGAIN" ? EX_TEMPFAIL : EX_IOERR;
     throw new UserError(`${paths.environment}: cannot be opened: ${messageOf(error)}`, code, {
       cause: error,
     });
   }
+}
+
+/** LMDB that has given the queue up throws (panic-watch.ts). */
+function probe({ root }: Pick<Environment, "root">): void {
+  root.resetReadTxn();
+  root.doesExist("0");
 }
 
 /** The table with its changes awaited through {@link committed}: a failed one rejects once, where its caller sees it. */

@@ -2,11 +2,15 @@
  * Before a queue is called damaged it is read twice: a reader may have come upon another process's last moment.
  */
 import assert from "node:assert/strict";
+import { fork } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync, rmSync, truncateSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
+import { fileURLToPath } from "node:url";
 import { open } from "lmdb";
+import { copyEnvironment } from "../../src/queue/environment-reader.ts";
 import { readsWhole } from "../../src/queue/environment-reading.ts";
 
 test("a reading that fails once is repeated, one that fails twice is believed", async () => {
@@ -38,4 +42,31 @@ test("a whole environment is read, and one that was cut in two is not", async (t
   assert.equal(await readsWhole(path, "all"), true);
   truncateSync(path, 40_000);
   assert.equal(await readsWhole(path, "all"), false);
+});
+
+test("a copy is whole while others open the queue", async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), "mailhost-copying-"));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  const [path, target] = [join(folder, "queue.mdb"), join(folder, "new.mdb")];
+  const how = { noSubdir: true, maxDbs: 8, overlappingSync: false } as const;
+  const root = open({ ...how, path });
+  const entries = root.openDB<Buffer, string>("entries", { encoding: "binary" });
+  for (let n = 0; n < 300; n++) void entries.put(`id${n}`, Buffer.from(`entry ${n}`));
+  await entries.flushed;
+  await root.close();
+  // Opens and closes it as often as it can (common/test/lmdb).
+  const opener = fileURLToPath(new URL("../../../common/test/lmdb/gate-opener.ts", import.meta.url));
+  const others = [0, 1].map(() => fork(opener, [path, "ro"]));
+  const ended = others.map((other) => once(other, "exit"));
+  await Promise.all(others.map((other) => once(other, "message")));
+  for (let n = 0; n < 3; n++) {
+    await copyEnvironment(path, target, path);
+    const copy = open({ ...how, path: target });
+    assert.equal(copy.openDB("entries", { encoding: "binary" }).getCount(), 300);
+    await copy.close();
+    rmSync(target);
+    rmSync(`${target}-lock`, { force: true });
+  }
+  for (const other of others) other.disconnect();
+  await Promise.all(ended);
 });

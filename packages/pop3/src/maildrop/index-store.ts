@@ -9,13 +9,14 @@ import { mkdirSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import type { Clock } from "@mailhost/common/clock";
-import { messageOf } from "@mailhost/common/errors";
+import { errnoOf, messageOf, UserError } from "@mailhost/common/errors";
 import { committed } from "@mailhost/common/lmdb/commit";
 import { checkLmdbFile } from "@mailhost/common/lmdb/file";
 import { type LmdbGate, openGated } from "@mailhost/common/lmdb/gate";
 import { SHARED_ENVIRONMENT } from "@mailhost/common/lmdb/options";
 import type { Log } from "@mailhost/common/log/log";
 import type { Site } from "@mailhost/common/site";
+import { EX_TEMPFAIL } from "@mailhost/common/sysexits";
 import { open, type RootDatabase } from "lmdb";
 import { HeldIndexes } from "./held-indexes.ts";
 import { decodeHead, encodeHead, GENERATION, type IndexHead } from "./index-codec.ts";
@@ -75,7 +76,7 @@ export function openIndexStore(site: Site, { log, clock }: { log: Log; clock: Cl
     maxReaders: INDEX_READERS,
     ...SHARED_ENVIRONMENT,
   } as const;
-  const { opened: env, gate } = openGated(path, () => open<Buffer, [string, number]>(how), { probe });
+  const { opened: env, gate } = openShared(path, () => open<Buffer, [string, number]>(how));
   const held = new HeldIndexes(HELD);
   /** What is being written, by mailbox. */
   const writing = new Map<string, Promise<void>>();
@@ -163,6 +164,16 @@ export async function readStoredIndex(
     return await readIndex(env, name, new HeldIndexes(0));
   } finally {
     await gate.close(() => env.close());
+  }
+}
+
+/** @throws UserError when another process keeps it from being opened */
+function openShared(path: string, opened: () => Env): { readonly opened: Env; readonly gate: LmdbGate } {
+  try {
+    return openGated(path, opened, { probe });
+  } catch (error) {
+    if (errnoOf(error) !== "EAGAIN") throw error;
+    throw new UserError(`${path}: cannot be opened: ${messageOf(error)}`, EX_TEMPFAIL, { cause: error });
   }
 }
 
