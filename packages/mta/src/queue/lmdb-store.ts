@@ -49,6 +49,8 @@ export class LmdbStore implements QueueStore {
   readonly #recent = new RecentBodies();
   readonly #places: BodyPlaces;
   readonly #tables: EntryTables;
+  /** The last id that was in the tables when the first new one was drawn. */
+  #newest: string | undefined;
 
   constructor(env: Environment, options: StoreOptions) {
     this.#env = env;
@@ -99,10 +101,14 @@ export class LmdbStore implements QueueStore {
     return size > SMALL_MESSAGE ? this.#dropDf(id) : undefined;
   }
 
-  /** An id that no message has, whatever another process of the same number drew before. */
+  /**
+   * An id that no message has, whatever another process of the same number drew before. Ids sort by time: one behind all that were
+   * there needs no look; who puts it in notices another container's process.
+   */
   newId(): string {
     let id = this.#nextId();
-    while (this.#env.entries.doesExist(id)) id = this.#nextId();
+    this.#newest ??= [...this.#env.entries.getKeys({ reverse: true, limit: 1 })][0] ?? "";
+    while (id <= this.#newest && this.#env.entries.doesExist(id)) id = this.#nextId();
     return id;
   }
 
