@@ -6,6 +6,7 @@ import { expand, verify } from "./address-queries.ts";
 import { auth } from "./auth.ts";
 import { data } from "./data.ts";
 import { etrn } from "./etrn.ts";
+import { hangUp } from "./hang-up.ts";
 import { ehlo, helo } from "./helo.ts";
 import { help } from "./help.ts";
 import { mailFrom } from "./mail-from.ts";
@@ -76,5 +77,5 @@ async function startTls(session: SmtpSession, _argument: string, line: Buffer): 
 
 function quit(session: SmtpSession): void {
   session.reply(reply(221, "2.0.0", `${session.name} closing connection`));
-  session.close();
+  hangUp(session);
 }
