@@ -39,6 +39,7 @@ export function data(session: SmtpSession): void | Promise<void> {
   session._dataStream = stream;
   session.takingMessage = true;
   session.reply(reply(354, "", "End data with <CR><LF>.<CR><LF>"));
+  session.listener.replyTurn.hurry(() => session.flushReplies());
   // The command is done: the parser goes on to the data while the message is taken in.
   const lines = parser instanceof DataParser ? () => parser.lines : undefined;
   void takeAndReply(session, transaction, stream, lines).catch((error: unknown) => {

@@ -28,6 +28,11 @@ export class ReplyTurn {
     else if (this.#waiting.push(flush) === 1) setImmediate(this.#end);
   }
 
+  /** Has `flush` called now for a client that is alone: it goes on while we get ready for what it sends. Everybody else's has its turn. */
+  hurry(flush: () => void): void {
+    if (this.#isAlone()) flush();
+  }
+
   /** Replies have been written. */
   written(): void {
     this.#written?.();

@@ -17,7 +17,7 @@ function clients(number: number) {
       () => turn,
     );
   });
-  return { present, written, writers };
+  return { present, written, writers, turn };
 }
 
 const tickOver = () => new Promise<void>((done) => process.nextTick(done));
@@ -58,4 +58,15 @@ test("what is said while the others write goes with the next turn", async () => 
   await turnOver();
   await turnOver();
   assert.deepEqual(written, ["0: 250 first\r\n", "1: 250 second\r\n"]);
+});
+
+test("a client that is alone can be hurried, and nobody else", async () => {
+  for (const number of [1, 2]) {
+    const { written, writers, turn } = clients(number);
+    writers[0]?.add(354, "go on");
+    turn.hurry(writers[0]!.flush);
+    assert.deepEqual(written, number === 1 ? ["0: 354 go on\r\n"] : []);
+    await turnOver();
+    assert.deepEqual(written, ["0: 354 go on\r\n"]);
+  }
 });
