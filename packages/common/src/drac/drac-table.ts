@@ -145,25 +145,32 @@ interface OpenTable {
 
 function openFile(file: string, options: DracOptions): OpenTable {
   try {
-    const state = checkLmdbFile(file);
-    const fault = state.kind === "damaged" ? state.reason : undefined;
-    if (fault !== undefined && options.readOnly === true) throw new Error(fault);
-    if (fault !== undefined) {
-      const aside = `${file}.damaged-${options.clock.now()}`;
-      renameSync(file, aside);
-      options.log?.write("error", `${file}: damaged (${fault}); kept as ${aside}, begun anew`);
-    }
     const how = { path: file, noSubdir: true, readOnly: options.readOnly === true, eventTurnBatching: false };
     if (options.readOnly !== true) {
       // What is above the folder is not ours alone.
       mkdirSync(dirname(dirname(file)), { recursive: true, mode: 0o755 });
       mkdirSync(dirname(file), { recursive: true, mode: 0o750 });
     }
-    return openGated(file, () => open<Stored, string>({ ...how, ...SHARED_ENVIRONMENT }), { probe });
+    const openChecked = () => {
+      // Now nobody else does: the other daemon, which starts at the same time, would put a new file aside as well.
+      putAsideIfDamaged(file, options);
+      return open<Stored, string>({ ...how, ...SHARED_ENVIRONMENT });
+    };
+    return openGated(file, openChecked, { probe });
   } catch (error) {
     const code = errnoOf(error) === "EAGAIN" ? EX_TEMPFAIL : undefined;
     throw new ConfigError(file, 0, `cannot be opened: ${messageOf(error)}`, code);
   }
+}
+
+/** @throws Error when it is damaged and is only to be read */
+function putAsideIfDamaged(file: string, { readOnly, clock, log }: DracOptions): void {
+  const state = checkLmdbFile(file);
+  if (state.kind !== "damaged") return;
+  if (readOnly === true) throw new Error(state.reason);
+  const aside = `${file}.damaged-${clock.now()}`;
+  renameSync(file, aside);
+  log?.write("error", `${file}: damaged (${state.reason}); kept as ${aside}, begun anew`);
 }
 
 /** LMDB that has given the file up throws. */

@@ -94,6 +94,21 @@ export function openGated<T>(
   }
 }
 
+/**
+ * Does something to the data file, such as to put it aside, while nobody opens it or commits.
+ *
+ * @throws EAGAIN as {@link openGated}
+ */
+export function whileNobodyHasIt<T>(path: string, act: () => T): T {
+  const fd = openGateFile(path);
+  if (fd === undefined) return act();
+  try {
+    return whileNobodyCommits(fd, act, { gateOf: path, patience: PATIENCE });
+  } finally {
+    closeSync(fd);
+  }
+}
+
 function isClosedHere(path: string): void {
   const left = (openHere.get(path) ?? 1) - 1;
   if (left === 0) openHere.delete(path);

@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
 import {
   existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
+  readFileSync,
   rmSync,
   truncateSync,
   writeFileSync,
@@ -13,6 +15,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test, { type TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
+import { systemClock } from "../../src/clock.ts";
 import { dracExclusion } from "../../src/drac/drac-exclusion.ts";
 import { openDracTable } from "../../src/drac/drac-table.ts";
 import { parseSettings } from "../../src/settings/load.ts";
@@ -166,6 +169,33 @@ test("a table that is opened beside another one outlasts it, as at a reload", as
     table.list().map(({ ip }) => ip),
     ["10.0.0.2"],
   );
+});
+
+test("of two that find a damaged file one puts it aside", async (t) => {
+  const { site, file } = fixture(t);
+  mkdirSync(site.stateDir, { recursive: true });
+  const garbage = "something else, and long enough\n".repeat(500);
+  writeFileSync(file, garbage);
+  const script = `
+    import { systemClock } from ${JSON.stringify(new URL("../../src/clock.ts", import.meta.url).href)};
+    import { openDracTable } from ${JSON.stringify(new URL("../../src/drac/drac-table.ts", import.meta.url).href)};
+    const table = openDracTable({ stateDir: ${JSON.stringify(site.stateDir)} }, { lifetime: 60_000, clock: systemClock });
+    await table.record("10.0.0." + process.argv[1], "anna");
+    await table.close();`;
+  const processes = ["1", "2", "3"].map((n) =>
+    spawn(process.execPath, [...process.execArgv, "--input-type=module", "--eval", script, n], {
+      cwd: import.meta.dirname,
+      stdio: ["ignore", "ignore", "inherit"],
+    }),
+  );
+  for (const ended of processes.map((process) => once(process, "exit")))
+    assert.deepEqual(await ended, [0, null]);
+  const kept = readdirSync(site.stateDir).filter((name) => name.includes(".damaged-"));
+  assert.equal(kept.length, 1, kept.join(" "));
+  assert.equal(readFileSync(join(site.stateDir, kept[0]!), "utf8"), garbage);
+  const table = openDracTable(site, { lifetime, clock: systemClock });
+  t.after(() => table.close());
+  assert.equal(table.list().length, 3);
 });
 
 test("what is written waits while another process opens the table", async (t) => {

@@ -15,13 +15,14 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
 import type { Clock } from "@mailhost/common/clock";
 import { errnoOf, messageOf, UserError } from "@mailhost/common/errors";
 import { checkLmdbFile, type LmdbFileState } from "@mailhost/common/lmdb/file";
-import { type LmdbGate, openGated } from "@mailhost/common/lmdb/gate";
+import { type LmdbGate, openGated, whileNobodyHasIt } from "@mailhost/common/lmdb/gate";
 import { SHARED_ENVIRONMENT } from "@mailhost/common/lmdb/options";
 import type { Log } from "@mailhost/common/log/log";
 import type { Site } from "@mailhost/common/site";
@@ -203,6 +204,7 @@ async function moveAsideIfDamaged(
   options: EnvironmentOptions,
 ): Promise<void> {
   const state = inspect(paths);
+  const file = statSync(paths.environment, { throwIfNoEntry: false })?.ino;
   let reason = state.kind === "damaged" ? state.reason : undefined;
   if (state.kind === "suspect" && !(await readsWhole(paths.environment, "all"))) reason = state.reason;
   if (state.kind === "sound" && unclean && !(await readsWhole(paths.environment, "tables"))) {
@@ -220,17 +222,26 @@ async function moveAsideIfDamaged(
     } else if (mending.kind === "unreadable") reason = mending.fault;
   }
   if (reason === undefined) return;
-  renameSync(paths.environment, aside);
-  if (existsSync(paths.lock)) renameSync(paths.lock, `${aside}-lock`);
-  if (readdirSync(paths.large).length > 0) {
-    // They belong to entries that went with the file: the new queue would sweep them out as nobody's.
-    renameSync(paths.large, `${aside}-large`);
-    makeFolders(paths);
-  }
+  const isMoved = whileNobodyHasIt(paths.environment, () => {
+    // Another process may have done it meanwhile: the file is a new one then.
+    if (statSync(paths.environment, { throwIfNoEntry: false })?.ino !== file) return false;
+    moveAside(paths, aside);
+    return true;
+  });
+  if (!isMoved) return;
   options.log.write(
     "error",
     `SYSERR(queue): ${paths.environment} is damaged: ${reason}; moved to ${aside}, a new queue is begun`,
   );
+}
+
+function moveAside(paths: QueuePaths, aside: string): void {
+  renameSync(paths.environment, aside);
+  if (existsSync(paths.lock)) renameSync(paths.lock, `${aside}-lock`);
+  if (readdirSync(paths.large).length === 0) return;
+  // They belong to entries that went with the file: the new queue would sweep them out as nobody's.
+  renameSync(paths.large, `${aside}-large`);
+  makeFolders(paths);
 }
 
 /** The time as part of a name: `20261127T152600Z`. */

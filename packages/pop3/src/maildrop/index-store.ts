@@ -63,9 +63,6 @@ export function indexFile(site: Site): string {
 export function openIndexStore(site: Site, { log, clock }: { log: Log; clock: Clock }): IndexStore {
   mkdirSync(site.stateDir, { recursive: true, mode: 0o750 });
   const path = indexFile(site);
-  const state = checkLmdbFile(path);
-  // A cache is not worth the doubt that a `suspect` file leaves.
-  if ("reason" in state) moveAside(path, state.reason, log, clock);
   /** Mailboxes whose stored index is older than their session believes: their next write is a whole one. */
   const stale = new Set<string>();
   const how = {
@@ -76,7 +73,13 @@ export function openIndexStore(site: Site, { log, clock }: { log: Log; clock: Cl
     maxReaders: INDEX_READERS,
     ...SHARED_ENVIRONMENT,
   } as const;
-  const { opened: env, gate } = openShared(path, () => open<Buffer, [string, number]>(how));
+  const { opened: env, gate } = openShared(path, () => {
+    // Now nobody else does: another process would put the new file aside.
+    const state = checkLmdbFile(path);
+    // A cache is not worth the doubt that a `suspect` file leaves.
+    if ("reason" in state) moveAside(path, state.reason, log, clock);
+    return open<Buffer, [string, number]>(how);
+  });
   const held = new HeldIndexes(HELD);
   /** What is being written, by mailbox. */
   const writing = new Map<string, Promise<void>>();
