@@ -2,15 +2,17 @@
  * Rounds of traffic with one kill in each. After every kill the host comes back, the queue drains, and every letter that was
  * acknowledged is looked for: in mailboxes, at the other hosts, in reports, and among what was fetched.
  */
-import { readFileSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import { siteAt } from "@mailhost/common/site";
 import { viewQueue } from "@mailhost/mta/commands/queue-view";
 import type { Random } from "../corpus/random.ts";
 import { eventually } from "../harness/eventually.ts";
+import { PASSWORD } from "../harness/host.ts";
 import { readMbox } from "../harness/mbox-reader.ts";
+import { openPop3 } from "../harness/pop3-client.ts";
 import { openSmtp } from "../harness/smtp-client.ts";
 import { Accounts, type Findings, letterKey } from "./accounts.ts";
-import { type CrashHost, DOMAIN, MAILBOXES, SENDER } from "./crash-host.ts";
+import { type CrashHost, DOMAIN, FETCHED, MAILBOXES, SENDER } from "./crash-host.ts";
 import { type Fetchers, startFetchers } from "./fetchers.ts";
 import { type Hit, isCommand, type KillPoint, nameOf, strike } from "./kill-points.ts";
 import { isWhole, markIn } from "./marked-mail.ts";
@@ -142,8 +144,35 @@ async function drain(at: CrashHost, accounts: Accounts, fetchers: Fetchers): Pro
     await new Promise((resume) => setTimeout(resume, 50));
   }
   await fetchers.pause();
+  await mendFetched(at);
   await takeFromSinks(at, accounts);
   return accounts.audit(await lettersInMailboxes(at, accounts));
+}
+
+/**
+ * A POP3 server that was killed in a removal leaves its mailbox between two states until somebody locks it: what was moved to the front
+ * is behind it as well. We read mailboxes without their locks, so a login has to come before.
+ */
+async function mendFetched(at: CrashHost): Promise<void> {
+  for (const name of FETCHED) {
+    const journal = at.host.path(`var/lib/mailhost/journal/${name}`);
+    const isMended = () => (statSync(journal, { throwIfNoEntry: false })?.size ?? 0) === 0;
+    const look = async () => {
+      if (isMended()) return true;
+      const session = await openPop3(at.host.pop3, { patience: 30_000 });
+      try {
+        await session.login(name, PASSWORD);
+        await session.quit();
+      } finally {
+        session.close();
+      }
+      return isMended();
+    };
+    await eventually(() => look().catch(() => false), {
+      within: 60_000,
+      what: `a mended mailbox of ${name}`,
+    });
+  }
 }
 
 async function greets({ host }: CrashHost): Promise<boolean> {
