@@ -203,8 +203,8 @@ async function moveAsideIfDamaged(
   unclean: boolean,
   options: EnvironmentOptions,
 ): Promise<void> {
-  const state = inspect(paths);
   const file = statSync(paths.environment, { throwIfNoEntry: false })?.ino;
+  const state = inspect(paths);
   let reason = state.kind === "damaged" ? state.reason : undefined;
   if (state.kind === "suspect" && !(await readsWhole(paths.environment, "all"))) reason = state.reason;
   if (state.kind === "sound" && unclean && !(await readsWhole(paths.environment, "tables"))) {
@@ -222,26 +222,33 @@ async function moveAsideIfDamaged(
     } else if (mending.kind === "unreadable") reason = mending.fault;
   }
   if (reason === undefined) return;
-  const isMoved = whileNobodyHasIt(paths.environment, () => {
-    // Another process may have done it meanwhile: the file is a new one then.
-    if (statSync(paths.environment, { throwIfNoEntry: false })?.ino !== file) return false;
-    moveAside(paths, aside);
-    return true;
-  });
-  if (!isMoved) return;
+  // Another process may have done it meanwhile: the file is a new one then.
+  const isStillThere = () => statSync(paths.environment, { throwIfNoEntry: false })?.ino === file;
+  try {
+    const isMoved = whileNobodyHasIt(paths.environment, () => isStillThere() && moveAside(paths, aside));
+    if (!isMoved) return;
+  } catch (error) {
+    throw cannotBeOpened(paths, error);
+  }
   options.log.write(
     "error",
     `SYSERR(queue): ${paths.environment} is damaged: ${reason}; moved to ${aside}, a new queue is begun`,
   );
 }
 
-function moveAside(paths: QueuePaths, aside: string): void {
+function moveAside(paths: QueuePaths, aside: string): true {
   renameSync(paths.environment, aside);
   if (existsSync(paths.lock)) renameSync(paths.lock, `${aside}-lock`);
-  if (readdirSync(paths.large).length === 0) return;
+  if (readdirSync(paths.large).length === 0) return true;
   // They belong to entries that went with the file: the new queue would sweep them out as nobody's.
   renameSync(paths.large, `${aside}-large`);
   makeFolders(paths);
+  return true;
+}
+
+function cannotBeOpened(paths: QueuePaths, error: unknown): UserError {
+  const code = errnoOf(error) === "EAGAIN" ? EX_TEMPFAIL : EX_IOERR;
+  return new UserError(`${paths.environment}: cannot be opened: ${messageOf(error)}`, code, { cause: error });
 }
 
 /** The time as part of a name: `20261127T152600Z`. */
@@ -323,10 +330,7 @@ function openAll(paths: QueuePaths, readOnly: boolean) {
     };
     return openGated(paths.environment, openTables, { probe });
   } catch (error) {
-    const code = errnoOf(error) === "EAGAIN" ? EX_TEMPFAIL : EX_IOERR;
-    throw new UserError(`${paths.environment}: cannot be opened: ${messageOf(error)}`, code, {
-      cause: error,
-    });
+    throw cannotBeOpened(paths, error);
   }
 }
 
